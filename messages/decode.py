@@ -1,0 +1,220 @@
+"""Bytes from strangers → messages, or a typed refusal that names the fault.
+
+The order matters: size, then UTF-8, then nesting depth, then JSON, then the schema, so that no
+input reaches a parser that it could hurt.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Generic, NoReturn, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from messages.problem import ProblemCode
+from messages.task import TaskCommand
+from messages.wire import SCHEMA_VERSION, JsonValue
+
+MAX_PAYLOAD_BYTES: Final = 65_536
+MAX_DEPTH: Final = 32
+MAX_INTEGER_DIGITS: Final = 20
+_MAX_NAMED_FIELDS: Final = 16
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class Refused(Exception):
+    """The bytes are not this message; ``references`` name the fault, ``ids`` what was readable."""
+
+    def __init__(
+        self,
+        code: ProblemCode,
+        references: Mapping[str, object],
+        ids: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(code, dict(references))
+        self.code = code
+        self.references = dict(references)
+        self.ids = dict(ids or {})
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded(Generic[Model]):
+    """A message and the unknown fields that were ignored."""
+
+    message: Model
+    warnings: list[str] = field(default_factory=list)
+
+
+def decode(
+    model: type[Model], payload: bytes, limit_bytes: int = MAX_PAYLOAD_BYTES
+) -> Decoded[Model]:
+    """Read a JSON object as ``model``.
+
+    Raises:
+        Refused: too large, not UTF-8, not JSON, or not this message.
+    """
+    return _validate(model, _object(parse_json(text_of(payload, limit_bytes))))
+
+
+def decode_task(payload: bytes, limit_bytes: int = MAX_PAYLOAD_BYTES) -> Decoded[TaskCommand]:
+    """Read a task: a JSON object, a JSON string, or the bare instruction.
+
+    Raises:
+        Refused: as ``decode``; a text that opens with a brace or bracket must be JSON.
+    """
+    text = text_of(payload, limit_bytes)
+    if text.startswith(("{", "[")):
+        return _validate(TaskCommand, _object(parse_json(text)))
+    return _validate(TaskCommand, {"instruction": _instruction(text)})
+
+
+def text_of(payload: bytes, limit_bytes: int = MAX_PAYLOAD_BYTES) -> str:
+    """Return the payload as text, without a byte-order mark and outer white space."""
+    if len(payload) > limit_bytes:
+        _refuse(ProblemCode.PAYLOAD_TOO_LARGE, size_bytes=len(payload), limit_bytes=limit_bytes)
+    try:
+        return payload.decode("utf-8").removeprefix("\ufeff").strip()
+    except UnicodeDecodeError as error:
+        _refuse(ProblemCode.MALFORMED_JSON, reason=f"not UTF-8 at byte {error.start}")
+
+
+def parse_json(text: str) -> JsonValue:
+    """Parse strict JSON: no duplicate keys, no NaN, no huge integers, no lone surrogates.
+
+    Raises:
+        Refused: with the reason and the place.
+    """
+    _check_depth(text)
+    try:
+        value: JsonValue = json.loads(
+            text,
+            object_pairs_hook=_unique_keys,
+            parse_constant=_no_constant,
+            parse_int=_small_integer,
+            parse_float=_finite_float,
+        )
+        text.encode("utf-8")
+        json.dumps(value, ensure_ascii=False).encode("utf-8")  # finds \ud800 escapes
+    except UnicodeEncodeError:
+        _refuse(ProblemCode.MALFORMED_JSON, reason="lone surrogate")
+    except (ValueError, RecursionError) as error:
+        _refuse(ProblemCode.MALFORMED_JSON, reason=str(error))
+    return value
+
+
+def _instruction(text: str) -> str:
+    if text.startswith('"') and text.endswith('"') and len(text) > 1:
+        try:
+            value = parse_json(text)
+        except Refused:
+            return text
+        return value if isinstance(value, str) else text
+    return text
+
+
+def _object(value: JsonValue) -> dict[str, JsonValue]:
+    if not isinstance(value, dict):
+        _refuse(ProblemCode.SCHEMA_INVALID, reason="the payload must be a JSON object")
+    return value
+
+
+def _validate(model: type[Model], value: dict[str, JsonValue]) -> Decoded[Model]:
+    _check_version(value)
+    try:
+        message = model.model_validate_json(json.dumps(value, ensure_ascii=False), strict=True)
+    except ValidationError as error:
+        raise _refusal(error, value) from error
+    return Decoded(message, [f"unknown field ignored: {path}" for path in _unknown(message, "")])
+
+
+def _check_version(value: dict[str, JsonValue]) -> None:
+    version = value.get("schema_version", SCHEMA_VERSION)
+    supported = SCHEMA_VERSION.split(".")[0]
+    if not isinstance(version, str) or version.split(".")[0] != supported:
+        raise Refused(
+            ProblemCode.UNSUPPORTED_VERSION,
+            {"schema_version": version, "supported": SCHEMA_VERSION},
+            _ids(value),
+        )
+
+
+def _refusal(error: ValidationError, value: dict[str, JsonValue]) -> Refused:
+    details = error.errors(include_url=False, include_context=False, include_input=False)
+    unknown_constraint = any(
+        detail["type"] == "extra_forbidden" and detail["loc"][:1] == ("constraints",)
+        for detail in details
+    )
+    code = ProblemCode.UNSUPPORTED_CONSTRAINT if unknown_constraint else ProblemCode.SCHEMA_INVALID
+    references = {
+        "/" + "/".join(str(part) for part in detail["loc"]): detail["msg"]
+        for detail in details[:_MAX_NAMED_FIELDS]
+    }
+    return Refused(code, references, _ids(value))
+
+
+def _ids(value: dict[str, JsonValue]) -> dict[str, str]:
+    """Return the ids as given, so that the refusal can be tied to its task; unchecked."""
+    found = ((key, value.get(key)) for key in ("task_id", "robot_id"))
+    return {key: item for key, item in found if isinstance(item, str)}
+
+
+def _unknown(value: object, path: str) -> Iterator[str]:
+    if isinstance(value, BaseModel):
+        yield from (f"{path}/{key}" for key in value.model_extra or {})
+        for name in type(value).model_fields:
+            yield from _unknown(getattr(value, name), f"{path}/{name}")
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _unknown(item, f"{path}/{index}")
+
+
+def _check_depth(text: str) -> None:
+    """Count open brackets outside strings, so that no parser ever recurses too deep."""
+    depth, in_string, escaped = 0, False, False
+    for char in text:
+        if in_string:
+            if escaped:
+                escaped = False
+            elif char == "\\":
+                escaped = True
+            elif char == '"':
+                in_string = False
+        elif char == '"':
+            in_string = True
+        elif char in "{[":
+            depth += 1
+            if depth > MAX_DEPTH:
+                _refuse(ProblemCode.MALFORMED_JSON, reason=f"nested deeper than {MAX_DEPTH}")
+        elif char in "}]":
+            depth -= 1
+
+
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    keys = dict(pairs)
+    if len(keys) < len(pairs):
+        names = [key for key, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"duplicate key {twice!r}")
+    return keys
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _small_integer(digits: str) -> int:
+    if len(digits) > MAX_INTEGER_DIGITS:
+        raise ValueError("integer with too many digits")
+    return int(digits)
+
+
+def _finite_float(digits: str) -> float:
+    value = float(digits)
+    if value in {float("inf"), float("-inf")}:
+        raise ValueError("number out of range")
+    return value
+
+
+def _refuse(code: ProblemCode, **references: object) -> NoReturn:
+    raise Refused(code, references)

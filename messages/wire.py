@@ -1,0 +1,76 @@
+"""What all messages share: ids, timestamps, the version, and how a model becomes bytes."""
+
+import uuid
+from datetime import UTC, datetime
+from typing import Annotated, Final, TypeAlias
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    JsonValue,
+    PlainSerializer,
+    StringConstraints,
+)
+
+__all__ = [
+    "ID_PATTERN",
+    "SCHEMA_VERSION",
+    "Id",
+    "Incoming",
+    "JsonValue",
+    "Outgoing",
+    "Timestamp",
+    "encode",
+    "format_timestamp",
+    "new_id",
+]
+
+SCHEMA_VERSION: Final = "1.0"
+# VDA 5050 v3 §7.1.2 names the characters, AWS IoT the length.
+ID_PATTERN: Final = r"^[A-Za-z0-9_.:-]{1,64}$"
+
+Id: TypeAlias = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
+
+
+def format_timestamp(moment: datetime) -> str:
+    """Write a moment as RFC 3339 in UTC with milliseconds."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _whole_milliseconds(moment: datetime) -> datetime:
+    """Cut to what the wire shows, so that a message reads back equal to itself."""
+    return moment.astimezone(UTC).replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+Timestamp: TypeAlias = Annotated[
+    AwareDatetime,
+    AfterValidator(_whole_milliseconds),
+    PlainSerializer(format_timestamp, return_type=str, when_used="json"),
+]
+
+
+def new_id() -> str:
+    """Return a fresh id: 32 hexadecimal digits of a random UUID."""
+    return uuid.uuid4().hex
+
+
+class Incoming(BaseModel):
+    """A message that others send: strict about what it knows, tolerant of what it does not.
+
+    Unknown fields are kept in ``model_extra`` so that they can be reported as warnings.
+    """
+
+    model_config = ConfigDict(strict=True, extra="allow", frozen=True)
+
+
+class Outgoing(BaseModel):
+    """A message that the node sends: exactly its schema, nothing else."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def encode(message: BaseModel) -> bytes:
+    """Return the UTF-8 JSON of a message; Chinese is not escaped."""
+    return message.model_dump_json().encode()
