@@ -1,0 +1,293 @@
+"""The settings: read once from YAML and the environment, then frozen.
+
+Order of strength: environment (``PLANNER__SECTION__KEY``), then the file, then the defaults here.
+An unknown key refuses to start and names the nearest right one; secrets come from the environment
+or from files, never from the YAML.
+"""
+
+import difflib
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from messages.topics import DEFAULT_ROOT
+from messages.wire import Id
+from planner_node.errors import SettingsRefused
+
+ENV_PREFIX = "PLANNER__"
+DEFAULT_FILE = Path("config/planner.yaml")
+_SHIPPED_FILE = Path(__file__).resolve().parents[1] / DEFAULT_FILE
+Port = Annotated[int, Field(ge=0, le=65_535)]
+Positive = Annotated[int, Field(ge=1)]
+
+
+class Section(BaseModel):
+    """One block of the file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class MqttSettings(Section):
+    """The broker, and how the node talks to it."""
+
+    url: str = ""
+    port: Port = 1883
+    root: str = Field(default=DEFAULT_ROOT, pattern=r"^[A-Za-z0-9_.:-]+(/[A-Za-z0-9_.:-]+)*$")
+    username: str | None = None
+    password: SecretStr | None = None
+    password_file: Path | None = None
+    ca_file: Path | None = None
+    certificate_file: Path | None = None
+    key_file: Path | None = None
+    shared_group: Id | None = None
+    keepalive_s: Positive = 15
+    session_expiry_s: Positive = 86_400
+    receive_maximum: Annotated[int, Field(ge=1, le=65_535)] = 32
+    publish_window: Annotated[int, Field(ge=1, le=1_000)] = 20
+    connect_timeout_s: Positive = 10
+    reconnect_min_s: Positive = 1
+    reconnect_max_s: Positive = 30
+    response_topic_prefixes: list[str] = []
+
+    @model_validator(mode="after")
+    def _known_scheme(self) -> Self:
+        if self.url and urlsplit(self.url).scheme not in {"mqtt", "mqtts"}:
+            raise ValueError("url must be mqtt://host:port or mqtts://host:port, or empty")
+        if self.url and not urlsplit(self.url).hostname:
+            raise ValueError("url names no host")
+        return self
+
+
+class HttpSettings(Section):
+    """The HTTP door."""
+
+    enabled: bool = True
+    host: str = "127.0.0.1"
+    port: Port = 8000
+    api_keys: list[SecretStr] = []
+    api_keys_file: Path | None = None
+    trusted_proxies: list[str] = []
+    max_body_bytes: Positive = 1_048_576
+
+
+class JournalSettings(Section):
+    """Where tasks are written before anyone says yes."""
+
+    url: str = Field(default="sqlite:///var/planner.db", pattern=r"^sqlite:///.+")
+    history_h: Positive = 24
+    history_max_tasks: Positive = 100_000
+    commit_wait_ms: Annotated[int, Field(ge=0, le=100)] = 2
+
+
+class ModelSettings(Section):
+    """Which language model, and how its weights are held."""
+
+    id: str = "embedded"
+    dtype: Literal["auto", "float16", "bfloat16", "float32"] = "auto"
+    quantization: Literal["auto", "none", "int8", "nf4"] = "auto"
+    device_map: str = "auto"
+    max_memory: dict[str, str] = {}
+    adapter: Path | None = None
+    revision: str | None = None
+
+
+class EngineSettings(Section):
+    """How the model is run."""
+
+    max_rows: Annotated[int, Field(ge=1, le=256)] = 16
+    max_waiting: Positive = 256
+    context_tokens: Positive = 2_048
+    prefill_chunk_tokens: Positive = 256
+    prefix_cache_entries: Positive = 8
+    threads: Annotated[int, Field(ge=0, le=256)] = 0
+
+
+class GenerationSettings(Section):
+    """Limits on what one generation may take."""
+
+    max_new_tokens: Positive = 1_024
+    max_new_tokens_limit: Positive = 4_096
+    timeout_s: Positive = 120
+
+
+class QueueSettings(Section):
+    """The waiting room."""
+
+    capacity: Positive = 25_000
+    running: Annotated[int, Field(ge=1, le=256)] = 16
+
+
+class PlannerSettings(Section):
+    """How tasks become plans."""
+
+    tools_dir: Path = Path("tools")
+    prompts_dir: Path = Path("prompts")
+    answers: list[str] = ["decompose_task", "ask_clarification", "decline_task"]
+    handlers: list[str] = []
+    max_attempts: Positive = 3
+    input_timeout_s: Positive = 3_600
+    drain_s: Positive = 10
+
+
+class LogSettings(Section):
+    """What the log says."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["text", "json"] = "text"
+
+
+class Settings(BaseSettings):
+    """Everything that can be set."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX,
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+    )
+    node_id: Id = "planner-1"
+    mqtt: MqttSettings = MqttSettings()
+    http: HttpSettings = HttpSettings()
+    journal: JournalSettings = JournalSettings()
+    model: ModelSettings = ModelSettings()
+    engine: EngineSettings = EngineSettings()
+    generation: GenerationSettings = GenerationSettings()
+    queue: QueueSettings = QueueSettings()
+    planner: PlannerSettings = PlannerSettings()
+    log: LogSettings = LogSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let the environment win over the file, whose values come as arguments."""
+        del settings_cls, dotenv_settings, file_secret_settings
+        return env_settings, init_settings
+
+
+def load(file: Path | None = None) -> Settings:
+    """Read the settings; folders in the file are relative to the file's own folder.
+
+    Raises:
+        SettingsRefused: the file is missing or not YAML, or a key is unknown or wrong.
+    """
+    path = _find(file)
+    try:
+        settings = Settings(**_read(path))
+    except ValidationError as error:
+        raise _refusal(error, path) from error
+    _refuse_unknown_environment()
+    return _anchored(settings, path.parent)
+
+
+def _find(file: Path | None) -> Path:
+    if file is None:
+        return DEFAULT_FILE.resolve() if DEFAULT_FILE.is_file() else _SHIPPED_FILE
+    if not file.is_file():
+        raise SettingsRefused(f"There is no settings file {file}.", file=file)
+    return file.resolve()
+
+
+def _read(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+        raise SettingsRefused(f"{path} cannot be read: {error}", file=path) from error
+    if not isinstance(values or {}, dict):
+        raise SettingsRefused(f"{path} must hold sections, not a list or a value.", file=path)
+    _refuse_secrets(values or {}, path)
+    return values or {}
+
+
+def _refuse_secrets(values: dict[str, Any], path: Path) -> None:
+    """A file is copied, committed and shown; a secret in it would be too."""
+    for section, key, file_key in (
+        ("mqtt", "password", "mqtt.password_file"),
+        ("http", "api_keys", "http.api_keys_file"),
+    ):
+        if (values.get(section) or {}).get(key):
+            name = f"{ENV_PREFIX}{section}__{key}".upper()
+            raise SettingsRefused(
+                f"{section}.{key} is a secret and does not belong in {path}; "
+                f"set {name} in the environment, or name a file in {file_key}.",
+                key=f"{section}.{key}",
+            )
+
+
+def _anchored(settings: Settings, folder: Path) -> Settings:
+    planner = settings.planner.model_copy(
+        update={
+            "tools_dir": folder / settings.planner.tools_dir,
+            "prompts_dir": folder / settings.planner.prompts_dir,
+        }
+    )
+    return settings.model_copy(update={"planner": planner})
+
+
+def _refusal(error: ValidationError, path: Path) -> SettingsRefused:
+    lines = [_explain(detail["type"], detail["loc"], detail["msg"]) for detail in error.errors()]
+    return SettingsRefused(
+        "; ".join(lines), file=path, keys=", ".join(_dotted(d["loc"]) for d in error.errors())
+    )
+
+
+def _explain(kind: str, location: tuple[int | str, ...], message: str) -> str:
+    key = _dotted(location)
+    if kind != "extra_forbidden":
+        return f"{key}: {message}"
+    return f"{key} is not a setting{_did_you_mean(str(location[-1]), _siblings(location))}"
+
+
+def _dotted(location: tuple[int | str, ...]) -> str:
+    return ".".join(str(part) for part in location)
+
+
+def _siblings(location: tuple[int | str, ...]) -> list[str]:
+    fields: Any = Settings
+    for part in location[:-1]:
+        fields = fields.model_fields[str(part)].annotation
+    return list(fields.model_fields)
+
+
+def _did_you_mean(word: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(word.lower(), known, n=2, cutoff=0.5)
+    return f"; did you mean {' or '.join(near)}?" if near else f"; known are {', '.join(known)}"
+
+
+def _refuse_unknown_environment() -> None:
+    for name in os.environ:
+        if not name.upper().startswith(ENV_PREFIX):
+            continue
+        section = name[len(ENV_PREFIX) :].split("__")[0].lower()
+        if section not in Settings.model_fields:
+            near = _did_you_mean(section, list(Settings.model_fields))
+            raise SettingsRefused(f"{name} sets nothing: {section} is not a section{near}")
+
+
+def secret(value: SecretStr | None, file: Path | None) -> str | None:
+    """Return a secret from the environment or from its file, without the last line break.
+
+    Raises:
+        SettingsRefused: the file cannot be read.
+    """
+    if value is not None:
+        return value.get_secret_value()
+    if file is None:
+        return None
+    try:
+        return file.read_text(encoding="utf-8").rstrip("\r\n")
+    except OSError as error:
+        raise SettingsRefused(f"The secret file {file} cannot be read: {error}") from error

@@ -1,0 +1,106 @@
+"""What the house remembers of a task, and what it has said about it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from messages.problem import Problem
+from messages.status import Question, TaskState
+from messages.task import TaskCommand
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """Where the sender also wants to hear: MQTT 5 Response Topic and its companions."""
+
+    topic: str | None = None
+    correlation_data: bytes | None = None
+    user_properties: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One question of the node and the answer it got."""
+
+    question: Question
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRecord:
+    """One task as journalled; every change makes a new one with ``dataclasses.replace``."""
+
+    task_id: str
+    robot_id: str | None
+    command: TaskCommand
+    content_hash: str  # hexadecimal SHA-256 of what the command asks
+    language: str
+    received: datetime
+    state: TaskState = TaskState.QUEUED
+    previous_state: TaskState | None = None
+    status_version: int = 1
+    arrival: int = 0  # the journal's running number, set when admitted
+    priority: int = 50
+    attempt: int = 1
+    revision: int = 0
+    queued: datetime | None = None
+    started: datetime | None = None
+    finished: datetime | None = None
+    question: Question | None = None
+    exchanges: tuple[Exchange, ...] = ()
+    problem: Problem | None = None
+    warnings: tuple[str, ...] = ()
+    subtasks_done: int = 0
+    subtasks_total: int | None = None
+    reply: Reply | None = None
+
+
+class EventKind(StrEnum):
+    """What a line of the event log is; the MQTT door knows which topics it goes to."""
+
+    STATUS = "STATUS"  # TaskStatus, a change of the task
+    NOTICE = "NOTICE"  # TaskStatus that answers a command without changing a task
+    SUBTASK = "SUBTASK"  # SubtaskEvent
+    PLAN = "PLAN"  # SubtaskList
+    ERROR = "ERROR"  # Problem that no robot can be told about
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of the log: the exact bytes that readers get."""
+
+    kind: EventKind
+    payload: bytes
+    task_id: str | None = None
+    robot_id: str | None = None
+    reply: Reply | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """A committed event; ``event_id`` grows, and is the resume mark of a watcher."""
+
+    event_id: int
+    event: Event
+    replay_of: int | None = None  # a copy sent again to whoever asked twice
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFilter:
+    """Which tasks a list asks for; ``cursor`` is the arrival to go on below."""
+
+    states: tuple[TaskState, ...] = ()
+    robot_id: str | None = None
+    label: str | None = None
+    since: datetime | None = None
+    limit: int = 50
+    cursor: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """How a command came in: which robot's topic, what was ignored, who wants copies."""
+
+    robot_id: str | None = None
+    warnings: tuple[str, ...] = ()
+    reply: Reply | None = None
