@@ -218,7 +218,8 @@ def _refuse_secrets(values: dict[str, Any], path: Path) -> None:
         ("mqtt", "password", "mqtt.password_file"),
         ("http", "api_keys", "http.api_keys_file"),
     ):
-        if (values.get(section) or {}).get(key):
+        block = values.get(section)
+        if isinstance(block, dict) and block.get(key):
             name = f"{ENV_PREFIX}{section}__{key}".upper()
             raise SettingsRefused(
                 f"{section}.{key} is a secret and does not belong in {path}; "

@@ -1,0 +1,70 @@
+# make run   the node, with everything it needs, on embedded defaults
+# make test  the checks and the tests
+# make setup the environment alone (.venv)
+
+PYTHON ?= python3
+TORCH_VERSION := 2.13.0
+BIN := .venv/bin
+# A machine with an NVIDIA driver takes the plain wheel (CUDA on Linux), any other asks for the CPU
+# build first. Override for a special one: make setup TORCH="torch==2.13.0+cu130"
+TORCH ?= $(shell nvidia-smi -L >/dev/null 2>&1 && echo torch==$(TORCH_VERSION) || echo torch==$(TORCH_VERSION)+cpu)
+
+.DEFAULT_GOAL := help
+.PHONY: help run setup setup-test test lint types floors unit train evaluate bench clean
+
+help:
+	@sed -n '1,3s/^# //p' Makefile
+	@echo "make lint types floors unit   the parts of make test"
+	@echo "make train evaluate           the embedded model: make it anew, score it"
+
+run: setup
+	@$(BIN)/planner-node serve $(ARGS)
+
+setup: .venv/.ready
+setup-test: .venv/.ready-test
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.12 …"; exit 1; }
+	@echo "→ virtual environment"
+	@$(PYTHON) -m venv .venv
+
+.venv/.ready: requirements.lock pyproject.toml | .venv/bin/python
+	@echo "→ torch ($(TORCH))"
+	@$(BIN)/python -m pip install "$(TORCH)" || $(BIN)/python -m pip install "torch==$(TORCH_VERSION)"
+	@echo "→ pinned dependencies"
+	@$(BIN)/python -m pip install --quiet -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv/.ready-test: .venv/.ready requirements-test.lock
+	@echo "→ test dependencies"
+	@$(BIN)/python -m pip install --quiet -r requirements-test.lock
+	@touch $@
+
+test: setup-test lint types floors unit
+
+lint: setup-test
+	@echo "→ ruff"
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check --quiet .
+
+types: setup-test
+	@echo "→ mypy"
+	@$(BIN)/mypy
+
+floors: setup-test
+	@echo "→ import floors"
+	@$(BIN)/lint-imports
+
+unit: setup-test
+	@scripts/need-mosquitto
+	@echo "→ pytest"
+	@$(BIN)/python -m pytest $(ARGS)
+
+train: setup
+	@$(BIN)/python -m planner_node.training.train $(ARGS)
+
+evaluate: setup
+	@$(BIN)/python -m planner_node.training.evaluate $(ARGS)
+
+clean:
+	rm -rf .venv build *.egg-info
