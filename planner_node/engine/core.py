@@ -1,0 +1,206 @@
+"""The loop: add and cancel requests, and step: schedule → forward → mask → sample → commit.
+
+Synchronous and single-threaded; ``worker`` gives it a thread.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from time import monotonic
+
+import torch
+
+from planner_node.engine.batch import Chunk
+from planner_node.engine.kv_cache import PrefixStore
+from planner_node.engine.limits import EngineLimits, EngineStats
+from planner_node.engine.model import Forward
+from planner_node.engine.news import News
+from planner_node.engine.request import Event, Finish, Request
+from planner_node.engine.sampler import MaskTable, choose, draws_of
+from planner_node.engine.scheduler import Scheduler, Turn
+from planner_node.engine.sequence import Sequence
+from planner_node.errors import ContextTooLong
+
+log = logging.getLogger(__name__)
+
+
+class Engine:
+    """Runs many requests over one model; one thread at a time may call it, ``stats`` excepted."""
+
+    def __init__(
+        self, forward: Forward, limits: EngineLimits, clock: Callable[[], float] = monotonic
+    ) -> None:
+        self._forward = forward
+        self._clock = clock
+        self._slots = forward.slots
+        self._scheduler = Scheduler(limits)
+        self._prefixes = PrefixStore(limits.prefixes)
+        self._masks = MaskTable(limits.rows, forward.vocabulary_tokens, forward.device)
+        self._sequences: dict[str, Sequence] = {}
+        self._stats = EngineStats()
+
+    @property
+    def idle(self) -> bool:
+        return not self._sequences
+
+    def stats(self) -> EngineStats:
+        """Return a snapshot; any thread may ask."""
+        scheduler = self._scheduler
+        return replace(self._stats, rows=len(scheduler.running), waiting=len(scheduler.waiting))
+
+    def add(self, request: Request) -> None:
+        """Take a request; raise ``ContextTooLong``, ``QueueFull`` or ``ValueError`` (id in use)."""
+        room = self._slots.context_tokens
+        if len(request.prompt) >= room:
+            raise ContextTooLong(f"the prompt has {len(request.prompt)} tokens of at most {room}")
+        if request.request_id in self._sequences:
+            raise ValueError(f"request id {request.request_id} is in use")
+        sequence = Sequence(request, room)
+        self._scheduler.add(sequence)
+        self._sequences[request.request_id] = sequence
+        self._stats.requests += 1
+
+    @torch.inference_mode()
+    def cancel(self, request_id: str) -> Event | None:
+        """End a request now; return its last event, or None when it is past its end already."""
+        sequence = self._sequences.get(request_id)
+        if sequence is None:
+            return None
+        news = News()
+        sequence.finished = Finish.CANCELED
+        self._end(sequence, news)
+        return news.events()[0]
+
+    @torch.inference_mode()
+    def step(self) -> list[Event]:
+        """Bring every running request one forward further; return what is new."""
+        news = News()
+        self._expire(news)
+        self._admit(news)
+        if turns := self._scheduler.turns():
+            try:
+                token_ids = self._run(turns)
+            except RuntimeError as exc:
+                if not is_out_of_memory(exc):
+                    raise
+                self._give_up(turns, exc, news)
+            else:
+                self._commit(turns, token_ids, news)
+        return news.events()
+
+    def _expire(self, news: News) -> None:
+        for sequence in self._scheduler.expired(self._clock()):
+            sequence.finished = Finish.DEADLINE
+            self._end(sequence, news)
+
+    def _admit(self, news: News) -> None:
+        for sequence in self._scheduler.admit(self._prefixes.__contains__):
+            forced = sequence.open()
+            news.add(sequence, forced)
+            self._stats.forced_tokens += len(forced)
+            self._stats.prompt_tokens += len(sequence.request.prompt)
+            if sequence.finished is None:
+                self._reuse_prefix(sequence)
+            else:
+                self._end(sequence, news)
+
+    def _reuse_prefix(self, sequence: Sequence) -> None:
+        if not sequence.request.prefix_tokens:
+            return
+        prefix = self._prefixes.find(sequence.prefix)
+        if prefix is None:
+            self._stats.prefix_misses += 1
+            return
+        # the last token goes through the model in any case: its scores choose the next one
+        num_tokens = min(prefix.num_tokens, len(sequence.tokens) - 1)
+        self._slots.copy_in(sequence.slot, prefix.copies, num_tokens)
+        sequence.computed = sequence.cached_tokens = num_tokens
+        self._stats.prefix_hits += 1
+        self._stats.cached_tokens += num_tokens
+
+    def _run(self, turns: list[Turn]) -> list[int]:
+        """Return one chosen id for each turn that samples, in order."""
+        hidden = self._forward.hidden([_chunk(turn) for turn in turns])
+        sampling = [turn.sequence for turn in turns if turn.samples]
+        if not sampling:
+            return []
+        # the device may still be busy with the forward: masks are filled meanwhile
+        constrained = any(sequence.request.constraint is not None for sequence in sampling)
+        if constrained:
+            self._fill_masks(sampling)
+        scores = self._forward.scores(hidden)
+        if constrained:
+            scores = scores.masked_fill(self._masks.forbidden(len(sampling)), float("-inf"))
+        return choose(scores, draws_of(sampling))
+
+    def _fill_masks(self, sampling: list[Sequence]) -> None:
+        for row, sequence in enumerate(sampling):
+            if sequence.request.constraint is None:
+                self._masks.allow_all(row)
+            else:
+                sequence.fill(self._masks.rows[row])
+
+    def _commit(self, turns: list[Turn], token_ids: list[int], news: News) -> None:
+        chosen = iter(token_ids)
+        for turn in turns:
+            samples = turn.samples
+            self._advance(turn)
+            if samples:
+                self._take(turn.sequence, next(chosen), news)
+        self._stats.forward_passes += 1
+        self._stats.forward_rows += len(turns)
+        for turn in turns:
+            if turn.sequence.finished is not None:
+                self._end(turn.sequence, news)
+
+    def _advance(self, turn: Turn) -> None:
+        """Count what is in the cache now, and keep the prefix when it has just become whole."""
+        sequence = turn.sequence
+        prefix_tokens = sequence.request.prefix_tokens
+        was_building = sequence.computed < prefix_tokens
+        sequence.computed += turn.num_tokens
+        sequence.forward_passes += 1
+        if was_building and sequence.computed >= prefix_tokens and self._prefixes.enabled:
+            copies = self._slots.copy_out(sequence.slot, prefix_tokens)
+            self._prefixes.keep(sequence.prefix, copies)
+
+    def _take(self, sequence: Sequence, token_id: int, news: News) -> None:
+        if sequence.finished is not None:  # its constraint broke while the mask was filled
+            return
+        forced_before = sequence.forced_tokens
+        news.add(sequence, sequence.commit(token_id))
+        self._stats.sampled_tokens += 1
+        self._stats.forced_tokens += sequence.forced_tokens - forced_before
+
+    def _end(self, sequence: Sequence, news: News) -> None:
+        del self._sequences[sequence.request.request_id]
+        if (move := self._scheduler.remove(sequence)) is not None:
+            self._slots.move(move.source, move.target, move.num_tokens)
+        news.end(sequence)
+
+    def _give_up(self, turns: list[Turn], exc: RuntimeError, news: News) -> None:
+        """End the step's requests: their caches are in an unknown state. The others go on."""
+        log.error("! out of memory in a step of %d rows: %s", len(turns), exc)
+        self._stats.out_of_memory += 1
+        self._prefixes.clear()
+        for turn in turns:
+            turn.sequence.finished = Finish.OUT_OF_MEMORY
+            turn.sequence.error = str(exc)
+            self._end(turn.sequence, news)
+        if self._forward.device.type == "cuda":
+            torch.cuda.empty_cache()
+
+
+def is_out_of_memory(exc: RuntimeError) -> bool:
+    """Whether torch says that the device, or the machine, has no room."""
+    return isinstance(exc, torch.OutOfMemoryError) or "can't allocate memory" in str(exc)
+
+
+def _chunk(turn: Turn) -> Chunk:
+    start = turn.sequence.computed
+    return Chunk(
+        slot=turn.sequence.slot,
+        start=start,
+        token_ids=turn.sequence.tokens[start : start + turn.num_tokens],
+        num_outputs=int(turn.samples),
+    )

@@ -1,0 +1,149 @@
+"""Small stand-ins for the engine room: random tiny models and an engine that plays a script."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from transformers import LlamaConfig, LlamaForCausalLM
+
+from planner_node.engine.core import Engine
+from planner_node.engine.request import Event, Finish, Request, Usage
+from planner_node.errors import ConstraintBroken
+
+TINY_VOCABULARY_TOKENS = 300
+TINY_CONTEXT_TOKENS = 256
+
+
+def tiny_llama_config(**changes: object) -> LlamaConfig:
+    """Return the shape of a two-layer Llama 3.1: grouped-query heads, llama3 rope scaling."""
+    shape: dict[str, object] = {
+        "vocab_size": TINY_VOCABULARY_TOKENS,
+        "hidden_size": 64,
+        "intermediate_size": 128,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "max_position_embeddings": TINY_CONTEXT_TOKENS,
+        "bos_token_id": 0,
+        "eos_token_id": [1, 2],
+        "rope_parameters": {
+            "rope_type": "llama3",
+            "rope_theta": 500000.0,
+            "factor": 8.0,
+            "low_freq_factor": 1.0,
+            "high_freq_factor": 4.0,
+            "original_max_position_embeddings": 64,
+        },
+        "tie_word_embeddings": True,
+    }
+    return LlamaConfig(**{**shape, **changes})
+
+
+def tiny_llama(seed: int = 0, **changes: object) -> LlamaForCausalLM:
+    """Return a random float32 Llama in evaluation mode; the same seed gives the same weights.
+
+    The weights are spread wider than a fresh initialisation, so that greedy choices are never
+    near-ties which rounding could turn.
+    """
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        model = LlamaForCausalLM(tiny_llama_config(**changes)).eval()
+        with torch.no_grad():
+            for parameter in model.parameters():
+                if parameter.dim() > 1:
+                    parameter.normal_(0.0, 0.15)
+    return model
+
+
+def write_tiny_llama(folder: Path, seed: int = 0, **changes: object) -> LlamaForCausalLM:
+    """Write a tiny Llama as a real checkpoint folder (safetensors, config) and return it."""
+    model = tiny_llama(seed, **changes)
+    model.save_pretrained(folder)
+    return model
+
+
+Step = frozenset[int] | tuple[int, ...]  # ids to choose from | ids that must follow
+
+
+class ListedConstraint:
+    """A constraint that is a list: choose one of a set, then follow a run, and so on.
+
+    With ``forces`` off the runs are masks of one id each: same output, more forwards.
+    """
+
+    def __init__(self, *steps: Step, forces: bool = True, breaks_at: int | None = None) -> None:
+        self._sets: list[tuple[frozenset[int], bool]] = []
+        for step in steps:
+            if isinstance(step, frozenset):
+                self._sets.append((step, False))
+            else:
+                self._sets += [(frozenset({token_id}), forces) for token_id in step]
+        self._next = 0
+        self._breaks_at = breaks_at
+
+    @property
+    def done(self) -> bool:
+        return self._next == len(self._sets)
+
+    def forced(self) -> list[int]:
+        run: list[int] = []
+        while not self.done and self._sets[self._next][1]:
+            run += self._sets[self._next][0]
+            self._next += 1
+        return run
+
+    def fill(self, mask: memoryview) -> None:
+        if self._next == self._breaks_at:
+            raise ConstraintBroken("broken by the test")
+        words = [0] * len(mask)
+        for token_id in self._sets[self._next][0]:
+            words[token_id // 32] |= 1 << token_id % 32
+        for index, word in enumerate(words):
+            mask[index] = word - (1 << 32) if word >> 31 else word
+
+    def accept(self, token_id: int) -> None:
+        if token_id not in self._sets[self._next][0]:
+            raise ConstraintBroken(f"{token_id} is not allowed")
+        self._next += 1
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Everything that one request brought."""
+
+    token_ids: tuple[int, ...]
+    finished: Finish
+    usage: Usage
+    error: str
+
+
+def outcomes_of(events: Iterable[Event]) -> dict[str, Outcome]:
+    """Sum up the events; fail where a request ends twice, goes on after its end or never ends."""
+    token_ids: dict[str, list[int]] = {}
+    outcomes: dict[str, Outcome] = {}
+    for event in events:
+        assert event.request_id not in outcomes, "news after the end"
+        ids = token_ids.setdefault(event.request_id, [])
+        ids += event.token_ids
+        if event.finished is not None:
+            usage = event.usage or Usage()
+            outcomes[event.request_id] = Outcome(tuple(ids), event.finished, usage, event.error)
+    assert outcomes.keys() == token_ids.keys(), "a request without an end"
+    return outcomes
+
+
+def steps_of(engine: Engine) -> Iterator[list[Event]]:
+    """Step until the engine is idle; fail when it never is."""
+    for _ in range(2000):
+        if engine.idle:
+            return
+        yield engine.step()
+    raise AssertionError("the engine does not come to an end")
+
+
+def run_together(engine: Engine, requests: Iterable[Request]) -> dict[str, Outcome]:
+    """Add all requests, run to the end and sum up."""
+    for request in requests:
+        engine.add(request)
+    return outcomes_of(event for events in steps_of(engine) for event in events)
