@@ -9,11 +9,16 @@ from pydantic import JsonValue
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """One callable tool; ``parameters`` is the JSON Schema of its arguments."""
+    """One callable tool; ``parameters`` is the JSON Schema of its arguments.
+
+    ``shown`` is the schema that the model reads, where it is not the one enforced: requests with
+    limits of their own then still share one prompt prefix.
+    """
 
     name: str
     description: str
     parameters: Mapping[str, JsonValue]
+    shown: Mapping[str, JsonValue] | None = None
 
 
 class ToolUse(StrEnum):

@@ -1,0 +1,66 @@
+"""The tools of one request as one grammar: the Llama 3.1 envelope around each tool's arguments."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from llguidance import LLMatcher
+from pydantic import JsonValue
+
+from planner_node.grammar.limits import SchemaLimits
+from planner_node.grammar.references import REF, Schema
+from planner_node.grammar.refusal import refusal
+from planner_node.grammar.schema import normalise
+from planner_node.grammar.tool import Tool
+
+# The separators of Llama 3.1's chat template, which models were trained on. Fixed ones leave
+# nothing to choose between values: whitespace cannot loop, and the skeleton is forced, not sampled.
+# Escapes: only what JSON cannot do without, so that Chinese is never written as \uXXXX.
+_STYLE: Final[Mapping[str, JsonValue]] = {
+    "whitespace_flexible": False,
+    "item_separator": ", ",
+    "key_separator": ": ",
+    "json_allowed_escapes": '"\\nt',
+    "json_allow_general_unicode_escapes": False,
+}
+# Text that opens with a brace is a call; the other way round a call could never be told from text.
+_TEXT_OR_CALL: Final = "start: call | text\ncall: %json {}\ntext: /([^{{](.|\\n)*)?/\n"
+
+
+def call_grammar(tools: Sequence[Tool], limits: SchemaLimits, *, or_text: bool) -> str:
+    """Return the grammar of one call of one of ``tools``, or of free text where that is allowed.
+
+    Call ``check_size`` for each tool first. Raises UnsupportedSchema naming pointer and keyword.
+    """
+    schema: Schema = {"x-guidance": dict(_STYLE), **_document(tools, limits)}
+    if or_text:
+        lark = _TEXT_OR_CALL.format(json.dumps(schema, ensure_ascii=False))
+        return str(LLMatcher.grammar_from_lark(lark))
+    return str(LLMatcher.grammar_from_json_schema(schema))
+
+
+def _document(tools: Sequence[Tool], limits: SchemaLimits) -> Schema:
+    homes = {f"tool{place}": tool for place, tool in enumerate(tools)}
+    return {
+        "anyOf": [_envelope(tool.name, home) for home, tool in homes.items()],
+        "$defs": {home: dict(_arguments(tool, home, limits)) for home, tool in homes.items()},
+    }
+
+
+def _envelope(name: str, home: str) -> JsonValue:
+    return {
+        "type": "object",
+        "properties": {"name": {"const": name}, "parameters": {"$ref": f"{REF}{home}"}},
+        "required": ["name", "parameters"],
+        "additionalProperties": False,
+    }
+
+
+def _is_text(name: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in name)
+
+
+def _arguments(tool: Tool, home: str, limits: SchemaLimits) -> Mapping[str, JsonValue]:
+    if not 0 < len(tool.name) <= limits.max_literal_chars or not _is_text(tool.name):
+        raise refusal("", "name", f"must be a text of 1 to {limits.max_literal_chars} characters")
+    return normalise(tool.parameters, home, limits)

@@ -1,0 +1,119 @@
+"""Compiles tools to grammars once and hands out matchers; belongs to the event loop's thread."""
+
+import json
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Final
+
+from llguidance import LLMatcher, LLParserLimits
+
+from planner_node.errors import UnsupportedSchema
+from planner_node.grammar.document import call_grammar
+from planner_node.grammar.limits import SchemaLimits
+from planner_node.grammar.matcher import Matcher
+from planner_node.grammar.refusal import refusal
+from planner_node.grammar.script import ForbiddenCharacters, simplified_only
+from planner_node.grammar.size import check_size
+from planner_node.grammar.tool import NamedTool, Tool, ToolChoice, ToolUse
+from planner_node.grammar.vocabulary import Vocabulary
+
+# The library's own fuel, below its defaults: what is left over from the checks of sizes ends here,
+# after tens of milliseconds at most, as a refused schema or as one broken request.
+_FUEL: Final = {
+    "initial_lexer_fuel": 500_000,
+    "step_lexer_fuel": 100_000,
+    "step_max_items": 25_000,
+    "max_lexer_states": 50_000,
+    "max_grammar_size": 100_000,
+    "verbose_errors": False,
+}
+TRADITIONAL: Final = frozenset({"zh-tw", "zh-hk", "zh-mo", "zh-hant"})
+
+
+class GrammarLibrary:
+    """The grammars of the tools in use; the least recently used leave first."""
+
+    def __init__(
+        self, vocabulary: Vocabulary, limits: SchemaLimits | None = None, capacity: int = 64
+    ) -> None:
+        self._vocabulary = vocabulary
+        self._limits = limits or SchemaLimits()
+        self._capacity = capacity
+        self._compiled: OrderedDict[str, LLMatcher] = OrderedDict()
+        self._traditional: ForbiddenCharacters | None = None
+
+    def matcher(
+        self, tools: Sequence[Tool], choice: ToolChoice, language: str | None = None
+    ) -> Matcher | None:
+        """Return a fresh matcher for one request, or None where the answer is free text.
+
+        ``language`` is the BCP 47 tag that the answer's strings must keep to.
+        Raises UnsupportedSchema for a schema that cannot be kept or a choice that is not offered.
+        """
+        if choice is ToolUse.NONE or not tools:
+            return None
+        state = self._grammar(_chosen(tools, choice), or_text=choice is ToolUse.AUTO).deep_copy()
+        return Matcher(
+            state,
+            forcing=self._vocabulary.is_canonical,
+            forbidden=self._forbidden(language),
+        )
+
+    def prepare(self) -> None:
+        """Read the vocabulary once, which takes tenths of a second, before anyone waits for it."""
+        self._forbidden("zh-TW")
+
+    def _forbidden(self, language: str | None) -> ForbiddenCharacters | None:
+        tag = (language or "").lower()
+        if not any(tag == family or tag.startswith(f"{family}-") for family in TRADITIONAL):
+            return None
+        if self._traditional is None:
+            self._traditional = ForbiddenCharacters(self._vocabulary, simplified_only())
+        return self._traditional
+
+    def _grammar(self, tools: Sequence[Tool], *, or_text: bool) -> LLMatcher:
+        key = self._key(tools, or_text=or_text)
+        if key in self._compiled:
+            self._compiled.move_to_end(key)
+            return self._compiled[key]
+        state = self._compile(call_grammar(tools, self._limits, or_text=or_text))
+        self._compiled[key] = state
+        if len(self._compiled) > self._capacity:
+            self._compiled.popitem(last=False)
+        return state
+
+    def _key(self, tools: Sequence[Tool], *, or_text: bool) -> str:
+        if len(tools) > self._limits.max_tools:
+            raise UnsupportedSchema(f"over {self._limits.max_tools} tools", keyword="tools")
+        for tool in tools:
+            check_size(tool.parameters, "", self._limits)
+        try:
+            return json.dumps([or_text, [[tool.name, dict(tool.parameters)] for tool in tools]])
+        except (TypeError, ValueError) as error:  # not JSON, or a number of thousands of digits
+            raise UnsupportedSchema(f"the schema is not JSON: {error}", keyword="") from error
+
+    def _compile(self, grammar: str) -> LLMatcher:
+        state = LLMatcher(
+            self._vocabulary.tokens, grammar, log_level=0, limits=LLParserLimits(**_FUEL)
+        )
+        probe = state.deep_copy()
+        probe.compute_bitmask()
+        if not probe.is_error():
+            return state
+        raise _told(probe.get_error())
+
+
+def _chosen(tools: Sequence[Tool], choice: ToolChoice) -> Sequence[Tool]:
+    if not isinstance(choice, NamedTool):
+        return tools
+    named = [tool for tool in tools if tool.name == choice.name]
+    if not named:
+        raise UnsupportedSchema(f'tool_choice names "{choice.name}", which is not offered')
+    return named[:1]
+
+
+def _told(error: str) -> UnsupportedSchema:
+    """Say the grammar library's refusal in our words where we know what it means."""
+    if "oneOf" in error:
+        return refusal("", "oneOf", "has branches that may overlap: use anyOf")
+    return refusal("", "", error.strip().partition("\n")[0][:300])

@@ -1,0 +1,26 @@
+"""How large a tool's schema may be; everything is counted before anything is compiled."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaLimits:
+    """Bounds on the work of compiling and of masking.
+
+    Measured with the 128k-token vocabulary of Llama 3.1: a schema at these bounds is compiled or
+    refused within 50 ms, while an enum of 100,000 values takes 400 ms and a schema of our own 1 ms.
+    """
+
+    max_tools: int = 16
+    max_values: int = 4_096  # JSON values in all schemas of one request, keys not counted
+    max_depth: int = 24  # levels of nesting; a hand-written tool has fewer than ten
+    max_text_chars: int = 65_536  # keys and strings of all schemas together, descriptions included
+    max_properties: int = 64  # of one object
+    max_choices: int = 64  # branches of one anyOf or oneOf
+    max_enum_values: int = 512
+    max_literal_chars: int = 256  # one enum value, const or property name, written as JSON
+    max_length: int = 10_000  # the largest minLength or maxLength
+    max_items: int = 1_000  # the largest minItems, maxItems, minProperties or maxProperties
+    max_pattern_chars: int = 512
+    max_pattern_depth: int = 8  # groups within groups
+    max_pattern_size: int = 1_000  # single characters after unrolling every {m,n}

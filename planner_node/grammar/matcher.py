@@ -1,0 +1,65 @@
+"""Walks one document through a compiled grammar; fits the engine's ``Constraint``.
+
+Belongs to one request. Built on the event loop, then used by the engine's thread alone.
+"""
+
+from llguidance import LLMatcher
+
+from planner_node.errors import ConstraintBroken
+from planner_node.grammar.script import ForbiddenCharacters, open_bytes
+
+
+class Matcher:
+    """Says which token may come next, and which must."""
+
+    __slots__ = ("_forbidden", "_forcing", "_pending", "_state")
+
+    def __init__(
+        self, state: LLMatcher, *, forcing: bool, forbidden: ForbiddenCharacters | None = None
+    ) -> None:
+        self._state = state
+        self._forcing = forcing
+        self._forbidden = forbidden
+        self._pending = b""
+
+    @property
+    def done(self) -> bool:
+        """Whether the document is complete and nothing more may follow."""
+        return bool(self._state.is_stopped()) and not self._state.is_error()
+
+    def forced(self) -> list[int]:
+        """Return the ids that must come next, already consumed."""
+        if not self._forcing or self._state.is_stopped():
+            return []
+        token_ids: list[int] = self._state.compute_ff_tokens()
+        if token_ids and not self._state.consume_tokens(token_ids):
+            raise ConstraintBroken(self._state.get_error())
+        self._remember(token_ids)
+        return token_ids
+
+    def fill(self, mask: memoryview) -> None:
+        """Write the allowed ids into ``mask``: int32 words, one bit per id, lowest bit first."""
+        allowed: bytes = self._state.compute_bitmask()
+        if self._state.is_error():
+            raise ConstraintBroken(self._state.get_error())
+        words = mask.cast("B")
+        words[:] = self._narrowed(allowed[: len(words)])  # the library adds a spare word
+
+    def accept(self, token_id: int) -> None:
+        """Consume one id; raise ConstraintBroken when the grammar does not allow it."""
+        if not self._state.consume_token(token_id):
+            raise ConstraintBroken(self._state.get_error())
+        self._remember([token_id])
+
+    def _narrowed(self, allowed: bytes) -> bytes:
+        if self._forbidden is None:
+            return allowed
+        bits = int.from_bytes(allowed, "little")
+        narrow = bits & ~self._forbidden.mask(self._pending)
+        # A text that the schema itself dictates may hold a forbidden character: the schema wins.
+        return narrow.to_bytes(len(allowed), "little") if narrow else allowed
+
+    def _remember(self, token_ids: list[int]) -> None:
+        if self._forbidden is not None:
+            texts = (self._forbidden.bytes_of[token_id] for token_id in token_ids)
+            self._pending = open_bytes(self._pending + b"".join(texts))

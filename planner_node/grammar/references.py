@@ -1,0 +1,89 @@
+"""Where a schema points to itself, and where its choices would multiply."""
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from pydantic import JsonValue
+
+from planner_node.grammar.keywords import BRANCHES, DEFINITIONS
+from planner_node.grammar.refusal import refusal
+
+Schema = dict[str, JsonValue]
+
+REF: Final = "#/$defs/"  # in the joint document every tool's schema lives below it
+
+
+def definition_pointers(schema: Mapping[str, JsonValue]) -> frozenset[str]:
+    """Return what a ``$ref`` may point to, besides ``#``; names that need escaping are left out."""
+    pointers = set[str]()
+    for keyword in DEFINITIONS:
+        entries = schema.get(keyword)
+        if isinstance(entries, Mapping):
+            pointers |= {f"#/{keyword}/{name}" for name in entries if not set(name) & set("~%/#")}
+    return frozenset(pointers)
+
+
+def describes_object(root: Schema, home: str) -> bool:
+    """Tell whether every value of the root schema is a JSON object."""
+    if root.get("type") == "object":
+        return True
+    target = _table(root, home).get(str(root.get("$ref")), {})
+    return target.get("type") == "object"
+
+
+def refuse_empty_loops(root: Schema, home: str) -> None:
+    """Refuse references that lead back to themselves without a value between."""
+    table = _table(root, home)
+    for start in table:
+        seen, waiting = set[str](), [start]
+        while waiting:
+            for target in _led_to(table[waiting.pop()]):
+                if target == start:
+                    raise refusal("", "$ref", f"{start.removeprefix(REF + home)} leads to itself")
+                if target not in seen:
+                    seen.add(target)
+                    waiting.append(target)
+
+
+def refuse_crossed_choices(node: Schema, pointer: str) -> None:
+    """Refuse an intersection of several choices: its branches multiply with each other."""
+    assertions = node.keys() - DEFINITIONS
+    if "$ref" in node and len(assertions) > 1:
+        raise refusal(pointer, "$ref", "must stand alone")
+    parts: list[JsonValue] = [{word: node[word] for word in assertions - BRANCHES}]
+    for keyword in BRANCHES & assertions:
+        branches = node[keyword]
+        parts.extend(branches if keyword == "allOf" and isinstance(branches, list) else [node])
+    if len(parts) > 1 and sum(map(_has_choice, parts)) > 1:
+        raise refusal(pointer, "allOf", "combines several choices, which multiply")
+
+
+def _has_choice(node: JsonValue) -> bool:
+    if isinstance(node, list):
+        return any(map(_has_choice, node))
+    if not isinstance(node, dict):
+        return False
+    return bool(node.keys() & {"anyOf", "oneOf", "$ref"}) or any(map(_has_choice, node.values()))
+
+
+def _table(root: Schema, home: str) -> dict[str, Schema]:
+    """Return every schema that a reference can name, by that name."""
+    table = {f"{REF}{home}": root}
+    for keyword in DEFINITIONS & root.keys():
+        entries = root[keyword]
+        for name, entry in entries.items() if isinstance(entries, dict) else ():
+            if isinstance(entry, dict):
+                table[f"{REF}{home}/{keyword}/{name}"] = entry
+    return table
+
+
+def _led_to(node: Schema) -> Iterator[str]:
+    """Yield the references that stand for the node itself, not for something inside it."""
+    target = node.get("$ref")
+    if isinstance(target, str):
+        yield target
+    for keyword in BRANCHES & node.keys():
+        branches = node[keyword]
+        for branch in branches if isinstance(branches, list) else ():
+            if isinstance(branch, dict):
+                yield from _led_to(branch)

@@ -1,0 +1,124 @@
+"""What rendering needs of a tokenizer, and how a Hugging Face tokenizer gives it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final, Protocol, Self
+
+from jinja2 import TemplateError
+from pydantic import JsonValue
+
+from messages.problem import ProblemCode
+from planner_node.errors import BadCommand
+
+# The Llama 3.1 template writes a date into the system turn. Pinned, else the same conversation has
+# another prompt, and an empty prefix cache, every midnight. This is the template's own default.
+PINNED_DATE: Final = "26 Jul 2024"
+
+Turn = Mapping[str, JsonValue]
+
+
+class PromptTokenizer(Protocol):
+    """A chat template and plain text to ids."""
+
+    @property
+    def specials(self) -> Mapping[str, int]:
+        """The special tokens, text to id."""
+        ...
+
+    def template(self, turns: Sequence[Turn], tools: Sequence[Turn]) -> str:
+        """Return the conversation as one text, up to where the assistant speaks."""
+        ...
+
+    def encode(self, text: str) -> list[int]:
+        """Return the ids of plain text: no special token is added, none is recognised."""
+        ...
+
+
+class Encoding(Protocol):
+    """One encoded text."""
+
+    @property
+    def ids(self) -> list[int]: ...
+
+
+class Backend(Protocol):
+    """The Rust tokenizer below a fast tokenizer."""
+
+    encode_special_tokens: bool
+
+    def encode(self, sequence: str, *, add_special_tokens: bool) -> Encoding: ...
+    def to_str(self) -> str: ...
+    def no_padding(self) -> None: ...
+    def no_truncation(self) -> None: ...
+    @classmethod
+    def from_str(cls, json: str) -> Self: ...
+
+
+class AddedToken(Protocol):
+    """A token beside the merges."""
+
+    content: str
+    special: bool
+
+
+class FastTokenizer(Protocol):
+    """The part of transformers' fast tokenizers that is used here."""
+
+    @property
+    def backend_tokenizer(self) -> Backend: ...
+    @property
+    def added_tokens_decoder(self) -> Mapping[int, AddedToken]: ...
+    def convert_tokens_to_ids(self, tokens: str) -> int: ...
+    def apply_chat_template(
+        self,
+        conversation: Sequence[Turn],
+        *,
+        tools: Sequence[Turn] | None,
+        add_generation_prompt: bool,
+        tokenize: bool,
+        date_string: str,
+        tools_in_user_message: bool,
+    ) -> str: ...
+
+
+class ChatTokenizer:
+    """A Hugging Face fast tokenizer with a chat template, as a ``PromptTokenizer``.
+
+    Works on a copy of the Rust tokenizer that reads special tokens as plain text, so that nothing
+    is switched while another thread encodes.
+    """
+
+    def __init__(self, tokenizer: FastTokenizer) -> None:
+        self._tokenizer = tokenizer
+        backend = tokenizer.backend_tokenizer
+        self._plain = type(backend).from_str(backend.to_str())
+        self._plain.encode_special_tokens = True  # that is: as text
+        self._plain.no_padding()
+        self._plain.no_truncation()
+        added = tokenizer.added_tokens_decoder.items()
+        self._specials = {token.content: index for index, token in added if token.special}
+
+    @property
+    def specials(self) -> Mapping[str, int]:
+        return self._specials
+
+    @property
+    def json(self) -> str:
+        """The tokenizer as the JSON that the grammar reads."""
+        return self._plain.to_str()
+
+    def template(self, turns: Sequence[Turn], tools: Sequence[Turn]) -> str:
+        """Raise BadCommand when the model's template refuses the order of the turns."""
+        try:
+            return self._tokenizer.apply_chat_template(
+                turns,
+                tools=tools or None,
+                add_generation_prompt=True,
+                tokenize=False,
+                date_string=PINNED_DATE,
+                tools_in_user_message=False,  # in the system turn, where every request shares them
+            )
+        except TemplateError as error:
+            raise BadCommand(ProblemCode.SCHEMA_INVALID, f"chat template: {error}") from error
+
+    def encode(self, text: str) -> list[int]:
+        return self._plain.encode(text, add_special_tokens=False).ids
