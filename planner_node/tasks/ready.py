@@ -1,0 +1,171 @@
+"""Who is planned next: one lane a robot, so that no robot can keep the others waiting.
+
+How it works: a lane holds its robot's tasks by priority, deadline and arrival. A lane is *open*
+when it has a task and none of its robot's tasks is running. ``take`` serves the open lane whose
+first task is the most urgent; among equals, the lane that was served longest ago. A lane that was
+passed over ``patience`` times goes first whatever its priority. All lists are kept sorted, so every
+operation is a few binary searches.
+"""
+
+import sys
+from bisect import bisect_left, insort
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Final, TypeAlias
+
+from planner_node.errors import QueueFull
+
+# A robot whose task has stood first while this many others were taken has waited enough.
+PATIENCE_TAKES: Final = 64
+# Robots come and go; when the longest idle ones were served last matters to nobody.
+_MAX_REMEMBERED_ROBOTS: Final = 10_000
+_NEVER: Final = datetime.max.replace(tzinfo=UTC)
+
+_Urgency: TypeAlias = tuple[int, datetime]
+_TaskKey: TypeAlias = tuple[int, datetime, int, str]
+_LaneKey: TypeAlias = tuple[int, datetime, int, int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What the queue needs to know of a task; ``arrival`` is unique and grows."""
+
+    task_id: str
+    robot_id: str
+    priority: int
+    deadline: datetime | None
+    arrival: int
+
+    @property
+    def key(self) -> _TaskKey:
+        return (*_urgency(self.priority, self.deadline), self.arrival, self.task_id)
+
+
+def _urgency(priority: int, deadline: datetime | None) -> _Urgency:
+    return (-priority, deadline or _NEVER)
+
+
+@dataclass(frozen=True, slots=True)
+class _OpenLane:
+    key: _LaneKey
+    since_takes: int
+
+
+class ReadyQueue:
+    """The bounded waiting room; one loop owns it, nothing here waits."""
+
+    def __init__(self, capacity: int, patience_takes: int = PATIENCE_TAKES) -> None:
+        self.capacity = capacity
+        self._patience_takes = patience_takes
+        self._reserved = 0
+        self._takes = 0
+        self._tasks: dict[str, Waiting] = {}
+        self._order: list[_TaskKey] = []  # every waiting task, for positions
+        self._lanes: dict[str, list[_TaskKey]] = {}
+        self._open: OrderedDict[str, _OpenLane] = OrderedDict()  # the longest open first
+        self._open_order: list[_LaneKey] = []
+        self._served: OrderedDict[str, int] = OrderedDict()  # robot → the take that served it last
+        self._running: set[str] = set()
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    def __contains__(self, task_id: str) -> bool:
+        return task_id in self._tasks
+
+    def reserve(self) -> None:
+        """Hold a place for a task that is being admitted; ``unreserve`` it when that is done.
+
+        Raises:
+            QueueFull: every place is taken or promised.
+        """
+        if len(self._tasks) + self._reserved >= self.capacity:
+            raise QueueFull(capacity=self.capacity, depth=len(self._tasks))
+        self._reserved += 1
+
+    def unreserve(self) -> None:
+        """Give a reserved place back."""
+        self._reserved -= 1
+
+    def put(self, task: Waiting) -> None:
+        """Add a task that was accepted; never refused, since its promise was given before."""
+        self._tasks[task.task_id] = task
+        insort(self._order, task.key)
+        insort(self._lanes.setdefault(task.robot_id, []), task.key)
+        self._place_lane(task.robot_id)
+
+    def take(self) -> Waiting | None:
+        """Remove and return the next task, and mark its robot as running; None if none is ready."""
+        robot_id = self._next_robot()
+        if robot_id is None:
+            return None
+        task = self._tasks[self._lanes[robot_id][0][-1]]
+        self._takes += 1
+        self._remember_served(robot_id)
+        self._running.add(robot_id)
+        self.remove(task.task_id)
+        return task
+
+    def release(self, robot_id: str) -> None:
+        """Say that the robot's task is no longer running."""
+        self._running.discard(robot_id)
+        self._place_lane(robot_id)
+
+    def remove(self, task_id: str) -> bool:
+        """Take a task out of the queue; False if it is not there."""
+        task = self._tasks.pop(task_id, None)
+        if task is None:
+            return False
+        lane = self._lanes[task.robot_id]
+        for keys in (self._order, lane):
+            del keys[bisect_left(keys, task.key)]
+        if not lane:
+            del self._lanes[task.robot_id]
+        self._place_lane(task.robot_id)
+        return True
+
+    def reprioritize(self, task_id: str, priority: int) -> bool:
+        """Move a task to where its new priority belongs; False if it is not there."""
+        task = self._tasks.get(task_id)
+        if task is None:
+            return False
+        self.remove(task_id)
+        self.put(replace(task, priority=priority))
+        return True
+
+    def position(self, task_id: str) -> int | None:
+        """Return how many waiting tasks are more urgent than this one; None if it is not there."""
+        task = self._tasks.get(task_id)
+        return None if task is None else bisect_left(self._order, task.key)
+
+    def place(self, priority: int, deadline: datetime | None) -> int:
+        """Return the position that a task arriving now would get."""
+        return bisect_left(self._order, (*_urgency(priority, deadline), sys.maxsize, ""))
+
+    def _next_robot(self) -> str | None:
+        if not self._open:
+            return None
+        robot_id, lane = next(iter(self._open.items()))
+        if self._takes - lane.since_takes >= self._patience_takes:
+            return robot_id
+        return self._open_order[0][-1]
+
+    def _place_lane(self, robot_id: str) -> None:
+        """Put the lane where its first task belongs, or take it out while it is not open."""
+        before = self._open.get(robot_id)
+        if before is not None:
+            del self._open_order[bisect_left(self._open_order, before.key)]
+        if robot_id in self._running or robot_id not in self._lanes:
+            self._open.pop(robot_id, None)
+            return
+        priority, deadline, arrival, _ = self._lanes[robot_id][0]
+        key = (priority, deadline, self._served.get(robot_id, 0), arrival, robot_id)
+        insort(self._open_order, key)
+        self._open[robot_id] = _OpenLane(key, before.since_takes if before else self._takes)
+
+    def _remember_served(self, robot_id: str) -> None:
+        self._served[robot_id] = self._takes
+        self._served.move_to_end(robot_id)
+        if len(self._served) > _MAX_REMEMBERED_ROBOTS:
+            self._served.popitem(last=False)

@@ -1,0 +1,192 @@
+"""The waiting room serves by urgency, and lets no robot keep the others waiting."""
+
+import random
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from planner_node.errors import QueueFull
+from planner_node.tasks.ready import ReadyQueue, Waiting
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+def task(
+    arrival: int, robot_id: str = "", *, priority: int = 50, deadline_s: int | None = None
+) -> Waiting:
+    deadline = None if deadline_s is None else NOON + timedelta(seconds=deadline_s)
+    return Waiting(f"t{arrival}", robot_id or f"r{arrival}", priority, deadline, arrival)
+
+
+def filled(*tasks: Waiting, capacity: int = 10_000, patience_takes: int = 10_000) -> ReadyQueue:
+    queue = ReadyQueue(capacity, patience_takes)
+    for one in tasks:
+        queue.put(one)
+    return queue
+
+
+def taken(queue: ReadyQueue) -> list[str]:
+    """Take everything that is ready now, one robot's task after the other released at once."""
+    ids = []
+    while (one := queue.take()) is not None:
+        ids.append(one.task_id)
+        queue.release(one.robot_id)
+    return ids
+
+
+def test_take_from_an_empty_queue_gives_nothing() -> None:
+    assert ReadyQueue(1).take() is None
+
+
+def test_take_follows_priority_then_deadline_then_arrival() -> None:
+    queue = filled(
+        task(1),
+        task(2, deadline_s=60),
+        task(3, deadline_s=30),
+        task(4, priority=90),
+        task(5),
+    )
+    assert taken(queue) == ["t4", "t3", "t2", "t1", "t5"]
+
+
+def test_take_follows_the_same_order_within_one_robot() -> None:
+    queue = filled(task(1, "r"), task(2, "r", deadline_s=9), task(3, "r", priority=51))
+    assert taken(queue) == ["t3", "t2", "t1"]
+
+
+def test_take_gives_a_robot_one_task_at_a_time() -> None:
+    queue = filled(task(1, "r"), task(2, "r"))
+    assert [queue.take(), queue.take()] == [task(1, "r"), None]
+    queue.release("r")
+    assert queue.take() == task(2, "r")
+
+
+def test_take_alternates_between_equal_robots() -> None:
+    queue = filled(*(task(n, "busy") for n in range(6)), task(10, "quiet"), task(11, "quiet"))
+    assert taken(queue)[:4] == ["t0", "t10", "t1", "t11"]
+
+
+def test_a_robot_with_most_of_the_tasks_delays_nobody() -> None:
+    crowd = [task(n, "busy") for n in range(900)]
+    others = [task(1_000 + n, f"r{n % 10}") for n in range(100)]
+    order = taken(filled(*crowd, *others))
+    places = sorted(order.index(one.task_id) for one in others)
+    assert places[-1] <= 110
+
+
+def test_a_robot_that_always_claims_urgency_is_served_only_so_often() -> None:
+    queue = filled(task(1, "modest", priority=10), patience_takes=5)
+    for arrival in range(2, 100):
+        queue.put(task(arrival, "loud", priority=100))
+    assert taken(queue).index("t1") == 5
+
+
+def test_patience_is_not_lost_when_the_lane_gets_more_tasks() -> None:
+    queue = filled(task(1, "modest", priority=10), patience_takes=4)
+    order = []
+    for arrival in range(2, 12):
+        queue.put(task(arrival, "loud", priority=100))
+        queue.put(task(100 + arrival, "modest", priority=1))
+        one = queue.take()
+        assert one is not None
+        queue.release(one.robot_id)
+        order.append(one.task_id)
+    assert order.index("t1") == 4
+
+
+def test_remove_takes_a_task_out() -> None:
+    queue = filled(task(1), task(2), task(3))
+    assert queue.remove("t2")
+    assert "t2" not in queue
+    assert taken(queue) == ["t1", "t3"]
+
+
+def test_remove_of_an_unknown_task_says_so() -> None:
+    assert not filled(task(1)).remove("t9")
+
+
+def test_remove_while_the_robot_runs_leaves_the_rest_of_its_lane() -> None:
+    queue = filled(task(1, "r"), task(2, "r"), task(3, "r"))
+    queue.take()
+    queue.remove("t2")
+    queue.release("r")
+    assert taken(queue) == ["t3"]
+
+
+def test_reprioritize_moves_a_task_to_the_front() -> None:
+    queue = filled(task(1), task(2), task(3))
+    assert queue.reprioritize("t3", 51)
+    assert taken(queue) == ["t3", "t1", "t2"]
+
+
+def test_reprioritize_of_an_unknown_task_says_so() -> None:
+    assert not filled().reprioritize("t9", 1)
+
+
+def test_position_counts_the_more_urgent_tasks() -> None:
+    queue = filled(task(1), task(2, priority=60), task(3))
+    assert [queue.position(one) for one in ("t2", "t1", "t3", "t9")] == [0, 1, 2, None]
+
+
+def test_place_is_behind_all_that_are_as_urgent() -> None:
+    queue = filled(task(1), task(2), task(3, priority=40))
+    assert queue.place(50, None) == 2
+
+
+def test_reserve_counts_promised_places() -> None:
+    queue = filled(task(1), capacity=2)
+    queue.reserve()
+    with pytest.raises(QueueFull) as refusal:
+        queue.reserve()
+    assert refusal.value.references == {"capacity": 2, "depth": 1}
+
+
+def test_unreserve_gives_the_place_back() -> None:
+    queue = ReadyQueue(1)
+    queue.reserve()
+    queue.unreserve()
+    queue.reserve()
+    assert len(queue) == 0
+
+
+def test_put_is_never_refused() -> None:
+    assert len(filled(task(1), task(2), capacity=1)) == 2
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_random_work_loses_no_task_and_runs_one_a_robot(seed: int) -> None:
+    dice = random.Random(seed)
+    queue = ReadyQueue(1_000, patience_takes=3)
+    waiting: set[str] = set()
+    running: dict[str, str] = {}
+    for arrival in range(400):
+        match dice.randrange(5):
+            case 0 | 1:
+                robot_id, deadline_s = f"r{dice.randrange(7)}", dice.choice([None, 5, 6])
+                one = task(arrival, robot_id, priority=dice.randrange(3), deadline_s=deadline_s)
+                queue.put(one)
+                waiting.add(one.task_id)
+            case 2:
+                chosen = queue.take()
+                ready = chosen is not None
+                assert ready or all(one.robot_id in running for one in _rest(queue))
+                if chosen is not None:
+                    assert chosen.robot_id not in running
+                    running[chosen.robot_id] = chosen.task_id
+                    waiting.remove(chosen.task_id)
+            case 3 if running:
+                robot_id = dice.choice(sorted(running))
+                del running[robot_id]
+                queue.release(robot_id)
+            case _ if waiting:
+                task_id = dice.choice(sorted(waiting))
+                queue.remove(task_id)
+                waiting.remove(task_id)
+        assert len(queue) == len(waiting)
+    for robot_id in running:
+        queue.release(robot_id)
+    assert set(taken(queue)) == waiting
+
+
+def _rest(queue: ReadyQueue) -> list[Waiting]:
+    return list(queue._tasks.values())
