@@ -1,0 +1,205 @@
+"""Records and events ↔ rows: moments as UTC milliseconds, the rest as columns or JSON."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Final, TypeAlias
+
+from pydantic import BaseModel, ConfigDict
+
+from messages.problem import Problem
+from messages.status import Question, TaskState
+from messages.task import TaskCommand
+from planner_node.tasks.record import Event, EventKind, Exchange, Reply, StoredEvent, TaskRecord
+
+Value: TypeAlias = str | int | bytes | None
+Row: TypeAlias = tuple[Value, ...]
+
+TASK_COLUMNS: Final = (
+    "arrival, task_id, robot_id, state, received_ms, finished_ms, command, details"
+)
+EVENT_COLUMNS: Final = "event_id, task_id, robot_id, kind, payload, reply, replay_of"
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MS: Final = timedelta(milliseconds=1)
+
+
+class _Stored(BaseModel):
+    model_config = ConfigDict(frozen=True, ser_json_bytes="base64", val_json_bytes="base64")
+
+
+class _Reply(_Stored):
+    topic: str | None = None
+    correlation_data: bytes | None = None
+    user_properties: tuple[tuple[str, str], ...] = ()
+
+
+class _Exchange(_Stored):
+    question: Question
+    answer: str
+
+
+class _Details(_Stored):
+    """What no query looks at; a field added later needs a default, for the rows before it."""
+
+    content_hash: str
+    language: str
+    previous_state: TaskState | None = None
+    status_version: int = 1
+    priority: int = 50
+    attempt: int = 1
+    revision: int = 0
+    queued_ms: int | None = None
+    started_ms: int | None = None
+    question: Question | None = None
+    exchanges: tuple[_Exchange, ...] = ()
+    problem: Problem | None = None
+    warnings: tuple[str, ...] = ()
+    subtasks_done: int = 0
+    subtasks_total: int | None = None
+    reply: _Reply | None = None
+
+
+def to_ms(moment: datetime) -> int:
+    """Return whole milliseconds since 1970 in UTC, rounded down."""
+    return (moment - _EPOCH) // _MS
+
+
+def from_ms(ms: int) -> datetime:
+    """Return the moment in UTC."""
+    return _EPOCH + ms * _MS
+
+
+def task_row(record: TaskRecord) -> Row:
+    """Return the values of ``TASK_COLUMNS`` without ``arrival``, which the table gives."""
+    return (
+        record.task_id,
+        record.robot_id,
+        record.state.value,
+        to_ms(record.received),
+        _ms(record.finished),
+        record.command.model_dump_json(),
+        _details(record).model_dump_json(exclude_defaults=True),
+    )
+
+
+def record_of(row: Row) -> TaskRecord:
+    """Return the record of a row of ``TASK_COLUMNS``.
+
+    Raises:
+        ValueError: the row is not one that ``task_row`` wrote.
+    """
+    arrival, task_id, robot_id, state, received_ms, finished_ms, command, details = row
+    rest = _Details.model_validate_json(_text(details))
+    return TaskRecord(
+        task_id=_text(task_id),
+        robot_id=_optional_text(robot_id),
+        command=TaskCommand.model_validate_json(_text(command)),
+        content_hash=rest.content_hash,
+        language=rest.language,
+        received=from_ms(_number(received_ms)),
+        state=TaskState(_text(state)),
+        previous_state=rest.previous_state,
+        status_version=rest.status_version,
+        arrival=_number(arrival),
+        priority=rest.priority,
+        attempt=rest.attempt,
+        revision=rest.revision,
+        queued=_moment(rest.queued_ms),
+        started=_moment(rest.started_ms),
+        finished=None if finished_ms is None else from_ms(_number(finished_ms)),
+        question=rest.question,
+        exchanges=tuple(Exchange(item.question, item.answer) for item in rest.exchanges),
+        problem=rest.problem,
+        warnings=rest.warnings,
+        subtasks_done=rest.subtasks_done,
+        subtasks_total=rest.subtasks_total,
+        reply=_to_reply(rest.reply),
+    )
+
+
+def event_row(event: Event) -> Row:
+    """Return task_id, robot_id, kind, payload, reply."""
+    reply = None if event.reply is None else _from_reply(event.reply).model_dump_json()
+    return (event.task_id, event.robot_id, event.kind.value, event.payload, reply)
+
+
+def stored_event_of(row: Row) -> StoredEvent:
+    """Return the event of a row of ``EVENT_COLUMNS``.
+
+    Raises:
+        ValueError: the row is not one of ours.
+    """
+    event_id, task_id, robot_id, kind, payload, reply, replay_of = row
+    event = Event(
+        kind=EventKind(_text(kind)),
+        payload=_bytes(payload),
+        task_id=_optional_text(task_id),
+        robot_id=_optional_text(robot_id),
+        reply=None if reply is None else _to_reply(_Reply.model_validate_json(_text(reply))),
+    )
+    return StoredEvent(_number(event_id), event, None if replay_of is None else _number(replay_of))
+
+
+def _details(record: TaskRecord) -> _Details:
+    return _Details(
+        content_hash=record.content_hash,
+        language=record.language,
+        previous_state=record.previous_state,
+        status_version=record.status_version,
+        priority=record.priority,
+        attempt=record.attempt,
+        revision=record.revision,
+        queued_ms=_ms(record.queued),
+        started_ms=_ms(record.started),
+        question=record.question,
+        exchanges=tuple(
+            _Exchange(question=item.question, answer=item.answer) for item in record.exchanges
+        ),
+        problem=record.problem,
+        warnings=record.warnings,
+        subtasks_done=record.subtasks_done,
+        subtasks_total=record.subtasks_total,
+        reply=None if record.reply is None else _from_reply(record.reply),
+    )
+
+
+def _from_reply(reply: Reply) -> _Reply:
+    return _Reply(
+        topic=reply.topic,
+        correlation_data=reply.correlation_data,
+        user_properties=reply.user_properties,
+    )
+
+
+def _to_reply(reply: _Reply | None) -> Reply | None:
+    if reply is None:
+        return None
+    return Reply(reply.topic, reply.correlation_data, reply.user_properties)
+
+
+def _ms(moment: datetime | None) -> int | None:
+    return None if moment is None else to_ms(moment)
+
+
+def _moment(ms: int | None) -> datetime | None:
+    return None if ms is None else from_ms(ms)
+
+
+def _text(value: Value) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"expected text, found {type(value).__name__}")  # noqa: TRY004  a bad row is a bad value
+    return value
+
+
+def _optional_text(value: Value) -> str | None:
+    return None if value is None else _text(value)
+
+
+def _number(value: Value) -> int:
+    if not isinstance(value, int):
+        raise ValueError(f"expected a number, found {type(value).__name__}")  # noqa: TRY004  a bad row is a bad value
+    return value
+
+
+def _bytes(value: Value) -> bytes:
+    if not isinstance(value, bytes):
+        raise ValueError(f"expected bytes, found {type(value).__name__}")  # noqa: TRY004  a bad row is a bad value
+    return value

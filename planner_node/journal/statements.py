@@ -1,0 +1,250 @@
+"""What is asked of the tables, as functions over a connection inside a transaction."""
+
+import json
+import sqlite3
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
+
+from planner_node.journal.rows import (
+    EVENT_COLUMNS,
+    TASK_COLUMNS,
+    Row,
+    Value,
+    event_row,
+    record_of,
+    stored_event_of,
+    to_ms,
+)
+from planner_node.tasks.record import (
+    Event,
+    EventKind,
+    Reply,
+    StoredEvent,
+    TaskFilter,
+    TaskRecord,
+)
+
+_WITHOUT_HISTORY: Final = "kind IN ('NOTICE', 'ERROR')"  # once sent, nobody asks for them again
+_VACUUM_PAGES: Final = 256  # 1 MiB a batch goes back to the disk
+_INSERT_TASK: Final = (
+    "INSERT INTO tasks (task_id, robot_id, state, received_ms, finished_ms, command, details)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (task_id) DO "
+)
+_ADMIT: Final = _INSERT_TASK + "NOTHING"
+_UPSERT: Final = _INSERT_TASK + (
+    "UPDATE SET robot_id = excluded.robot_id, state = excluded.state,"
+    " received_ms = excluded.received_ms, finished_ms = excluded.finished_ms,"
+    " command = excluded.command, details = excluded.details"
+)
+_APPEND: Final = (
+    "INSERT INTO events (task_id, robot_id, kind, payload, reply, replay_of, pending)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?)"
+)
+
+
+def admit(connection: sqlite3.Connection, row: Row, labels: Sequence[str]) -> int | None:
+    """Insert a task and return its arrival, or None when its id is taken."""
+    cursor = connection.execute(_ADMIT, row)
+    if cursor.rowcount == 0 or cursor.lastrowid is None:
+        return None
+    arrival = cursor.lastrowid
+    connection.executemany(
+        "INSERT OR IGNORE INTO task_labels VALUES (?, ?)", [(label, arrival) for label in labels]
+    )
+    return arrival
+
+
+def put(connection: sqlite3.Connection, row: Row, labels: Sequence[str]) -> None:
+    """Write a task's row as it now stands; labels count when the task is first seen."""
+    if admit(connection, row, labels) is None:
+        connection.execute(_UPSERT, row)
+
+
+def append(
+    connection: sqlite3.Connection, events: Sequence[Event], rows: Sequence[Row], *, pending: bool
+) -> list[StoredEvent]:
+    """Add events to the log; ``rows`` are their ``event_row`` values."""
+    return [
+        StoredEvent(_insert_event(connection, (*row, None, int(pending))), event)
+        for event, row in zip(events, rows, strict=True)
+    ]
+
+
+def replay(
+    connection: sqlite3.Connection, task_id: str, kinds: Collection[EventKind], reply: Reply | None
+) -> list[StoredEvent]:
+    """Append copies of what was last said of a task, oldest first."""
+    copies = []
+    for original in _last_said(events(connection, task_id, 0), kinds):
+        event = replace(original.event, reply=reply)
+        values = (*event_row(event), original.event_id, 1)
+        copies.append(StoredEvent(_insert_event(connection, values), event, original.event_id))
+    return copies
+
+
+def task(connection: sqlite3.Connection, task_id: str) -> TaskRecord | None:
+    """Return one task."""
+    row = connection.execute(
+        f"SELECT {TASK_COLUMNS} FROM tasks WHERE task_id = ?",  # noqa: S608  our own column names
+        (task_id,),
+    ).fetchone()
+    return None if row is None else record_of(row)
+
+
+def tasks(connection: sqlite3.Connection, wanted: TaskFilter) -> list[TaskRecord]:
+    """Return the tasks a list asks for, newest first."""
+    conditions, values = _conditions(wanted)
+    where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
+    return _records(
+        connection,
+        f"SELECT {TASK_COLUMNS} FROM tasks {where} ORDER BY arrival DESC LIMIT ?",  # noqa: S608  conditions are ours, values are bound
+        [*values, wanted.limit],
+    )
+
+
+def unfinished(connection: sqlite3.Connection) -> list[TaskRecord]:
+    """Return the tasks without an end, by arrival."""
+    return _records(
+        connection,
+        f"SELECT {TASK_COLUMNS} FROM tasks WHERE finished_ms IS NULL ORDER BY arrival",  # noqa: S608  our own column names
+        [],
+    )
+
+
+def events(connection: sqlite3.Connection, task_id: str, after_id: int) -> list[StoredEvent]:
+    """Return what was said of a task, without copies, oldest first."""
+    return _events(
+        connection,
+        "task_id = ? AND event_id > ? AND replay_of IS NULL ORDER BY event_id",
+        [task_id, after_id],
+    )
+
+
+def pending(connection: sqlite3.Connection, after_id: int, limit: int) -> list[StoredEvent]:
+    """Return the next events that nobody has confirmed yet."""
+    return _events(
+        connection, "pending = 1 AND event_id > ? ORDER BY event_id LIMIT ?", [after_id, limit]
+    )
+
+
+def publish(connection: sqlite3.Connection, event_ids: Sequence[int]) -> None:
+    """Take events out of the outbox; what has no history leaves the log."""
+    ids = [(event_id,) for event_id in event_ids]
+    connection.executemany(
+        f"DELETE FROM events WHERE event_id = ? AND (replay_of IS NOT NULL OR {_WITHOUT_HISTORY})",  # noqa: S608  a constant of this file
+        ids,
+    )
+    connection.executemany("UPDATE events SET pending = 0 WHERE event_id = ?", ids)
+
+
+def purge(
+    connection: sqlite3.Connection, before: datetime, max_tasks: int, batch: int
+) -> list[TaskRecord]:
+    """Delete up to ``batch`` finished tasks that are too old or too many; return them."""
+    records = _too_old(connection, before, batch) or _too_many(connection, max_tasks, batch)
+    ids = [(record.task_id,) for record in records]
+    connection.executemany(
+        f"DELETE FROM events WHERE task_id = ? AND NOT ({_WITHOUT_HISTORY} AND pending = 1)",  # noqa: S608  a constant of this file
+        ids,
+    )
+    connection.executemany("DELETE FROM tasks WHERE task_id = ?", ids)
+    connection.execute(
+        "DELETE FROM events WHERE event_id IN (SELECT event_id FROM events"  # noqa: S608  a constant of this file
+        f" WHERE pending = 0 AND {_WITHOUT_HISTORY} LIMIT ?)",
+        (batch,),
+    )
+    connection.execute(f"PRAGMA incremental_vacuum({_VACUUM_PAGES})").fetchall()
+    return records
+
+
+def _too_old(connection: sqlite3.Connection, before: datetime, batch: int) -> list[TaskRecord]:
+    """Choose by age; what still waits in the outbox is not over yet."""
+    return _records(
+        connection,
+        f"SELECT {TASK_COLUMNS} FROM tasks WHERE finished_ms < ? AND NOT EXISTS"  # noqa: S608  our own column names
+        " (SELECT 1 FROM events WHERE events.task_id = tasks.task_id AND pending = 1)"
+        " ORDER BY finished_ms LIMIT ?",
+        [to_ms(before), batch],
+    )
+
+
+def _too_many(connection: sqlite3.Connection, max_tasks: int, batch: int) -> list[TaskRecord]:
+    """Choose the oldest above the limit, also those no broker took: the disk is finite."""
+    (finished,) = connection.execute(
+        "SELECT count(*) FROM tasks WHERE finished_ms IS NOT NULL"
+    ).fetchone()
+    return _records(
+        connection,
+        f"SELECT {TASK_COLUMNS} FROM tasks WHERE finished_ms IS NOT NULL"  # noqa: S608  our own column names
+        " ORDER BY finished_ms LIMIT ?",
+        [min(batch, max(0, finished - max_tasks))],
+    )
+
+
+def _insert_event(connection: sqlite3.Connection, values: Row) -> int:
+    event_id = connection.execute(_APPEND, values).lastrowid
+    if event_id is None:
+        raise sqlite3.InternalError("an inserted row has no id")
+    return event_id
+
+
+def _last_said(log: Sequence[StoredEvent], kinds: Collection[EventKind]) -> Iterable[StoredEvent]:
+    """Choose each kind's latest event, but of subtasks all that belong to the last attempt."""
+    stream = [item for item in log if item.event.kind is EventKind.SUBTASK]
+    last_attempt = max((_attempt(item) for item in stream), default=(0, 0))
+    latest = {item.event.kind: item.event_id for item in log}
+    for item in log:
+        kind = item.event.kind
+        if kind not in kinds:
+            continue
+        if kind is EventKind.SUBTASK:
+            if _attempt(item) == last_attempt:
+                yield item
+        elif latest[kind] == item.event_id:
+            yield item
+
+
+def _attempt(item: StoredEvent) -> tuple[int, int]:
+    """Return the revision and attempt that a line of the subtask stream names."""
+    line = json.loads(item.event.payload)
+    return int(line["revision"]), int(line["attempt"])
+
+
+def _conditions(wanted: TaskFilter) -> tuple[list[str], list[Value]]:
+    conditions: list[str] = []
+    values: list[Value] = []
+
+    def add(condition: str, *given: Value) -> None:
+        conditions.append(condition)
+        values.extend(given)
+
+    if wanted.states:
+        marks = ", ".join("?" * len(wanted.states))
+        add(f"state IN ({marks})", *(state.value for state in wanted.states))
+    if wanted.robot_id is not None:
+        add("robot_id = ?", wanted.robot_id)
+    if wanted.label is not None:
+        add("arrival IN (SELECT arrival FROM task_labels WHERE label = ?)", wanted.label)
+    if wanted.since is not None:
+        add("received_ms >= ?", to_ms(wanted.since))
+    if wanted.cursor is not None:
+        add("arrival < ?", wanted.cursor)
+    return conditions, values
+
+
+def _records(
+    connection: sqlite3.Connection, query: str, values: Sequence[Value]
+) -> list[TaskRecord]:
+    return [record_of(row) for row in connection.execute(query, values)]
+
+
+def _events(
+    connection: sqlite3.Connection, condition: str, values: Sequence[Value]
+) -> list[StoredEvent]:
+    rows = connection.execute(
+        f"SELECT {EVENT_COLUMNS} FROM events WHERE {condition}",  # noqa: S608  conditions are ours, values are bound
+        values,
+    )
+    return [stored_event_of(row) for row in rows]

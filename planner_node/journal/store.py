@@ -1,0 +1,231 @@
+"""The journal as the house sees it: async calls over one writer and one reader thread."""
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final, TypeVar
+
+from planner_node.errors import JournalLost
+from planner_node.journal import statements
+from planner_node.journal.file import JournalFile, path_of
+from planner_node.journal.rows import event_row, task_row
+from planner_node.journal.writer import Writer, Written
+from planner_node.tasks.record import (
+    Event,
+    EventKind,
+    Reply,
+    StoredEvent,
+    TaskFilter,
+    TaskRecord,
+)
+
+log = logging.getLogger(__name__)
+
+PURGE_TASKS: Final = 5_000
+_PURGE_BATCH: Final = 100
+Found = TypeVar("Found")
+Listener = Callable[[Sequence[StoredEvent]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """A task's way in; when ``is_new`` is False, ``record`` is the stored one."""
+
+    record: TaskRecord
+    is_new: bool
+
+
+class Journal:
+    """Tasks, and the log of what was said about them, in one SQLite file.
+
+    Every method raises ``JournalLost`` when the disk refuses; then nothing was written.
+    """
+
+    def __init__(self, url: str, *, outbox: bool, commit_wait_ms: int) -> None:
+        self._url = url
+        self._outbox = outbox
+        self._commit_wait_ms = commit_wait_ms
+        self._file: JournalFile | None = None
+        self._writer: Writer | None = None
+        self._reader: ThreadPoolExecutor | None = None
+        self._reading: sqlite3.Connection | None = None
+        self._listeners: list[Listener] = []
+
+    async def start(self) -> None:
+        """Open the file, or move a damaged one aside (see ``damage``) and begin anew.
+
+        Raises:
+            JournalLost: the file is in use, not ours, newer than this version, or not to be had.
+        """
+        self._file = JournalFile(path_of(self._url))
+        self._writer = Writer(self._file, self._commit_wait_ms, self._tell)
+        await self._writer.start()
+        self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal.reader")
+
+    async def close(self) -> None:
+        """Commit what waits and let the file go."""
+        if self._reader is not None:
+            await asyncio.get_running_loop().run_in_executor(self._reader, self._stop_reading)
+            self._reader.shutdown()
+            self._reader = None
+        if self._writer is not None:
+            await self._writer.close()
+
+    @property
+    def healthy(self) -> bool:
+        """Whether the last commit went through."""
+        return self._writer is not None and not self._writer.trouble
+
+    @property
+    def reason(self) -> str:
+        """Why it is not healthy, for people; empty when it is."""
+        return "The journal is not open." if self._writer is None else self._writer.trouble
+
+    @property
+    def damage(self) -> str | None:
+        """What happened to a damaged file at the start, for people; None when all was well."""
+        return None if self._file is None else self._file.damage
+
+    async def admit(self, record: TaskRecord, events: Sequence[Event]) -> Admission:
+        """Take a task in, unless its id is known: then nothing is written."""
+        row, event_rows = task_row(record), [event_row(event) for event in events]
+
+        def work(connection: sqlite3.Connection) -> Written[Admission]:
+            arrival = statements.admit(connection, row, record.command.labels)
+            if arrival is None:
+                return Written(Admission(_known(connection, record.task_id), is_new=False))
+            stored = statements.append(connection, events, event_rows, pending=self._outbox)
+            return Written(Admission(replace(record, arrival=arrival), is_new=True), stored)
+
+        return await self._writing.do(work)
+
+    async def commit(self, record: TaskRecord | None, events: Sequence[Event]) -> list[StoredEvent]:
+        """Write a task as it now stands, and what is said about it, in one transaction."""
+        row = None if record is None else task_row(record)
+        labels = [] if record is None else record.command.labels
+        event_rows = [event_row(event) for event in events]
+
+        def work(connection: sqlite3.Connection) -> Written[list[StoredEvent]]:
+            if row is not None:
+                statements.put(connection, row, labels)
+            stored = statements.append(connection, events, event_rows, pending=self._outbox)
+            return Written(stored, stored)
+
+        return await self._writing.do(work)
+
+    async def replay(self, task_id: str, kinds: Collection[EventKind], reply: Reply | None) -> None:
+        """Put copies of what was last said of a task into the outbox, byte for byte.
+
+        Of STATUS and PLAN the latest, of SUBTASK all lines of the last attempt; ``reply`` replaces
+        the first sender's. Without an outbox there is nobody to send to, and nothing happens.
+        """
+        if not self._outbox:
+            return
+
+        def work(connection: sqlite3.Connection) -> Written[None]:
+            return Written(None, statements.replay(connection, task_id, kinds, reply))
+
+        await self._writing.do(work)
+
+    async def task(self, task_id: str) -> TaskRecord | None:
+        """Return a task, or None if it is not in the history."""
+        return await self._read(lambda connection: statements.task(connection, task_id))
+
+    async def tasks(self, wanted: TaskFilter) -> list[TaskRecord]:
+        """Return the tasks that fit, newest first."""
+        return await self._read(lambda connection: statements.tasks(connection, wanted))
+
+    async def unfinished(self) -> list[TaskRecord]:
+        """Return the tasks whose ``finished`` is not set, by arrival."""
+        return await self._read(statements.unfinished)
+
+    async def events(self, task_id: str, after_id: int = 0) -> list[StoredEvent]:
+        """Return what was said of a task after an event, oldest first, without copies."""
+        return await self._read(lambda connection: statements.events(connection, task_id, after_id))
+
+    async def pending(self, after_id: int, limit: int) -> list[StoredEvent]:
+        """Return the outbox after an event, oldest first."""
+        return await self._read(lambda connection: statements.pending(connection, after_id, limit))
+
+    async def published(self, event_ids: Sequence[int]) -> None:
+        """Take events out of the outbox; copies, notices and errors leave the log with that."""
+
+        def work(connection: sqlite3.Connection) -> Written[None]:
+            statements.publish(connection, event_ids)
+            return Written(None)
+
+        await self._writing.do(work)
+
+    async def purge(self, before: datetime, max_tasks: int) -> list[TaskRecord]:
+        """Delete finished tasks with their log, and return them, at most ``PURGE_TASKS`` a call.
+
+        Go: those finished before ``before`` of which nothing waits in the outbox, and the oldest
+        of more than ``max_tasks`` finished ones. Call again while something is returned.
+        """
+        gone: list[TaskRecord] = []
+        while len(gone) < PURGE_TASKS:
+            batch = await self._purge_batch(before, max_tasks)
+            gone.extend(batch)
+            if len(batch) == 0:
+                break
+        return gone
+
+    async def _purge_batch(self, before: datetime, max_tasks: int) -> list[TaskRecord]:
+        """Delete a little, so that those who wait to commit wait little."""
+
+        def work(connection: sqlite3.Connection) -> Written[list[TaskRecord]]:
+            return Written(statements.purge(connection, before, max_tasks, _PURGE_BATCH))
+
+        return await self._writing.do(work)
+
+    def listen(self, listener: Listener) -> Callable[[], None]:
+        """Call ``listener`` on the loop with the events of each commit; returns the un-listen."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    @property
+    def _writing(self) -> Writer:
+        if self._writer is None:
+            raise JournalLost("The journal is not open.")
+        return self._writer
+
+    async def _read(self, query: Callable[[sqlite3.Connection], Found]) -> Found:
+        if self._reader is None:
+            raise JournalLost("The journal is not open.")
+        try:
+            return await asyncio.get_running_loop().run_in_executor(
+                self._reader, lambda: query(self._reading_connection())
+            )
+        except sqlite3.Error as error:
+            raise JournalLost(f"The journal cannot be read: {error}") from error
+
+    def _reading_connection(self) -> sqlite3.Connection:
+        """Return the reader thread's own connection; called in that thread only."""
+        if self._reading is None and self._file is not None:
+            self._reading = self._file.connect(read_only=True)
+        if self._reading is None:
+            raise JournalLost("The journal is not open.")
+        return self._reading
+
+    def _stop_reading(self) -> None:
+        if self._reading is not None:
+            self._reading.close()
+            self._reading = None
+
+    def _tell(self, events: Sequence[StoredEvent]) -> None:
+        for listener in tuple(self._listeners):
+            try:
+                listener(events)
+            except Exception:
+                log.exception("a listener of the journal failed")
+
+
+def _known(connection: sqlite3.Connection, task_id: str) -> TaskRecord:
+    record = statements.task(connection, task_id)
+    if record is None:
+        raise JournalLost(f"Task {task_id} was there and is gone.")
+    return record

@@ -1,0 +1,186 @@
+"""A journal in memory: the same behaviour as the real one (tests/journal holds both to it)."""
+
+import json
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from planner_node.errors import JournalLost
+from planner_node.journal.store import Admission, Listener
+from planner_node.tasks.record import (
+    Event,
+    EventKind,
+    Reply,
+    StoredEvent,
+    TaskFilter,
+    TaskRecord,
+)
+
+WITHOUT_HISTORY = {EventKind.NOTICE, EventKind.ERROR}
+
+
+class MemoryJournal:
+    """Set ``refuses`` to a reason and every write raises JournalLost, as a full disk does."""
+
+    def __init__(self, *, outbox: bool = True) -> None:
+        self.outbox = outbox
+        self.refuses = ""
+        self.damage: str | None = None
+        self.records: dict[str, TaskRecord] = {}
+        self.log: dict[int, StoredEvent] = {}
+        self._pending: set[int] = set()
+        self._arrivals = 0
+        self._event_ids = 0
+        self._listeners: list[Listener] = []
+
+    async def start(self) -> None:
+        """Nothing to open."""
+
+    async def close(self) -> None:
+        """Nothing to close."""
+
+    @property
+    def healthy(self) -> bool:
+        return not self.refuses
+
+    @property
+    def reason(self) -> str:
+        return self.refuses
+
+    async def admit(self, record: TaskRecord, events: Sequence[Event]) -> Admission:
+        self._check_disk()
+        if (known := self.records.get(record.task_id)) is not None:
+            return Admission(known, is_new=False)
+        admitted = self._put(record)
+        self._append(events)
+        return Admission(admitted, is_new=True)
+
+    async def commit(self, record: TaskRecord | None, events: Sequence[Event]) -> list[StoredEvent]:
+        self._check_disk()
+        if record is not None:
+            self._put(record)
+        return self._append(events)
+
+    async def replay(self, task_id: str, kinds: Collection[EventKind], reply: Reply | None) -> None:
+        if not self.outbox:
+            return
+        self._check_disk()
+        originals = await self.events(task_id)
+        stream = [item for item in originals if item.event.kind is EventKind.SUBTASK]
+        last_attempt = max(map(_attempt, stream), default=(0, 0))
+        latest = {item.event.kind: item for item in originals}
+        chosen = [
+            item
+            for item in originals
+            if item.event.kind in kinds
+            and (
+                _attempt(item) == last_attempt
+                if item.event.kind is EventKind.SUBTASK
+                else item is latest[item.event.kind]
+            )
+        ]
+        self._add([(replace(item.event, reply=reply), item.event_id) for item in chosen])
+
+    async def task(self, task_id: str) -> TaskRecord | None:
+        return self.records.get(task_id)
+
+    async def tasks(self, wanted: TaskFilter) -> list[TaskRecord]:
+        newest_first = sorted(self.records.values(), key=lambda record: -record.arrival)
+        return [record for record in newest_first if _fits(record, wanted)][: wanted.limit]
+
+    async def unfinished(self) -> list[TaskRecord]:
+        return [record for record in self.records.values() if record.finished is None]
+
+    async def events(self, task_id: str, after_id: int = 0) -> list[StoredEvent]:
+        return [
+            item
+            for item in self.log.values()
+            if item.event.task_id == task_id and item.event_id > after_id and item.replay_of is None
+        ]
+
+    async def pending(self, after_id: int, limit: int) -> list[StoredEvent]:
+        ids = sorted(event_id for event_id in self._pending if event_id > after_id)
+        return [self.log[event_id] for event_id in ids[:limit]]
+
+    async def published(self, event_ids: Sequence[int]) -> None:
+        self._check_disk()
+        for event_id in event_ids:
+            self._pending.discard(event_id)
+            item = self.log.get(event_id)
+            if item and (item.replay_of is not None or item.event.kind in WITHOUT_HISTORY):
+                del self.log[event_id]
+
+    async def purge(self, before: datetime, max_tasks: int) -> list[TaskRecord]:
+        self._check_disk()
+        finished = sorted(
+            (record.finished, record.arrival, record)
+            for record in self.records.values()
+            if record.finished
+        )
+        surplus = max(0, len(finished) - max_tasks)
+        waiting = {self.log[event_id].event.task_id for event_id in self._pending}
+        gone = [
+            record
+            for index, (ended, _, record) in enumerate(finished)
+            if index < surplus or (ended < before and record.task_id not in waiting)
+        ]
+        for record in gone:
+            self._forget(record.task_id)
+        for event_id in [*self.log]:
+            if self.log[event_id].event.kind in WITHOUT_HISTORY and event_id not in self._pending:
+                del self.log[event_id]
+        return gone
+
+    def listen(self, listener: Listener) -> Callable[[], None]:
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    def _check_disk(self) -> None:
+        if self.refuses:
+            raise JournalLost(self.refuses)
+
+    def _put(self, record: TaskRecord) -> TaskRecord:
+        known = self.records.get(record.task_id)
+        if known is None:
+            self._arrivals += 1
+        arrival = self._arrivals if known is None else known.arrival
+        self.records[record.task_id] = replace(record, arrival=arrival)
+        return self.records[record.task_id]
+
+    def _append(self, events: Sequence[Event]) -> list[StoredEvent]:
+        return self._add([(event, None) for event in events])
+
+    def _add(self, entries: Sequence[tuple[Event, int | None]]) -> list[StoredEvent]:
+        added = []
+        for event, replay_of in entries:
+            self._event_ids += 1
+            added.append(StoredEvent(self._event_ids, event, replay_of))
+            self.log[self._event_ids] = added[-1]
+            if self.outbox:
+                self._pending.add(self._event_ids)
+        if added:
+            for listener in tuple(self._listeners):
+                listener(added)
+        return added
+
+    def _forget(self, task_id: str) -> None:
+        del self.records[task_id]
+        for event_id, item in [*self.log.items()]:
+            if item.event.task_id == task_id and item.event.kind not in WITHOUT_HISTORY:
+                del self.log[event_id]
+                self._pending.discard(event_id)
+
+
+def _attempt(item: StoredEvent) -> tuple[int, int]:
+    line = json.loads(item.event.payload)
+    return line["revision"], line["attempt"]
+
+
+def _fits(record: TaskRecord, wanted: TaskFilter) -> bool:
+    return (
+        (not wanted.states or record.state in wanted.states)
+        and wanted.robot_id in {None, record.robot_id}
+        and (wanted.label is None or wanted.label in record.command.labels)
+        and (wanted.since is None or record.received >= wanted.since)
+        and (wanted.cursor is None or record.arrival < wanted.cursor)
+    )
