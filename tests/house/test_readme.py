@@ -1,0 +1,47 @@
+"""What the READMEs say about the code is what the code says."""
+
+import re
+import runpy
+from pathlib import Path
+
+import pytest
+
+from planner_node.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+READMES = ("README.md", "README.zh-TW.md")
+SCRIPT = runpy.run_path(str(ROOT / "scripts" / "readme.py"))
+
+
+@pytest.mark.parametrize("readme", READMES)
+def test_generated_parts_are_fresh(readme: str) -> None:
+    text = (ROOT / readme).read_text(encoding="utf-8")
+    assert SCRIPT["rewritten"](readme, text) == text, "run scripts/readme.py --write"
+
+
+@pytest.mark.parametrize("readme", READMES)
+def test_named_files_exist(readme: str) -> None:
+    text = (ROOT / readme).read_text(encoding="utf-8")
+    links = re.findall(r"\]\(([^)#:]+)\)", text)
+    paths = re.findall(
+        r"`((?:config|messages|planner_node|scripts|tests|benchmarks)/[\w./-]+)`", text
+    )
+    missing = [path for path in (*links, *paths) if not (ROOT / path).exists()]
+    assert missing == []
+
+
+def test_both_readmes_have_the_same_commands() -> None:
+    english, chinese = (
+        re.findall(
+            r"^(?:make|docker|\.venv/bin/\S+) \S+", (ROOT / name).read_text("utf-8"), re.MULTILINE
+        )
+        for name in READMES
+    )
+    assert english == chinese
+
+
+@pytest.mark.parametrize("readme", READMES)
+def test_named_settings_exist(readme: str) -> None:
+    text = (ROOT / readme).read_text(encoding="utf-8")
+    for section, key in re.findall(r"`(mqtt|http|model|engine|planner|journal)\.(\w+)", text):
+        assert key in type(getattr(Settings(), section)).model_fields, f"{section}.{key}"
