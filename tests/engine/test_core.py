@@ -1,4 +1,4 @@
-"""The engine's loop: the same tokens alone and in a crowd, whatever is shared, forced or chunked."""
+"""The engine's loop: the same tokens alone and in a crowd, however they came about."""
 
 import random
 from collections.abc import Callable
@@ -6,6 +6,14 @@ from dataclasses import replace
 
 import pytest
 import torch
+
+from planner_node.engine.core import Engine
+from planner_node.engine.kv_cache import KvSlots
+from planner_node.engine.limits import EngineLimits
+from planner_node.engine.llama import LlamaForward
+from planner_node.engine.model import Forward, TransformersForward
+from planner_node.engine.request import Constraint, Finish, Request, Sampling
+from planner_node.errors import ContextTooLong, QueueFull
 from tests.fakes.engine import (
     TINY_CONTEXT_TOKENS,
     TINY_VOCABULARY_TOKENS,
@@ -17,14 +25,6 @@ from tests.fakes.engine import (
     tiny_llama,
 )
 
-from planner_node.engine.core import Engine
-from planner_node.engine.kv_cache import KvSlots
-from planner_node.engine.limits import EngineLimits
-from planner_node.engine.llama import LlamaForward
-from planner_node.engine.model import Forward, TransformersForward
-from planner_node.engine.request import Constraint, Finish, Request, Sampling
-from planner_node.errors import ContextTooLong, QueueFull
-
 MODEL = tiny_llama()
 LIMITS = EngineLimits(rows=4, waiting=32, prefill_tokens=24, prefixes=2)
 
@@ -34,7 +34,7 @@ MakeEngine = Callable[..., Engine]
 @pytest.fixture(params=[LlamaForward, TransformersForward])
 def make_engine(request: pytest.FixtureRequest) -> MakeEngine:
     """Return a maker of engines over one model, once with each forward pass."""
-    forward_class: type[LlamaForward] | type[TransformersForward] = request.param
+    forward_class: type[LlamaForward | TransformersForward] = request.param
 
     def make(limits: EngineLimits = LIMITS, context_tokens: int = TINY_CONTEXT_TOKENS) -> Engine:
         forward: Forward = forward_class(MODEL, KvSlots(limits.rows, context_tokens))

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from transformers import LlamaConfig, LlamaForCausalLM
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from planner_node.engine.core import Engine
 from planner_node.engine.request import Event, Finish, Request, Usage
@@ -57,10 +58,24 @@ def tiny_llama(seed: int = 0, **changes: object) -> LlamaForCausalLM:
 
 
 def write_tiny_llama(folder: Path, seed: int = 0, **changes: object) -> LlamaForCausalLM:
-    """Write a tiny Llama as a real checkpoint folder (safetensors, config) and return it."""
+    """Write a tiny Llama as a real checkpoint folder (weights, config, tokenizer); return it."""
     model = tiny_llama(seed, **changes)
     model.save_pretrained(folder)
+    byte_tokenizer().save_pretrained(folder)
     return model
+
+
+def byte_tokenizer() -> PreTrainedTokenizerFast:
+    """Return a byte-level tokenizer without merges; ids 0 to 2 are special."""
+    specials = ["<|begin_of_text|>", "<|eot_id|>", "<|end_of_text|>"]
+    words = specials + sorted(pre_tokenizers.ByteLevel.alphabet())
+    tokenizer = Tokenizer(models.BPE({word: n for n, word in enumerate(words)}, []))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.add_special_tokens(specials)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, bos_token=specials[0], eos_token=specials[2]
+    )
 
 
 Step = frozenset[int] | tuple[int, ...]  # ids to choose from | ids that must follow
