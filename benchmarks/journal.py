@@ -1,0 +1,94 @@
+"""How fast the journal takes tasks in: callers in a closed loop, each waiting for the disk.
+
+Run: python benchmarks/journal.py --callers 50 --seconds 5 [--folder FOLDER_ON_THE_DISK_TO_MEASURE]
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import platform
+import shlex
+import sqlite3
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from messages.task import TaskCommand
+from planner_node.journal.store import Journal
+from planner_node.tasks.record import Event, EventKind, TaskRecord
+
+
+def main() -> None:
+    arguments = _arguments()
+    with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
+        figures = asyncio.run(_measure(Path(folder).absolute(), arguments))
+    report = {
+        "command": shlex.join(["python", *sys.argv]),
+        "machine": {
+            "platform": platform.platform(),
+            "cpus": os.cpu_count(),
+            "load": os.getloadavg()[0],
+            "python": platform.python_version(),
+            "sqlite": sqlite3.sqlite_version,
+        },
+        "callers": arguments.callers,
+        "commit_wait_ms": arguments.commit_wait_ms,
+        **figures,
+    }
+    print(json.dumps(report, indent=2))
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--callers", type=int, default=50)
+    parser.add_argument("--seconds", type=float, default=5.0)
+    parser.add_argument("--commit-wait-ms", type=int, default=2)
+    parser.add_argument("--folder", type=Path, default=Path())
+    return parser.parse_args()
+
+
+async def _measure(folder: Path, arguments: argparse.Namespace) -> dict[str, float]:
+    url = f"sqlite:///{folder}/planner.db"
+    journal = Journal(url, outbox=True, commit_wait_ms=arguments.commit_wait_ms)
+    await journal.start()
+    waits_ms: list[float] = []
+    started = time.perf_counter()
+    until = started + arguments.seconds
+    callers = (_caller(journal, name, until, waits_ms) for name in range(arguments.callers))
+    await asyncio.gather(*callers)
+    taken_s = time.perf_counter() - started
+    await journal.close()
+    waits_ms.sort()
+    return {
+        "admits": len(waits_ms),
+        "admits_per_s": round(len(waits_ms) / taken_s, 1),
+        "p50_ms": round(waits_ms[len(waits_ms) // 2], 2),
+        "p99_ms": round(waits_ms[len(waits_ms) * 99 // 100], 2),
+        "max_ms": round(waits_ms[-1], 2),
+    }
+
+
+async def _caller(journal: Journal, name: int, until: float, waits_ms: list[float]) -> None:
+    number = 0
+    while (begun := time.perf_counter()) < until:
+        number += 1
+        task_id = f"task-{name}-{number}"
+        await journal.admit(_record(task_id), [_queued(task_id)])
+        waits_ms.append((time.perf_counter() - begun) * 1_000)
+
+
+def _record(task_id: str) -> TaskRecord:
+    now = datetime.now(UTC)
+    command = TaskCommand(instruction="將書本放在側桌上，然後回到充電座。", task_id=task_id)
+    return TaskRecord(task_id, "robot-1", command, "0" * 64, "zh-TW", received=now, queued=now)
+
+
+def _queued(task_id: str) -> Event:
+    return Event(EventKind.STATUS, b'{"status": "QUEUED", "filler": "%s"}' % (b"x" * 500), task_id)
+
+
+if __name__ == "__main__":
+    main()
