@@ -39,7 +39,9 @@ class CompletionRequest:
 
     With tools and a ``tool_choice`` that forces a call, the text is the Llama 3.1 envelope
     ``{"name": "decompose_task", "parameters": {...}}``, valid by construction.
-    ``deadline_s`` is a ``time.monotonic()`` instant; ``temperature`` 0 is greedy.
+    ``deadline_s`` is a ``time.monotonic()`` instant and ends in DeadlinePassed; ``timeout_s``
+    counts from the call and ends in GenerationTimeout. ``temperature`` 0 is greedy. ``language``
+    is the BCP 47 tag that a call's texts keep to: ``zh-TW`` cannot drift to Simplified.
     """
 
     request_id: str
@@ -51,6 +53,8 @@ class CompletionRequest:
     top_p: float = 1.0
     seed: int | None = None
     deadline_s: float | None = None
+    timeout_s: float | None = None
+    language: str | None = None
 
 
 class FinishReason(StrEnum):

@@ -22,6 +22,12 @@ def simplified_only() -> frozenset[str]:
     return frozenset(c for c in map(chr, _HAN) if _is_in(c, "gb2312") and not _is_in(c, "big5"))
 
 
+@cache
+def traditional_only() -> frozenset[str]:
+    """Return the characters of the Traditional standard that the Simplified one does not have."""
+    return frozenset(c for c in map(chr, _HAN) if _is_in(c, "big5") and not _is_in(c, "gb2312"))
+
+
 def _is_in(character: str, codec: str) -> bool:
     try:
         character.encode(codec)

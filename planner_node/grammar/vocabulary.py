@@ -32,7 +32,10 @@ class Vocabulary:
 
 
 class TextDecoder:
-    """Turns ids into text as they come, holding back what is not yet a whole character."""
+    """Turns ids into text as they come, holding back what is not yet a whole character.
+
+    A character that never ends, because the token limit cut it, is never told.
+    """
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self._bytes_of = vocabulary.bytes_of
@@ -41,7 +44,3 @@ class TextDecoder:
     def feed(self, token_ids: Iterable[int]) -> str:
         """Return the text that became certain; special tokens have no text."""
         return self._utf8.decode(b"".join(self._bytes_of[index] for index in token_ids))
-
-    def close(self) -> str:
-        """Return what is left: a replacement character where the last one never ended."""
-        return self._utf8.decode(b"", final=True)

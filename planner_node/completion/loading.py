@@ -1,0 +1,144 @@
+"""Brings a model into memory and gives it a voice; the room's only meeting with transformers.
+
+Everything heavy is imported inside functions: who only needs the Protocols does not wait for torch.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from planner_node.clock import Clock, SystemClock
+from planner_node.completion.local import LocalCompleter, Voice
+from planner_node.completion.request import ModelInfo
+from planner_node.engine.request import TokenEngine
+from planner_node.errors import ModelNotLoaded
+from planner_node.grammar.library import GrammarLibrary
+from planner_node.grammar.vocabulary import Vocabulary
+from planner_node.prompt.render import Renderer
+from planner_node.prompt.tokenizer import ChatTokenizer
+from planner_node.settings import EngineSettings, ModelSettings
+
+if TYPE_CHECKING:
+    from planner_node.engine.core import Engine
+    from planner_node.engine.loading import LoadedModel
+    from planner_node.engine.worker import EngineWorker
+
+EMBEDDED: Final = "embedded"
+EMBEDDED_FOLDER: Final = Path(__file__).resolve().parents[1] / "models" / "embedded"
+
+
+@dataclass(frozen=True, slots=True)
+class _Built:
+    """What the engine's thread leaves behind for the loop."""
+
+    loaded: "LoadedModel"
+    voice: Voice
+
+
+class LocalModel:
+    """A model of this process: ``start`` loads it, ``completer`` speaks with it, ``stop`` ends it.
+
+    Loading and building happen in the engine's thread, so the loop goes on meanwhile.
+    """
+
+    def __init__(
+        self, model: ModelSettings, engine: EngineSettings, clock: Clock | None = None
+    ) -> None:
+        self._model = model
+        self._engine = engine
+        self._clock = clock or SystemClock()
+        self._worker: EngineWorker | None = None
+        self._built: _Built | None = None
+
+    async def start(self) -> LocalCompleter:
+        """Load the model and return what speaks with it; raise ModelNotLoaded with what to do."""
+        from planner_node.engine.worker import EngineWorker  # noqa: PLC0415  imports torch
+
+        self._worker = EngineWorker(self._build)
+        await self._worker.start()
+        if self._built is None:
+            raise ModelNotLoaded("the engine started without a model", model=self._model.id)
+        context_tokens = min(self._built.loaded.context_tokens, self._engine.context_tokens)
+        info = model_info(self._built.loaded, self._model.id, context_tokens)
+        return LocalCompleter(info, self._built.voice, self._worker, self._clock)
+
+    async def stop(self) -> None:
+        """End the engine's thread; what still runs ends as canceled."""
+        if self._worker is not None:
+            await self._worker.stop()
+
+    async def wait_ended(self) -> None:
+        """Return when the engine was stopped; raise EngineDied when it died."""
+        if self._worker is not None:
+            await self._worker.wait_ended()
+
+    @property
+    def worker(self) -> "EngineWorker | None":
+        """The engine's thread, for its counters; None before ``start``."""
+        return self._worker
+
+    def _build(self) -> "Engine":
+        """Load in the engine's thread."""
+        from planner_node.engine.assembly import assemble  # noqa: PLC0415  imports torch
+        from planner_node.engine.limits import EngineLimits  # noqa: PLC0415
+        from planner_node.engine.loading import ModelSpec, load  # noqa: PLC0415  imports torch
+
+        model, engine = self._model, self._engine
+        loaded = load(
+            ModelSpec(
+                id=str(EMBEDDED_FOLDER) if model.id == EMBEDDED else model.id,
+                dtype=model.dtype,
+                quantization=model.quantization,
+                device_map=model.device_map,
+                max_memory=model.max_memory,
+                adapter=model.adapter,
+                revision=model.revision,
+                threads=engine.threads,
+            )
+        )
+        self._built = _Built(loaded, voice_of(loaded))
+        limits = EngineLimits(
+            rows=engine.max_rows,
+            waiting=engine.max_waiting,
+            context_tokens=engine.context_tokens,
+            prefill_tokens=engine.prefill_chunk_tokens,
+            prefixes=engine.prefix_cache_entries,
+        )
+        return assemble(loaded, limits)
+
+
+def voice_of(loaded: "LoadedModel") -> Voice:
+    """Build the prompts, grammars and text of a model; takes seconds for a large vocabulary.
+
+    Raises ModelNotLoaded when the tokenizer has no chat template.
+    """
+    if not getattr(loaded.tokenizer, "chat_template", None):
+        raise ModelNotLoaded(
+            f"the tokenizer of {loaded.id} has no chat template: take an instruct model",
+            cause="NO_CHAT_TEMPLATE",
+            model=loaded.id,
+        )
+    tokenizer = ChatTokenizer(loaded.tokenizer)
+    vocabulary = Vocabulary(tokenizer.json, loaded.vocabulary_tokens, loaded.eos_token_ids)
+    grammars = GrammarLibrary(vocabulary)
+    grammars.prepare()
+    return Voice(Renderer(tokenizer), grammars, vocabulary)
+
+
+def completer_over(
+    loaded: "LoadedModel", engine: TokenEngine, clock: Clock | None = None
+) -> LocalCompleter:
+    """Return a completer over a model and an engine that already run."""
+    info = model_info(loaded, loaded.id, loaded.context_tokens)
+    return LocalCompleter(info, voice_of(loaded), engine, clock or SystemClock())
+
+
+def model_info(loaded: "LoadedModel", name: str, context_tokens: int) -> ModelInfo:
+    """Describe a loaded model under the name that people gave it."""
+    return ModelInfo(
+        id=name,
+        quantization=loaded.quantization,
+        dtype=loaded.dtype,
+        context_tokens=context_tokens,
+        device=loaded.device,
+    )

@@ -1,0 +1,161 @@
+"""A language model in this process, behind the ``Completer`` Protocol."""
+
+import secrets
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from planner_node.clock import Clock
+from planner_node.completion.request import (
+    Completed,
+    CompletionEvent,
+    CompletionRequest,
+    CompletionUsage,
+    FinishReason,
+    ModelInfo,
+    TextChunk,
+    Tool,
+    ToolUse,
+)
+from planner_node.engine.request import Event, Finish, Request, Sampling, TokenEngine
+from planner_node.errors import (
+    ContextTooLong,
+    DeadlinePassed,
+    EngineDied,
+    GenerationTimeout,
+    ModelNotReady,
+    OutOfMemory,
+    PlannerError,
+    UnsupportedSchema,
+)
+from planner_node.grammar.library import GrammarLibrary
+from planner_node.grammar.matcher import Matcher
+from planner_node.grammar.vocabulary import TextDecoder, Vocabulary
+from planner_node.prompt.render import Prompt, Renderer
+
+# No text has more characters a token on average; beyond it, tokenizing would only cost time.
+_MAX_CHARS_PER_TOKEN = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """What belongs to one model's tokenizer: prompts in, grammars beside, text out."""
+
+    renderer: Renderer
+    grammars: GrammarLibrary
+    vocabulary: Vocabulary
+
+
+class LocalCompleter:
+    """Prompt → grammar → engine → text; lives on the loop, the engine in its own thread."""
+
+    def __init__(self, info: ModelInfo, voice: Voice, engine: TokenEngine, clock: Clock) -> None:
+        self._info = info
+        self._voice = voice
+        self._engine = engine
+        self._clock = clock
+
+    @property
+    def info(self) -> ModelInfo:
+        return self._info
+
+    def check(self, tools: tuple[Tool, ...]) -> None:
+        """Compile the tools' schemas now; raise UnsupportedSchema where one cannot be kept."""
+        self._voice.grammars.matcher(tools, ToolUse.REQUIRED)
+
+    async def stream(self, request: CompletionRequest) -> AsyncGenerator[CompletionEvent, None]:
+        """Yield text chunks, then one ``Completed``. See ``Completer``."""
+        begun_s = self._clock.monotonic_s()
+        matcher = self._voice.grammars.matcher(request.tools, request.tool_choice, request.language)
+        run = self._run(request, self._prompt(request), matcher, begun_s)
+        decoder = TextDecoder(self._voice.vocabulary)
+        first_s: float | None = None
+        async with aclosing(self._engine.generate(run)) as events:
+            async for event in events:
+                if first_s is None and event.token_ids:
+                    first_s = self._clock.monotonic_s()
+                text = decoder.feed(event.token_ids)
+                if text:
+                    yield TextChunk(text)
+                if event.finished is not None:
+                    finish = _finish(event, event.finished, request, run)
+                    if finish is FinishReason.STOP and matcher is not None and matcher.done:
+                        finish = FinishReason.TOOL_CALL
+                    yield Completed(finish, self._usage(event, begun_s, first_s))
+
+    def _prompt(self, request: CompletionRequest) -> Prompt:
+        tools = () if request.tool_choice is ToolUse.NONE else request.tools
+        limit = self._info.context_tokens
+        chars = sum(len(message.content) for message in request.messages)
+        if chars > limit * _MAX_CHARS_PER_TOKEN:
+            raise ContextTooLong(
+                f"{chars} characters are far more than the model's {limit} tokens",
+                context_tokens=limit,
+            )
+        prompt = self._voice.renderer.render(request.messages, tools)
+        if len(prompt.token_ids) >= limit:
+            raise ContextTooLong(
+                f"the prompt has {len(prompt.token_ids)} tokens, the model's context {limit}",
+                prompt_tokens=len(prompt.token_ids),
+                context_tokens=limit,
+            )
+        return prompt
+
+    def _run(
+        self, request: CompletionRequest, prompt: Prompt, matcher: Matcher | None, begun_s: float
+    ) -> Request:
+        room = self._info.context_tokens - len(prompt.token_ids)
+        ends_s = (request.deadline_s, _sum(begun_s, request.timeout_s))
+        seed = secrets.randbits(31) if request.seed is None else request.seed
+        return Request(
+            request_id=request.request_id,
+            prompt=prompt.token_ids,
+            prefix_tokens=prompt.prefix_tokens,
+            max_new_tokens=min(request.max_new_tokens, room),
+            stop_tokens=self._voice.vocabulary.stop_tokens,
+            sampling=Sampling(request.temperature, request.top_p, seed),
+            constraint=matcher,
+            deadline_s=min((end_s for end_s in ends_s if end_s is not None), default=None),
+        )
+
+    def _usage(self, event: Event, begun_s: float, first_s: float | None) -> CompletionUsage:
+        now_s = self._clock.monotonic_s()
+        return CompletionUsage(
+            prompt_tokens=event.usage.prompt_tokens if event.usage else 0,
+            completion_tokens=event.usage.completion_tokens if event.usage else 0,
+            forward_passes=event.usage.forward_passes if event.usage else 0,
+            first_token_ms=((now_s if first_s is None else first_s) - begun_s) * 1000,
+            latency_ms=(now_s - begun_s) * 1000,
+        )
+
+
+def _sum(begun_s: float, timeout_s: float | None) -> float | None:
+    return None if timeout_s is None else begun_s + timeout_s
+
+
+def _finish(
+    event: Event, finished: Finish, request: CompletionRequest, run: Request
+) -> FinishReason:
+    """Return why the text ends, or raise why it does not end well."""
+    match finished:
+        case Finish.STOPPED:
+            return FinishReason.STOP
+        case Finish.LENGTH:
+            return FinishReason.LENGTH
+        case Finish.DEADLINE if run.deadline_s == request.deadline_s:
+            raise DeadlinePassed("the deadline passed while the model was writing")
+        case Finish.DEADLINE:
+            raise GenerationTimeout(f"the model wrote for longer than {request.timeout_s} s")
+    raise _failure(finished, event.error)
+
+
+def _failure(finished: Finish, error: str) -> PlannerError:
+    match finished:
+        case Finish.OUT_OF_MEMORY:
+            return OutOfMemory(error)
+        case Finish.CONSTRAINT:
+            # A mask ran out of fuel: only a schema that passed the checks of size can do that.
+            return UnsupportedSchema(f"the schema is too complex to follow: {error}", keyword="")
+        case Finish.CANCELED:
+            return ModelNotReady("the engine was stopped")
+    return EngineDied(error)

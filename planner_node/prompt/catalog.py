@@ -1,0 +1,82 @@
+"""The configured tools and system texts, read once from their folders."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from pydantic import JsonValue
+
+from planner_node.errors import SettingsRefused, UnknownTool
+from planner_node.grammar.tool import Tool
+from planner_node.prompt.language import ENGLISH, TRADITIONAL_CHINESE, is_chinese
+
+_SYSTEM_TEXT: Final = "system.{}.txt"
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """Tools by name, and the system text of each language that has one."""
+
+    tools: Mapping[str, Tool]
+    system_texts: Mapping[str, str]
+
+    def tool(self, name: str) -> Tool:
+        """Return the tool of that name; raise UnknownTool."""
+        try:
+            return self.tools[name]
+        except KeyError:
+            known = ", ".join(sorted(self.tools))
+            raise UnknownTool(f'no tool "{name}"; known are {known}', tool=name) from None
+
+    def system_text(self, language: str) -> str:
+        """Return the system text for a BCP 47 tag: Chinese has its own, all others English."""
+        own = self.system_texts.get(language)
+        nearest = TRADITIONAL_CHINESE if is_chinese(language) else ENGLISH
+        return own if own is not None else self.system_texts[nearest]
+
+
+def load_catalog(tools_dir: Path, prompts_dir: Path) -> Catalog:
+    """Read ``*.json`` and ``system.*.txt``; raise SettingsRefused naming the file that is wrong."""
+    tools: dict[str, Tool] = {}
+    for file in sorted(tools_dir.glob("*.json")):
+        tool = _read_tool(file)
+        if tool.name in tools:
+            raise SettingsRefused(f'{file}: the tool "{tool.name}" is defined twice', file=file)
+        tools[tool.name] = tool
+    if not tools:
+        raise SettingsRefused(f"{tools_dir} holds no tool (*.json)", file=tools_dir)
+    return Catalog(tools, _read_system_texts(prompts_dir))
+
+
+def _read_system_texts(folder: Path) -> dict[str, str]:
+    texts = {
+        file.name.removeprefix("system.").removesuffix(".txt"): _read(file).strip()
+        for file in sorted(folder.glob(_SYSTEM_TEXT.format("*")))
+    }
+    for language in (ENGLISH, TRADITIONAL_CHINESE):
+        if not texts.get(language):
+            missing = folder / _SYSTEM_TEXT.format(language)
+            raise SettingsRefused(f"{missing} is missing or empty", file=missing)
+    return texts
+
+
+def _read_tool(file: Path) -> Tool:
+    """Read one tool, in the seed's flat form or in OpenAI's."""
+    try:
+        value: JsonValue = json.loads(_read(file))
+    except (ValueError, RecursionError) as error:
+        raise SettingsRefused(f"{file} is not JSON: {error}", file=file) from error
+    inner = value.get("function") if isinstance(value, dict) else None
+    match inner or value:
+        case {"name": str() as name, "parameters": dict() as parameters, **others} if name:
+            return Tool(name, str(others.get("description") or ""), parameters)
+    raise SettingsRefused(f'{file} needs "name", "description" and "parameters"', file=file)
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsRefused(f"{file} cannot be read: {error}", file=file) from error
