@@ -1,0 +1,267 @@
+"""The network thread of one connection: paho, and the only crossing from its thread to the loop.
+
+How it works. paho runs one thread for each connection; its callbacks turn what they get into our
+own types and hand it to the loop with ``call_soon_threadsafe``. A callback that fails is logged:
+an exception would end paho's thread for good, with ``is_connected()`` still True. A client is
+never reused: a fresh one has no message of the past that paho would send behind our back on
+reconnect, over the broker's Receive Maximum and without a way to stop it.
+"""
+
+import asyncio
+import contextlib
+import functools
+import logging
+import socket
+from collections.abc import Callable, Sequence
+from typing import Any, Concatenate, Final, ParamSpec, Protocol
+
+from paho.mqtt import client as paho
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from planner_node.mqtt.packets import (
+    FIRST_REFUSAL,
+    REASON_TAKEN_OVER,
+    ConnectOptions,
+    Delivery,
+    Ending,
+    EndKind,
+    Granted,
+    Outcome,
+    Publication,
+    PublishOutcome,
+    Subscription,
+)
+from planner_node.mqtt.paho_types import (
+    configure,
+    connect_arguments,
+    connect_failure,
+    delivery_from,
+    granted_from,
+    publish_properties,
+    subscribe_options,
+)
+
+logger = logging.getLogger(__name__)
+
+Params = ParamSpec("Params")
+_CALLBACKS: Final = (
+    "on_socket_open",
+    "on_connect",
+    "on_disconnect",
+    "on_message",
+    "on_publish",
+    "on_subscribe",
+)
+
+
+class Hearing(Protocol):
+    """What the loop hears of the network; every method is called on the loop."""
+
+    def accepted(self, granted: Granted) -> None: ...
+    def delivered(self, delivery: Delivery) -> None: ...
+    def settled(self, mid: int, outcome: PublishOutcome) -> None: ...
+    def subscribed(self, mid: int, reason_codes: Sequence[int]) -> None: ...
+    def finished(self, ending: Ending) -> None: ...
+
+
+class _Paho(paho.Client):
+    """paho's client with a thread that connects, serves, and always says why it ended."""
+
+    address: tuple[str, int, int]
+    connect_arguments: dict[str, Any]
+    on_end: Callable[[BaseException | None], None]
+
+    def loop_forever(
+        self,
+        timeout: float = 1.0,
+        retry_first_connection: bool = False,  # noqa: FBT001, FBT002  paho's signature
+    ) -> MQTTErrorCode:
+        """Network thread: its whole life."""
+        error: BaseException | None = None
+        try:
+            self.connect(*self.address, **self.connect_arguments)
+            return super().loop_forever(timeout, retry_first_connection)
+        except BaseException as failure:  # noqa: BLE001  a dead network thread must be heard
+            error = failure
+            return MQTTErrorCode.MQTT_ERR_UNKNOWN
+        finally:
+            self.on_end(error)
+
+
+def _guarded(
+    callback: Callable[Concatenate["Network", Params], None],
+) -> Callable[Concatenate["Network", Params], None]:
+    """Network thread: log an exception of a callback instead of letting it end the thread."""
+
+    @functools.wraps(callback)
+    def guard(self: "Network", /, *args: Params.args, **kwargs: Params.kwargs) -> None:
+        try:
+            callback(self, *args, **kwargs)
+        except Exception:
+            logger.exception("! mqtt callback %s failed", callback.__name__)
+
+    return guard
+
+
+class Network:
+    """One paho client and its thread; methods belong to the loop, ``on_…`` to the thread."""
+
+    def __init__(
+        self, options: ConnectOptions, *, is_v5: bool, epoch: int, hearing: Hearing
+    ) -> None:
+        self._options = options
+        self._is_v5 = is_v5
+        self._epoch = epoch
+        self._hearing = hearing
+        self._paho: _Paho | None = None
+        self._is_accepted = False
+        self._is_leaving = False
+        self._refusal: ReasonCode | None = None
+        self._farewell: ReasonCode | None = None
+
+    def start(self) -> None:
+        """Start the thread, which connects.
+
+        Raises:
+            OSError: a TLS file cannot be read or used.
+        """
+        self._loop = asyncio.get_running_loop()
+        self._paho = client = _Paho(
+            CallbackAPIVersion.VERSION2,
+            client_id=self._options.client_id,
+            clean_session=None if self._is_v5 else False,
+            protocol=paho.MQTTv5 if self._is_v5 else paho.MQTTv311,
+            reconnect_on_failure=False,
+            manual_ack=True,
+        )
+        client.address = (self._options.host, self._options.port, self._options.keepalive_s)
+        client.connect_arguments = connect_arguments(self._options, is_v5=self._is_v5)
+        configure(client, self._options, is_v5=self._is_v5)
+        client.on_end = self.on_end
+        for name in _CALLBACKS:
+            setattr(client, name, getattr(self, name))
+        client.loop_start()
+
+    def subscribe(self, subscriptions: Sequence[Subscription]) -> int | None:
+        """Send one SUBSCRIBE at QoS 1; return its packet id, or None without a connection."""
+        if self._paho is None:
+            return None
+        filters = [(s.topic_filter, subscribe_options(s, is_v5=self._is_v5)) for s in subscriptions]
+        return self._paho.subscribe(filters)[1]
+
+    def publish(self, publication: Publication) -> int | None:
+        """Send one PUBLISH; return its packet id, or None without a connection."""
+        if self._paho is None:
+            return None
+        properties = publish_properties(publication) if self._is_v5 else None
+        topic, payload = publication.topic, publication.payload
+        qos, retain = publication.qos, publication.retain
+        return self._paho.publish(topic, payload, qos, retain, properties).mid
+
+    def acknowledge(self, delivery: Delivery) -> None:
+        """Send the PUBACK."""
+        if self._paho is not None:
+            self._paho.ack(delivery.mid, delivery.qos)
+
+    def leave(self) -> None:
+        """Send DISCONNECT, so that the broker does not publish the last will."""
+        self._is_leaving = True
+        if self._paho is not None:
+            self._paho.disconnect()
+
+    def cut(self) -> None:
+        """Cut the line, which wakes the thread and ends it; the last will is published."""
+        sock = self._paho.socket() if self._paho is not None else None
+        if isinstance(sock, socket.socket):
+            # The plain method: SSLSocket's would pull the TLS state from under the thread.
+            with contextlib.suppress(OSError):
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)
+
+    # -- network thread ----------------------------------------------------------------------
+
+    def _post(self, call: Callable[..., None], *args: object) -> None:
+        """Network thread: the crossing."""
+        with contextlib.suppress(RuntimeError):  # the loop is closed, nobody listens any more
+            self._loop.call_soon_threadsafe(call, *args)
+
+    @_guarded
+    def on_socket_open(self, _client: object, _userdata: object, sock: socket.socket) -> None:
+        # Nagle's algorithm and delayed acknowledgements cost 40 to 90 ms a message.
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    @_guarded
+    def on_connect(
+        self,
+        _client: object,
+        _userdata: object,
+        flags: paho.ConnectFlags,
+        reason: ReasonCode,
+        properties: Properties | None,
+    ) -> None:
+        if reason.value >= FIRST_REFUSAL:
+            self._refusal = reason
+            return
+        self._is_accepted = True
+        granted = granted_from(
+            properties, is_v5=self._is_v5, session_present=bool(flags.session_present)
+        )
+        self._post(self._hearing.accepted, granted)
+
+    @_guarded
+    def on_disconnect(
+        self,
+        _client: object,
+        _userdata: object,
+        _flags: object,
+        reason: ReasonCode,
+        _properties: object,
+    ) -> None:
+        self._farewell = reason
+
+    @_guarded
+    def on_message(self, _client: object, _userdata: object, message: paho.MQTTMessage) -> None:
+        self._post(self._hearing.delivered, delivery_from(message, self._epoch))
+
+    @_guarded
+    def on_publish(
+        self, _client: object, _userdata: object, mid: int, reason: ReasonCode, _properties: object
+    ) -> None:
+        # The reason code is the only place that shows a refusal: paho itself calls it published.
+        outcome = Outcome.REFUSED if reason.value >= FIRST_REFUSAL else Outcome.ACCEPTED
+        self._post(self._hearing.settled, mid, PublishOutcome(outcome, reason.value, str(reason)))
+
+    @_guarded
+    def on_subscribe(
+        self,
+        _client: object,
+        _userdata: object,
+        mid: int,
+        reasons: Sequence[ReasonCode],
+        _properties: object,
+    ) -> None:
+        self._post(self._hearing.subscribed, mid, [reason.value for reason in reasons])
+
+    @_guarded
+    def on_end(self, error: BaseException | None) -> None:
+        self._post(self._end, self._ending(error))
+
+    def _ending(self, error: BaseException | None) -> Ending:
+        if self._is_leaving:
+            return Ending(EndKind.CLOSED, "closed")
+        if not self._is_accepted:
+            return connect_failure(error, self._refusal)
+        if self._farewell is not None and self._farewell.value == REASON_TAKEN_OVER:
+            return Ending(EndKind.TAKEN_OVER, str(self._farewell))
+        return Ending(EndKind.LOST, str(error or self._farewell or "the connection was lost"))
+
+    # -- loop --------------------------------------------------------------------------------
+
+    def _end(self, ending: Ending) -> None:
+        if self._paho is not None:
+            del self._paho.on_end
+            for name in _CALLBACKS:  # breaks the circle, so that its sockets are closed now
+                setattr(self._paho, name, None)
+            self._paho = None
+        self._hearing.finished(ending)
