@@ -27,9 +27,9 @@ REASONS: Final[tuple[tuple[str, Kinds, tuple[str, ...], str], ...]] = (
         ("can't allocate memory", "dispatched on the CPU or the disk", "out of memory"),
         (
             "{id} does not fit into memory. See with nvidia-smi whether other processes hold the "
-            "GPU and end them; set model.quantization to int8 or nf4 (4 bit); lower engine.max_rows, "
-            "engine.context_tokens and max_new_tokens; spread it over GPUs with model.max_memory; "
-            "or choose a smaller model"
+            "GPU and end them; set model.quantization to int8 or nf4 (4 bit); lower "
+            "engine.max_rows, engine.context_tokens and max_new_tokens; spread it over "
+            "GPUs with model.max_memory; or choose a smaller model"
         ),
     ),
     (

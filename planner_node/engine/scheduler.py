@@ -45,7 +45,8 @@ class Scheduler:
         self.running: list[Sequence] = []
 
     def add(self, sequence: Sequence) -> None:
-        if len(self.waiting) >= self._limits.waiting:
+        # free rows count: they are taken at the next step only
+        if len(self.waiting) + len(self.running) >= self._limits.waiting + self._limits.rows:
             raise QueueFull(f"{len(self.waiting)} requests wait for the model; try again later")
         sequence.arrival = self._num_arrived
         self._num_arrived += 1

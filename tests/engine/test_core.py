@@ -319,7 +319,7 @@ def test_prompt_that_fills_the_context_is_refused(engine: Engine) -> None:
 
 
 def test_request_beyond_the_waiting_room_is_refused(make_engine: MakeEngine) -> None:
-    engine = make_engine(replace(LIMITS, waiting=2))
+    engine = make_engine(replace(LIMITS, rows=1, waiting=1))
     engine.add(Request("1", (5,)))
     engine.add(Request("2", (5,)))
     with pytest.raises(QueueFull):

@@ -1,6 +1,8 @@
 """Small stand-ins for the engine room: random tiny models and an engine that plays a script."""
 
-from collections.abc import Iterable, Iterator
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +12,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from planner_node.engine.core import Engine
 from planner_node.engine.request import Event, Finish, Request, Usage
-from planner_node.errors import ConstraintBroken
+from planner_node.errors import ConstraintBroken, EngineDied, QueueFull
 
 TINY_VOCABULARY_TOKENS = 300
 TINY_CONTEXT_TOKENS = 256
@@ -162,3 +164,86 @@ def run_together(engine: Engine, requests: Iterable[Request]) -> dict[str, Outco
     for request in requests:
         engine.add(request)
     return outcomes_of(event for events in steps_of(engine) for event in events)
+
+
+class ScriptedEngine:
+    """A ``TokenEngine`` that plays given ids, in chunks, whatever the model would have said.
+
+    A script is found by request id, or else by ``default``. While ``gate`` is clear every stream
+    waits before its next chunk. A request's constraint is ignored: the script is what it allows.
+    """
+
+    def __init__(
+        self,
+        scripts: dict[str, Sequence[int]] | None = None,
+        *,
+        default: Sequence[int] = (),
+        chunk_tokens: int = 2,
+        finish: Finish = Finish.STOPPED,
+        max_streams: int = 1000,
+    ) -> None:
+        self.scripts = dict(scripts or {})
+        self.default = tuple(default)
+        self.chunk_tokens = chunk_tokens
+        self.finish = finish
+        self.max_streams = max_streams
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.requests: list[Request] = []
+        self.running: set[str] = set()
+        self.canceled: list[str] = []
+        self._dead = asyncio.Event()
+
+    def die(self) -> None:
+        """End every stream with ``DIED`` and take no more requests."""
+        self._dead.set()
+
+    async def generate(self, request: Request) -> AsyncGenerator[Event, None]:
+        self._admit(request)
+        self.running.add(request.request_id)
+        try:
+            async for event in self._play(request):
+                yield event
+        except (GeneratorExit, asyncio.CancelledError):
+            self.canceled.append(request.request_id)
+            raise
+        finally:
+            self.running.discard(request.request_id)
+
+    def _admit(self, request: Request) -> None:
+        if self._dead.is_set():
+            raise EngineDied("the engine has ended")
+        if request.request_id in self.running:
+            raise ValueError(f"request id {request.request_id} is in use")
+        if len(self.running) >= self.max_streams:
+            raise QueueFull("no room")
+        self.requests.append(request)
+
+    async def _play(self, request: Request) -> AsyncGenerator[Event, None]:
+        script = self.scripts.get(request.request_id, self.default)
+        ids, finish = tuple(script[: request.max_new_tokens]), self.finish
+        if len(ids) < len(script):
+            finish = Finish.LENGTH
+        for start in range(0, len(ids), self.chunk_tokens):
+            if (end := await self._interruption(request)) is not None:
+                yield self._last(request, start, end)
+                return
+            yield Event(request.request_id, ids[start : start + self.chunk_tokens])
+        yield self._last(request, len(ids), await self._interruption(request) or finish)
+
+    async def _interruption(self, request: Request) -> Finish | None:
+        """Wait for the gate, the deadline or death; return what ends the stream, if anything."""
+        late = None
+        if request.deadline_s is not None:
+            late = max(0.0, request.deadline_s - time.monotonic())
+        waits = [asyncio.ensure_future(event.wait()) for event in (self.gate, self._dead)]
+        await asyncio.wait(waits, timeout=late, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
+        if self._dead.is_set():
+            return Finish.DIED
+        return None if self.gate.is_set() and late != 0.0 else Finish.DEADLINE
+
+    def _last(self, request: Request, num_tokens: int, finish: Finish) -> Event:
+        usage = Usage(len(request.prompt), num_tokens, num_tokens, 0, 0)
+        return Event(request.request_id, (), finish, usage)
