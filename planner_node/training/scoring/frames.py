@@ -1,0 +1,80 @@
+"""Frames of a subtask: a verb with what stands around it, and the actions that frames become."""
+
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+
+from planner_node.training.scoring.terms import DIRECT, GROUNDED, Verb
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One action of a subtask, with the ids of the entities that play a part in it."""
+
+    verb: Verb
+    objects: tuple[str, ...] = ()
+    destination: str = ""
+    source: str = ""
+    pronoun: bool = False
+    number: int = 0
+
+
+@dataclass(slots=True)
+class Frame:
+    """A verb under way, with the words met so far."""
+
+    verb: Verb | None = None
+    objects: list[str] = field(default_factory=list)
+    destination: str = ""
+    source: str = ""
+    pronoun: bool = False
+    number: int = 0
+    loose: list[str] = field(default_factory=list)  # unknown words anywhere in the frame
+    strangers: list[str] = field(default_factory=list)  # unknown words where a name must stand
+
+
+def share_objects(frames: list[Frame]) -> list[Frame]:
+    """Give "find and pick up X" one X for both verbs, and lists after a comma to their verb."""
+    shared: list[Frame] = []
+    for frame in frames:
+        if frame.verb is None and shared:
+            shared[-1].objects += frame.objects
+            shared[-1].loose += frame.loose
+        else:
+            shared.append(frame)
+    for before, after in pairwise(shared):
+        bare = not (before.objects or before.destination or before.pronoun or before.strangers)
+        if bare and before.verb in DIRECT:
+            before.objects = list(after.objects)
+            before.pronoun = after.pronoun
+    return shared
+
+
+def action_of(frame: Frame) -> Action:
+    """Return the action that a frame with a verb means."""
+    verb = frame.verb or Verb.GO
+    action = Action(
+        verb,
+        tuple(frame.objects),
+        frame.destination,
+        frame.source,
+        frame.pronoun,
+        frame.number,
+    )
+    if verb is Verb.PICK and action.destination:
+        return replace(action, verb=Verb.CARRY)
+    if verb is Verb.GO and action.objects:
+        return replace(action, verb=Verb.MOVE)
+    if verb is Verb.MOVE and not action.objects and not action.pronoun and not frame.strangers:
+        return replace(action, verb=Verb.GO)
+    return action
+
+
+def unknown_words(frames: list[Frame]) -> list[str]:
+    """Return the words that name something which the instruction does not."""
+    unknown: list[str] = []
+    for frame in frames:
+        held = frame.objects or frame.destination or frame.source or frame.pronoun
+        if frame.verb in GROUNDED or frame.verb is None:
+            unknown += frame.strangers
+            unknown += [] if held else frame.loose
+    return unknown

@@ -1,0 +1,120 @@
+"""Cuts a subtask's text into tokens: the instruction's names first, then the lexicon."""
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Final
+
+from planner_node.training.scoring.lexicon import Token, TokenKind, longest_form, table
+from planner_node.training.scoring.records import Entity
+from planner_node.training.scoring.terms import Language
+from planner_node.training.scoring.text import normal
+
+_WORD: Final = re.compile(r"[a-z0-9][a-z0-9'/-]*|&|[^\sa-z0-9]", re.IGNORECASE)
+_APOSTROPHES: Final = str.maketrans({"’": "'", "‘": "'"})
+_COUNTING: Final = {TokenKind.NUMBER, TokenKind.MANY, TokenKind.COUNTED}
+_ENGLISH_NAME: Final = re.compile(r"[a-z]", re.IGNORECASE)
+
+
+def tokens(text: str, entities: tuple[Entity, ...], language: Language) -> list[Token]:
+    """Cut a text into tokens, in order; stop words are left out, unknown words are OTHER."""
+    clean = normal(text.translate(_APOSTROPHES))
+    found: list[Token] = []
+    at = 0
+    for start, end, entity_id in _spotted(clean, entities):
+        found += _plain(clean[at:start], language)
+        found.append(Token(TokenKind.ENTITY, clean[start:end], entity_id=entity_id))
+        at = end
+    return found + list(_plain(clean[at:], language))
+
+
+def mentioned(text: str, entities: tuple[Entity, ...]) -> set[str]:
+    """Return the ids of the entities that the text names."""
+    clean = normal(text.translate(_APOSTROPHES))
+    return {entity_id for _, _, entity_id in _spotted(clean, entities)}
+
+
+def _spotted(text: str, entities: tuple[Entity, ...]) -> list[tuple[int, int, str]]:
+    spans: list[tuple[int, int, str]] = []
+    masked = text
+    # The instruction's own names come before the tools', longer names before shorter ones.
+    names = [(e.tool, -len(n), n, e.entity_id) for e in entities for n in e.names]
+    for _, _, name, entity_id in sorted(names):
+        for match in _name_pattern(name).finditer(masked):
+            start, end = match.span()
+            spans.append((start, end, entity_id))
+            masked = masked[:start] + "\0" * (end - start) + masked[end:]
+    return sorted(spans)
+
+
+@lru_cache(maxsize=8192)
+def _name_pattern(name: str) -> re.Pattern[str]:
+    text = normal(name.translate(_APOSTROPHES))
+    parts = [re.escape(part) for part in re.split(r"[ -]", text)]
+    body = "[ -]?".join(parts)
+    if not _ENGLISH_NAME.search(text[:1] + text[-1:]):
+        return re.compile(body)
+    plural = "(?:e?s)?" if text[-1].isalpha() and text[-1].isascii() else ""
+    singular = _singular(body) if plural else body
+    return re.compile(rf"(?<![a-z0-9])(?:{body}|{singular}){plural}(?![a-z0-9])")
+
+
+def _singular(body: str) -> str:
+    if body.endswith("ies"):
+        return body[:-3] + "y"
+    return body[:-1] if body.endswith("s") and not body.endswith("ss") else body
+
+
+def _plain(text: str, language: Language) -> Iterator[Token]:
+    if language is Language.ZH:
+        yield from _chinese(text)
+    else:
+        yield from _english(text)
+
+
+def _chinese(text: str) -> Iterator[Token]:
+    rest, counted = "", False
+    for token in _munched(text):
+        loose = token.kind is TokenKind.CLASSIFIER and not counted
+        counted = token.kind in _COUNTING
+        if token.kind is TokenKind.OTHER or loose:
+            rest += token.text
+            continue
+        yield from _unknown(rest)
+        rest = ""
+        yield token
+    yield from _unknown(rest)
+
+
+def _munched(text: str) -> Iterator[Token]:
+    forms, longest, at = table(Language.ZH), longest_form(Language.ZH), 0
+    while at < len(text):
+        for length in range(min(longest, len(text) - at), 0, -1):
+            if (token := forms.get(text[at : at + length])) is not None:
+                break
+        else:
+            length = 1
+            token = Token(TokenKind.OTHER, text[at])
+        yield token
+        at += length
+
+
+def _english(text: str) -> Iterator[Token]:
+    forms, longest, at = table(Language.EN), longest_form(Language.EN), 0
+    words = _WORD.findall(text)
+    while at < len(words):
+        for length in range(min(longest, len(words) - at), 0, -1):
+            if (token := forms.get(" ".join(words[at : at + length]))) is not None:
+                break
+        else:
+            length = 1
+            token = Token(TokenKind.OTHER, words[at])
+        if token.kind is not TokenKind.OTHER or any(c.isalnum() for c in token.text):
+            yield token
+        at += length
+
+
+def _unknown(text: str) -> Iterator[Token]:
+    letters = "".join(c for c in text if c.isalnum())
+    if letters:
+        yield Token(TokenKind.OTHER, letters)
