@@ -1,0 +1,109 @@
+"""The seed's way: ``uvicorn planner_node.api.app:app``, the whole node without a broker.
+
+How it works: the application opens its door at once, so that /healthz and /readyz answer while
+the model loads, and builds the node behind it. The composition root stands above this room, so it
+is not imported but found by its name when the server starts; importing this module loads no model
+and reads no settings.
+"""
+
+import asyncio
+import importlib
+import logging
+import signal
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from types import FrameType
+from typing import Any, Final, Protocol, cast
+
+from fastapi import FastAPI
+
+from planner_node.api.limits import limits_of
+from planner_node.api.ports import ApiParts, Hall
+from planner_node.settings import Settings, load
+
+_log = logging.getLogger(__name__)
+_COMPOSITION_ROOT: Final = "planner_node.node"
+
+
+class BuiltNode(Protocol):
+    """What the composition root hands out."""
+
+    @property
+    def api_parts(self) -> ApiParts:
+        """What the routes work with."""
+        ...
+
+    def running(self) -> AbstractAsyncContextManager[object]:
+        """Start the node's rooms, and stop them on leaving."""
+        ...
+
+
+Build = Callable[[Settings], BuiltNode]
+AppLifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+
+def lifespan_of(hall: Hall, build: Build | None = None) -> AppLifespan:
+    """Return the life of an application that builds and runs its own node into ``hall``."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        settings = load()
+        hall.limits = limits_of(settings)
+        life = asyncio.create_task(
+            _live(hall, settings, build or build_without_broker), name="api.node"
+        )
+        try:
+            with _streams_end_on_signals(hall):
+                yield
+        finally:
+            life.cancel()
+            await asyncio.gather(life, return_exceptions=True)
+
+    return lifespan
+
+
+def build_without_broker(settings: Settings) -> BuiltNode:
+    """Build the node. This imports torch, which takes seconds: call it off the loop."""
+    root: Any = importlib.import_module(_COMPOSITION_ROOT)
+    return cast("BuiltNode", root.build(settings, broker=False))
+
+
+async def _live(hall: Hall, settings: Settings, build: Build) -> None:
+    try:
+        node = await asyncio.to_thread(build, settings)
+        async with node.running():
+            hall.built = node.api_parts
+            await asyncio.Event().wait()
+    except Exception as error:  # noqa: BLE001  the door stays open to say why
+        _log.exception("! the node cannot run")
+        hall.reason = f"the node cannot run: {error}"
+    finally:
+        hall.built = None
+
+
+@contextmanager
+def _streams_end_on_signals(hall: Hall) -> Iterator[None]:
+    """Let open event streams end when the server is asked to stop.
+
+    uvicorn waits for its connections before it tells the application, so the news must come from
+    the signal itself. Its own handlers are called as before.
+    """
+    loop = asyncio.get_running_loop()
+    before: dict[signal.Signals, Any] = {}
+
+    def close(number: int, frame: FrameType | None) -> None:
+        if hall.built is not None:
+            loop.call_soon_threadsafe(hall.built.closing.set)
+        if callable(handler := before[signal.Signals(number)]):
+            handler(number, frame)
+
+    try:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            before[number] = signal.signal(number, close)
+    except ValueError:  # not the main thread: nobody sends us signals
+        before.clear()
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,102 @@
+"""A generation as server-sent events, in the shape of OpenAI's ``chat.completion.chunk``.
+
+The last chunk carries ``finish_reason``, ``usage`` and, added, ``answer``: the very body that the
+same request gets without ``stream``. Then comes ``[DONE]``. What goes wrong after the first piece
+comes as an event named ``error``.
+"""
+
+import json
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pydantic import BaseModel
+
+from planner_node.api.envelope import Arguments, CallOpened, Piece, Words
+from planner_node.api.generation import Ended
+from planner_node.api.refusals import detail_of, problem_of
+from planner_node.api.sse import format_sse_event
+from planner_node.errors import PlannerError
+
+DONE: Final = format_sse_event(data_str="[DONE]")
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """What all chunks of one stream have in common."""
+
+    request_id: str
+    model: str
+    created_s: int
+
+    def chunk(
+        self, delta: dict[str, Any], finish_reason: str | None = None, **more: object
+    ) -> bytes:
+        """Return one chunk as an event."""
+        body = {
+            "id": f"chatcmpl-{self.request_id}",
+            "object": "chat.completion.chunk",
+            "created": self.created_s,
+            "model": self.model,
+            "choices": [{"index": 0, "delta": delta, "finish_reason": finish_reason}],
+            **more,
+        }
+        return format_sse_event(data_str=json.dumps(body, ensure_ascii=False))
+
+
+async def chunks(
+    stream: Stream,
+    pieces: AsyncGenerator[Piece | Ended, None],
+    first: Piece | Ended,
+    answer: Callable[[Ended], Awaitable[BaseModel]],
+) -> AsyncGenerator[bytes, None]:
+    """Yield the events of one generation; ``first`` is the piece that was already taken."""
+    yield stream.chunk({"role": "assistant", "content": ""})
+    try:
+        async with aclosing(_from(first, pieces)) as all_pieces:
+            async for piece in all_pieces:
+                if isinstance(piece, Ended):
+                    yield _last(stream, await answer(piece))
+                else:
+                    yield stream.chunk(_delta(piece, stream.request_id))
+    except PlannerError as error:
+        yield _failed(error)
+    yield DONE
+
+
+async def _from(
+    first: Piece | Ended, rest: AsyncGenerator[Piece | Ended, None]
+) -> AsyncGenerator[Piece | Ended, None]:
+    async with aclosing(rest):
+        yield first
+        async for piece in rest:
+            yield piece
+
+
+def _delta(piece: Piece, request_id: str) -> dict[str, Any]:
+    match piece:
+        case Words(text):
+            return {"content": text}
+        case CallOpened(name):
+            function = {"name": name, "arguments": ""}
+            call = {"index": 0, "id": f"call-{request_id}", "type": "function"}
+            return {"tool_calls": [{**call, "function": function}]}
+        case Arguments(text):
+            return {"tool_calls": [{"index": 0, "function": {"arguments": text}}]}
+
+
+def _last(stream: Stream, answer: BaseModel) -> bytes:
+    body = answer.model_dump(mode="json", exclude_unset=True)
+    return stream.chunk({}, body["finish_reason"], usage=body["usage"], answer=body)
+
+
+def _failed(error: PlannerError) -> bytes:
+    found = problem_of(error)
+    detail = detail_of(found)
+    body = {
+        "problem": found.model_dump(mode="json"),
+        "detail": detail,
+        "error": {"message": detail, "type": found.code, "code": found.code},
+    }
+    return format_sse_event(event="error", data_str=json.dumps(body, ensure_ascii=False))

@@ -1,0 +1,94 @@
+"""Who may come in: API keys, and no web page of somebody else.
+
+A node on loopback without keys is still within reach of every page that its owner opens in a
+browser. So a request that a browser made for another origin is refused, and, while no keys are
+set, one that came by a foreign host name is too (DNS rebinding needs a name; an address is fine).
+"""
+
+import hmac
+import ipaddress
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Final
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from messages.problem import ProblemCode, problem
+from planner_node.api.ports import Hall
+from planner_node.api.refusals import answer
+
+OPEN_PATHS: Final = frozenset(
+    {"/", "/healthz", "/readyz", "/docs", "/redoc", "/openapi.json", "/asyncapi.json"}
+)
+_SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_LOCAL_SUFFIXES: Final = (".local", ".localhost", ".lan", ".internal", ".home.arpa")
+_REBINDING: Final = (
+    "this host name is not known here; use the address, or configure http.api_keys_file"
+)
+
+
+class Guard:
+    """ASGI middleware that answers 401 and 403; what it lets through is allowed."""
+
+    def __init__(self, app: ASGIApp, hall: Hall) -> None:
+        self._app = app
+        self._hall = hall
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and (refused := self._refusal(scope)):
+            status, reason = refused
+            headers = Headers(scope=scope)
+            found = problem(ProblemCode.UNAUTHORIZED, {"reason": reason})
+            response = answer(found, status, headers.get("accept-language", ""))
+            await response(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    def _refusal(self, scope: Scope) -> tuple[HTTPStatus, str] | None:
+        headers = Headers(scope=scope)
+        if scope["method"] not in _SAFE_METHODS and _is_cross_origin(headers):
+            return HTTPStatus.FORBIDDEN, "a web page of another origin may not do this"
+        if self._hall.limits.keys:
+            return self._without_key(scope["path"], headers)
+        if not self._hall.limits.http.trusted_proxies and not is_local_name(headers.get("host")):
+            return HTTPStatus.FORBIDDEN, _REBINDING
+        return None
+
+    def _without_key(self, path: str, headers: Headers) -> tuple[HTTPStatus, str] | None:
+        if path in OPEN_PATHS or path.startswith("/schemas"):
+            return None
+        given = _given_key(headers).encode()
+        # Every key is compared, so that the time taken says nothing about which one is near.
+        if sum(hmac.compare_digest(given, key) for key in self._hall.limits.keys):
+            return None
+        reason = "send Authorization: Bearer <key>, or X-API-Key: <key>"
+        return HTTPStatus.UNAUTHORIZED, reason
+
+
+def is_local_name(host: str | None) -> bool:
+    """Say whether a Host header is an address, a single word, or a name that no stranger owns."""
+    if not host:
+        return True
+    name = (urlsplit(f"//{host}").hostname or "").rstrip(".")
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return "." not in name or name.endswith(_LOCAL_SUFFIXES)
+    return True
+
+
+def _given_key(headers: Mapping[str, str]) -> str:
+    scheme, _, credentials = headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return credentials.strip()
+    return headers.get("x-api-key", "")
+
+
+def _is_cross_origin(headers: Mapping[str, str]) -> bool:
+    """Follow the browser's own word, and where it is silent compare Origin with Host."""
+    if site := headers.get("sec-fetch-site"):
+        return site not in {"same-origin", "none"}
+    origin = headers.get("origin")
+    return origin is not None and urlsplit(origin).netloc != headers.get("host")

@@ -1,0 +1,158 @@
+"""Every refusal of the HTTP door: one table from problem code to status, one shape of body."""
+
+import logging
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Final
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from messages.decode import Refused
+from messages.problem import Problem, ProblemCode, problem
+from planner_node.api.presence import ClientGone
+from planner_node.errors import NodeBroken, PlannerError
+
+_log = logging.getLogger(__name__)
+
+STATUS: Final[Mapping[ProblemCode, HTTPStatus]] = {
+    ProblemCode.MALFORMED_JSON: HTTPStatus.BAD_REQUEST,
+    ProblemCode.SCHEMA_INVALID: HTTPStatus.UNPROCESSABLE_ENTITY,
+    ProblemCode.UNSUPPORTED_VERSION: HTTPStatus.UNPROCESSABLE_ENTITY,
+    ProblemCode.UNSUPPORTED_CONSTRAINT: HTTPStatus.UNPROCESSABLE_ENTITY,
+    ProblemCode.IDENTITY_MISMATCH: HTTPStatus.UNPROCESSABLE_ENTITY,
+    ProblemCode.PAYLOAD_TOO_LARGE: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    ProblemCode.RETAINED_COMMAND: HTTPStatus.UNPROCESSABLE_ENTITY,
+    ProblemCode.DUPLICATE_CONFLICT: HTTPStatus.CONFLICT,
+    ProblemCode.TASK_NOT_FOUND: HTTPStatus.NOT_FOUND,
+    ProblemCode.INVALID_STATE_TRANSITION: HTTPStatus.CONFLICT,
+    ProblemCode.QUEUE_FULL: HTTPStatus.TOO_MANY_REQUESTS,
+    ProblemCode.EXPIRED: HTTPStatus.UNPROCESSABLE_ENTITY,
+    ProblemCode.DEADLINE_EXCEEDED: HTTPStatus.GATEWAY_TIMEOUT,
+    ProblemCode.NOT_A_TASK: HTTPStatus.UNPROCESSABLE_ENTITY,
+    ProblemCode.AMBIGUOUS: HTTPStatus.UNPROCESSABLE_ENTITY,
+    ProblemCode.UNSAFE: HTTPStatus.UNPROCESSABLE_ENTITY,
+    ProblemCode.IMPOSSIBLE: HTTPStatus.UNPROCESSABLE_ENTITY,
+    ProblemCode.NO_CAPABLE_ROBOT: HTTPStatus.UNPROCESSABLE_ENTITY,
+    ProblemCode.UNKNOWN_TOOL: HTTPStatus.UNPROCESSABLE_ENTITY,
+    ProblemCode.UNSUPPORTED_SCHEMA: HTTPStatus.UNPROCESSABLE_ENTITY,
+    ProblemCode.CONTEXT_TOO_LONG: HTTPStatus.UNPROCESSABLE_ENTITY,
+    ProblemCode.MODEL_NOT_READY: HTTPStatus.SERVICE_UNAVAILABLE,
+    ProblemCode.OUT_OF_MEMORY: HTTPStatus.SERVICE_UNAVAILABLE,
+    ProblemCode.GENERATION_TIMEOUT: HTTPStatus.GATEWAY_TIMEOUT,
+    # The request asks for more than its own max_new_tokens allow: the client can mend it.
+    ProblemCode.OUTPUT_TRUNCATED: HTTPStatus.UNPROCESSABLE_ENTITY,
+    ProblemCode.REPLAN_LIMIT: HTTPStatus.CONFLICT,
+    ProblemCode.UNAUTHORIZED: HTTPStatus.UNAUTHORIZED,
+    ProblemCode.NOT_ENABLED: HTTPStatus.NOT_IMPLEMENTED,
+    ProblemCode.INTERNAL: HTTPStatus.INTERNAL_SERVER_ERROR,
+}
+RETRY_AFTER_S: Final[Mapping[HTTPStatus, int]] = {
+    HTTPStatus.TOO_MANY_REQUESTS: 2,
+    HTTPStatus.SERVICE_UNAVAILABLE: 5,
+}
+CLIENT_CLOSED_REQUEST: Final = 499  # nginx's number; nobody is there to read it
+_MAX_NAMED_FIELDS: Final = 16
+
+
+class ErrorAnswer(BaseModel):
+    """The body of every answer that is not a success."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    problem: Problem
+    detail: str = Field(
+        description="The problem in one line, in the language of Accept-Language (en or zh-TW)."
+    )
+
+
+def status_of(error: Exception) -> HTTPStatus:
+    """Return the HTTP status of an error; what breaks the node is 503, not the client's doing."""
+    if isinstance(error, NodeBroken):
+        return HTTPStatus.SERVICE_UNAVAILABLE
+    return STATUS[problem_of(error).code]
+
+
+def problem_of(error: Exception) -> Problem:
+    """Return an error as the problem that the client reads."""
+    match error:
+        case PlannerError():
+            return error.problem
+        case Refused():
+            return problem(error.code, error.references)
+        case RequestValidationError():
+            return problem(ProblemCode.SCHEMA_INVALID, _named_fields(error))
+        case _:
+            return problem(ProblemCode.INTERNAL)
+
+
+def answer(
+    found: Problem,
+    status: HTTPStatus,
+    accept_language: str = "",
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """Build the response to a refused request."""
+    extra = dict(headers or {})
+    if status in RETRY_AFTER_S:
+        extra["Retry-After"] = str(RETRY_AFTER_S[status])
+    if status is HTTPStatus.UNAUTHORIZED:
+        extra["WWW-Authenticate"] = "Bearer"
+    body = ErrorAnswer(problem=found, detail=detail_of(found, accept_language))
+    return Response(body.model_dump_json(), status, extra, "application/json")
+
+
+def detail_of(found: Problem, accept_language: str = "") -> str:
+    """Return the problem in one line: what, and the reason where there is one."""
+    description = found.description
+    if accept_language.strip().lower().startswith("zh"):
+        description = found.translations[0].description
+    reasons = [reference.value for reference in found.references if reference.key == "reason"]
+    reasons += [f"{r.key}: {r.value}" for r in found.references if r.key.startswith("/")]
+    return " ".join([description, *reasons])
+
+
+def install(app: FastAPI) -> None:
+    """Make every error of the application answer in the one shape."""
+    for kind in (PlannerError, Refused, RequestValidationError):
+        app.add_exception_handler(kind, _on_error)
+    app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(ClientGone, _on_client_gone)
+
+
+async def _on_error(request: Request, error: Exception) -> Response:
+    status = status_of(error)
+    if status is HTTPStatus.INTERNAL_SERVER_ERROR or isinstance(error, NodeBroken):
+        _log.error("! %s %s: %s", request.method, request.url.path, error, exc_info=error)
+    return answer(problem_of(error), status, request.headers.get("accept-language", ""))
+
+
+async def _on_http_exception(request: Request, error: Exception) -> Response:
+    """Answer for the framework itself: no such page, or not by this method."""
+    if not isinstance(error, HTTPException):
+        raise error
+    found = problem(
+        ProblemCode.NOT_ENABLED
+        if error.status_code < HTTPStatus.INTERNAL_SERVER_ERROR
+        else ProblemCode.INTERNAL,
+        {"reason": f"{request.method} {request.url.path}: {error.detail}"},
+    )
+    language = request.headers.get("accept-language", "")
+    return answer(found, HTTPStatus(error.status_code), language, error.headers)
+
+
+async def _on_client_gone(request: Request, error: Exception) -> Response:
+    del error
+    _log.info("⊘ %s %s: the client left", request.method, request.url.path)
+    return Response(status_code=CLIENT_CLOSED_REQUEST)
+
+
+def _named_fields(error: RequestValidationError) -> dict[str, str]:
+    return {
+        "/" + "/".join(str(part) for part in detail["loc"]): str(detail["msg"])
+        for detail in error.errors()[:_MAX_NAMED_FIELDS]
+    }

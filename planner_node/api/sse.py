@@ -1,0 +1,66 @@
+"""Server-sent events: one response class that ends with its client, with the node, or by itself.
+
+Starlette's StreamingResponse already stops when the client leaves; what is added here: pings, so
+that proxies keep a quiet stream open; an end when the node closes, which uvicorn would otherwise
+wait for; and the certainty that the source is closed at once, not when the collector comes by.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Final
+
+from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
+from starlette.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+__all__ = ["MEDIA_TYPE", "EventStream", "format_sse_event", "paced"]
+
+MEDIA_TYPE: Final = "text/event-stream"
+PING_S: Final = 15.0
+_HEADERS: Final = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+
+
+class EventStream(StreamingResponse):
+    """Sends what ``source`` yields, each item a whole event as bytes."""
+
+    media_type = MEDIA_TYPE
+
+    def __init__(
+        self, source: AsyncGenerator[bytes, None], closing: asyncio.Event, ping_s: float = PING_S
+    ) -> None:
+        self._paced = paced(source, closing, ping_s)
+        super().__init__(self._paced, headers=_HEADERS)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async with aclosing(self._paced):
+            await super().__call__(scope, receive, send)
+
+
+async def paced(
+    source: AsyncGenerator[bytes, None], closing: asyncio.Event, ping_s: float = PING_S
+) -> AsyncGenerator[bytes, None]:
+    """Yield the source's events, and pings while it is quiet; end when ``closing`` is set."""
+    closed = asyncio.create_task(closing.wait(), name="api.sse.closing")
+    pending = asyncio.create_task(_next(source), name="api.sse.next")
+    try:
+        while not closed.done():
+            await asyncio.wait(
+                {pending, closed}, timeout=ping_s, return_when=asyncio.FIRST_COMPLETED
+            )
+            if not pending.done():
+                yield KEEPALIVE_COMMENT
+            elif (event := pending.result()) is None:
+                return
+            else:
+                yield event
+                pending = asyncio.create_task(_next(source), name="api.sse.next")
+    finally:
+        for task in (closed, pending):
+            task.cancel()
+        await asyncio.gather(closed, pending, return_exceptions=True)
+        await source.aclose()
+
+
+async def _next(source: AsyncGenerator[bytes, None]) -> bytes | None:
+    return await anext(source, None)

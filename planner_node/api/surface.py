@@ -1,0 +1,76 @@
+"""The outermost layer: security headers on every answer, and a last resort for every fault."""
+
+import logging
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Final
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from messages.problem import ProblemCode, problem
+from planner_node.api.refusals import answer
+
+_log = logging.getLogger(__name__)
+
+_HEADERS: Final[Mapping[str, str]] = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+_NOTHING: Final = "default-src 'none'; frame-ancestors 'none'"
+# The console carries its script and style inside; the framework's /docs loads Swagger's own.
+_PAGES: Final[Mapping[str, str]] = {
+    "/": (
+        "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
+        "connect-src 'self'; frame-ancestors 'none'"
+    ),
+    "/docs": (
+        "default-src 'none'; script-src 'unsafe-inline' https:; style-src 'unsafe-inline' https:; "
+        "img-src data: https:; connect-src 'self'; frame-ancestors 'none'"
+    ),
+}
+
+
+class Surface:
+    """ASGI middleware; pure, so that streams and disconnects pass untouched."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        reply = _Reply(scope["path"], send)
+        try:
+            await self._app(scope, receive, reply)
+        except Exception:
+            _log.exception("! %s %s", scope["method"], scope["path"])
+            if reply.started:
+                raise
+            language = Headers(scope=scope).get("accept-language", "")
+            found = problem(ProblemCode.INTERNAL)
+            refusal = answer(found, HTTPStatus.INTERNAL_SERVER_ERROR, language)
+            await refusal(scope, receive, reply)
+
+
+class _Reply:
+    """The way out of one request: adds the headers and knows whether the answer has begun."""
+
+    def __init__(self, path: str, send: Send) -> None:
+        self._path = path
+        self._send = send
+        self.started = False
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.started = True
+            headers = MutableHeaders(scope=message)
+            for name, value in _HEADERS.items():
+                headers.setdefault(name, value)
+            headers.setdefault("Content-Security-Policy", _PAGES.get(self._path, _NOTHING))
+        await self._send(message)
