@@ -15,9 +15,11 @@ log = logging.getLogger(__name__)
 
 URL_PREFIX: Final = "sqlite:///"
 BUSY_TIMEOUT_S: Final = 5.0  # somebody looks into the file with the sqlite3 shell
+MAX_IDLE_WAL_BYTES: Final = 16_777_216  # a burst's write-ahead log is cut back to this
 _COMPANIONS: Final = ("", "-wal", "-shm")
 _DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _PRIMARY_CODE: Final = 0xFF  # SQLite's extended result codes keep the primary one in the low byte
+_IN_USE: Final = "in use since"  # the lock's second line: this file has held a journal before
 
 
 def path_of(url: str) -> Path:
@@ -41,6 +43,8 @@ class JournalFile:
         self.path = path
         self.damage: str | None = None
         self._lock: TextIO | None = None
+        self._was_in_use = False
+        self._identity: tuple[int, int] | None = None
 
     def open(self) -> sqlite3.Connection:
         """Lock, check and migrate the file; a damaged one is moved aside and told in ``damage``.
@@ -49,10 +53,7 @@ class JournalFile:
             JournalLost: held by another process, not ours, or the disk refuses.
         """
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._hold()
-            self.path.touch(mode=0o600)  # SQLite gives -wal and -shm the same mode
-            return self._checked()
+            return self._open()
         except (OSError, sqlite3.Error) as error:
             self.release()
             raise JournalLost(
@@ -68,8 +69,22 @@ class JournalFile:
         connection = sqlite3.connect(self.path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA journal_size_limit = {MAX_IDLE_WAL_BYTES}")
         connection.execute(f"PRAGMA query_only = {int(read_only)}")
         return connection
+
+    def check_in_place(self) -> None:
+        """Make sure that what is written can be found again under this name.
+
+        Raises:
+            JournalLost: the file was removed or replaced; writing to it would go nowhere.
+        """
+        try:
+            found = _identity_of(self.path)
+        except OSError as error:
+            raise JournalLost(f"the file cannot be found ({error}); restart the node") from error
+        if found != self._identity:
+            raise JournalLost("the file was replaced while the node ran; restart the node")
 
     def release(self) -> None:
         """Let another process have the file."""
@@ -77,25 +92,40 @@ class JournalFile:
             self._lock.close()
             self._lock = None
 
+    def _open(self) -> sqlite3.Connection:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._hold()
+        if self._was_in_use and (not self.path.exists() or self.path.stat().st_size == 0):
+            self._set_aside("it is missing or empty, and was not before")
+        self.path.touch(mode=0o600)  # SQLite gives -wal and -shm the same mode
+        connection = self._checked()
+        self._identity = _identity_of(self.path)
+        self._sign()
+        return connection
+
     def _hold(self) -> None:
         """Take a lock that the system drops by itself when the process dies."""
         lock_path = self.path.with_name(self.path.name + ".lock")
-        lock = lock_path.open("a+", encoding="ascii")
+        lock = lock_path.open("a+", encoding="utf-8", errors="replace")
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            lock.seek(0)
-            holder = lock.read(20).strip() or "unknown"
+            holder = _lines(lock)[0] or "unknown"
             lock.close()
             raise JournalLost(
                 f"The journal {self.path} is in use by process {holder}: stop that planner-node, "
                 "or give this one a journal.url (and a node_id) of its own.",
                 holder=holder,
             ) from error
-        lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
         self._lock = lock
+        self._was_in_use = _lines(lock)[1].startswith(_IN_USE)
+
+    def _sign(self) -> None:
+        if self._lock is None:
+            return
+        self._lock.truncate(0)
+        self._lock.write(f"{os.getpid()}\n{_IN_USE} {datetime.now(UTC).isoformat()}\n")
+        self._lock.flush()
 
     def _checked(self) -> sqlite3.Connection:
         try:
@@ -126,11 +156,22 @@ class JournalFile:
             if source.exists():
                 source.rename(f"{aside}{companion}")
         self.damage = (
-            f"The journal was damaged ({reason}) and moved to {aside}; a new one was started, "
-            "and the tasks in the old one are not known here."
+            f"The journal {self.path} was damaged ({reason}); what there was of it is now "
+            f"{aside.name} beside it. A new one was started: older tasks are not known here."
         )
         log.error("! %s", self.damage)
         self.path.touch(mode=0o600)
+
+
+def _identity_of(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_dev, found.st_ino
+
+
+def _lines(lock: TextIO) -> list[str]:
+    """Return the lock's two lines, empty where they are not written yet."""
+    lock.seek(0)
+    return [*lock.read(200).splitlines(), "", ""][:2]
 
 
 def _quick_check(connection: sqlite3.Connection) -> None:

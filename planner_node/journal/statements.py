@@ -1,11 +1,12 @@
 """What is asked of the tables, as functions over a connection inside a transaction."""
 
 import json
+import logging
 import sqlite3
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeVar
 
 from planner_node.journal.rows import (
     EVENT_COLUMNS,
@@ -26,7 +27,11 @@ from planner_node.tasks.record import (
     TaskRecord,
 )
 
+log = logging.getLogger(__name__)
+
+Found = TypeVar("Found")
 _WITHOUT_HISTORY: Final = "kind IN ('NOTICE', 'ERROR')"  # once sent, nobody asks for them again
+_TASK_ID: Final = TASK_COLUMNS.split(", ").index("task_id")
 _VACUUM_PAGES: Final = 256  # 1 MiB a batch goes back to the disk
 _INSERT_TASK: Final = (
     "INSERT INTO tasks (task_id, robot_id, state, received_ms, finished_ms, command, details)"
@@ -100,7 +105,7 @@ def tasks(connection: sqlite3.Connection, wanted: TaskFilter) -> list[TaskRecord
     return _records(
         connection,
         f"SELECT {TASK_COLUMNS} FROM tasks {where} ORDER BY arrival DESC LIMIT ?",  # noqa: S608  conditions are ours, values are bound
-        [*values, wanted.limit],
+        [*values, max(0, wanted.limit)],  # SQLite takes -1 for no limit
     )
 
 
@@ -129,6 +134,12 @@ def pending(connection: sqlite3.Connection, after_id: int, limit: int) -> list[S
     )
 
 
+def outbox_depth(connection: sqlite3.Connection) -> int:
+    """Return how many events nobody has confirmed yet."""
+    (depth,) = connection.execute("SELECT count(*) FROM events WHERE pending = 1").fetchone()
+    return int(depth)
+
+
 def publish(connection: sqlite3.Connection, event_ids: Sequence[int]) -> None:
     """Take events out of the outbox; what has no history leaves the log."""
     ids = [(event_id,) for event_id in event_ids]
@@ -143,8 +154,8 @@ def purge(
     connection: sqlite3.Connection, before: datetime, max_tasks: int, batch: int
 ) -> list[TaskRecord]:
     """Delete up to ``batch`` finished tasks that are too old or too many; return them."""
-    records = _too_old(connection, before, batch) or _too_many(connection, max_tasks, batch)
-    ids = [(record.task_id,) for record in records]
+    rows = _too_old(connection, before, batch) or _too_many(connection, max_tasks, batch)
+    ids = [(row[_TASK_ID],) for row in rows]
     connection.executemany(
         f"DELETE FROM events WHERE task_id = ? AND NOT ({_WITHOUT_HISTORY} AND pending = 1)",  # noqa: S608  a constant of this file
         ids,
@@ -155,32 +166,37 @@ def purge(
         f" WHERE pending = 0 AND {_WITHOUT_HISTORY} LIMIT ?)",
         (batch,),
     )
-    connection.execute(f"PRAGMA incremental_vacuum({_VACUUM_PAGES})").fetchall()
-    return records
+    _give_back(connection)
+    return _readable(rows, record_of)
 
 
-def _too_old(connection: sqlite3.Connection, before: datetime, batch: int) -> list[TaskRecord]:
+def _give_back(connection: sqlite3.Connection) -> None:
+    """Return free pages to the disk, one a statement: sqlite3 steps this pragma only once."""
+    (free_pages,) = connection.execute("PRAGMA freelist_count").fetchone()
+    for _ in range(min(free_pages, _VACUUM_PAGES)):
+        connection.execute("PRAGMA incremental_vacuum(1)")
+
+
+def _too_old(connection: sqlite3.Connection, before: datetime, batch: int) -> list[Row]:
     """Choose by age; what still waits in the outbox is not over yet."""
-    return _records(
-        connection,
+    return connection.execute(
         f"SELECT {TASK_COLUMNS} FROM tasks WHERE finished_ms < ? AND NOT EXISTS"  # noqa: S608  our own column names
         " (SELECT 1 FROM events WHERE events.task_id = tasks.task_id AND pending = 1)"
         " ORDER BY finished_ms LIMIT ?",
         [to_ms(before), batch],
-    )
+    ).fetchall()
 
 
-def _too_many(connection: sqlite3.Connection, max_tasks: int, batch: int) -> list[TaskRecord]:
+def _too_many(connection: sqlite3.Connection, max_tasks: int, batch: int) -> list[Row]:
     """Choose the oldest above the limit, also those no broker took: the disk is finite."""
     (finished,) = connection.execute(
         "SELECT count(*) FROM tasks WHERE finished_ms IS NOT NULL"
     ).fetchone()
-    return _records(
-        connection,
+    return connection.execute(
         f"SELECT {TASK_COLUMNS} FROM tasks WHERE finished_ms IS NOT NULL"  # noqa: S608  our own column names
         " ORDER BY finished_ms LIMIT ?",
         [min(batch, max(0, finished - max_tasks))],
-    )
+    ).fetchall()
 
 
 def _insert_event(connection: sqlite3.Connection, values: Row) -> int:
@@ -237,7 +253,7 @@ def _conditions(wanted: TaskFilter) -> tuple[list[str], list[Value]]:
 def _records(
     connection: sqlite3.Connection, query: str, values: Sequence[Value]
 ) -> list[TaskRecord]:
-    return [record_of(row) for row in connection.execute(query, values)]
+    return _readable(connection.execute(query, values), record_of)
 
 
 def _events(
@@ -247,4 +263,15 @@ def _events(
         f"SELECT {EVENT_COLUMNS} FROM events WHERE {condition}",  # noqa: S608  conditions are ours, values are bound
         values,
     )
-    return [stored_event_of(row) for row in rows]
+    return _readable(rows, stored_event_of)
+
+
+def _readable(rows: Iterable[Row], read: Callable[[Row], Found]) -> list[Found]:
+    """Read rows; one that cannot be read is told loudly and does not hide the others."""
+    found = []
+    for row in rows:
+        try:
+            found.append(read(row))
+        except ValueError as error:
+            log.error("! a row of the journal cannot be read: %s: %s", row[:2], error)  # noqa: TRY400  the row tells more than the stack
+    return found

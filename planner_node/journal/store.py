@@ -11,9 +11,10 @@ from typing import Final, TypeVar
 
 from planner_node.errors import JournalLost
 from planner_node.journal import statements
+from planner_node.journal.errand import Written
 from planner_node.journal.file import JournalFile, path_of
 from planner_node.journal.rows import event_row, task_row
-from planner_node.journal.writer import Writer, Written
+from planner_node.journal.writer import CommitFigures, Writer
 from planner_node.tasks.record import (
     Event,
     EventKind,
@@ -62,18 +63,20 @@ class Journal:
             JournalLost: the file is in use, not ours, newer than this version, or not to be had.
         """
         self._file = JournalFile(path_of(self._url))
-        self._writer = Writer(self._file, self._commit_wait_ms, self._tell)
-        await self._writer.start()
+        writer = Writer(self._file, self._commit_wait_ms, self._tell)
+        await writer.start()
+        self._writer = writer
         self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal.reader")
 
     async def close(self) -> None:
-        """Commit what waits and let the file go."""
-        if self._reader is not None:
-            await asyncio.get_running_loop().run_in_executor(self._reader, self._stop_reading)
-            self._reader.shutdown()
-            self._reader = None
-        if self._writer is not None:
-            await self._writer.close()
+        """Commit what waits and let the file go; later calls raise JournalLost."""
+        writer, self._writer = self._writer, None
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            await asyncio.get_running_loop().run_in_executor(reader, self._stop_reading)
+            reader.shutdown()
+        if writer is not None:
+            await writer.close()
 
     @property
     def healthy(self) -> bool:
@@ -84,6 +87,11 @@ class Journal:
     def reason(self) -> str:
         """Why it is not healthy, for people; empty when it is."""
         return "The journal is not open." if self._writer is None else self._writer.trouble
+
+    @property
+    def figures(self) -> CommitFigures:
+        """How many groups and calls were committed since the start, and how long it took."""
+        return CommitFigures() if self._writer is None else self._writer.figures
 
     @property
     def damage(self) -> str | None:
@@ -151,6 +159,10 @@ class Journal:
         """Return the outbox after an event, oldest first."""
         return await self._read(lambda connection: statements.pending(connection, after_id, limit))
 
+    async def outbox_depth(self) -> int:
+        """Return how many events nobody has confirmed yet."""
+        return await self._read(statements.outbox_depth)
+
     async def published(self, event_ids: Sequence[int]) -> None:
         """Take events out of the outbox; copies, notices and errors leave the log with that."""
 
@@ -196,22 +208,22 @@ class Journal:
     async def _read(self, query: Callable[[sqlite3.Connection], Found]) -> Found:
         if self._reader is None:
             raise JournalLost("The journal is not open.")
+        return await asyncio.get_running_loop().run_in_executor(self._reader, self._ask, query)
+
+    def _ask(self, query: Callable[[sqlite3.Connection], Found]) -> Found:
+        """Query over the reader thread's own connection; called in that thread only."""
+        if self._file is None:
+            raise JournalLost("The journal is not open.")
         try:
-            return await asyncio.get_running_loop().run_in_executor(
-                self._reader, lambda: query(self._reading_connection())
-            )
-        except sqlite3.Error as error:
+            if self._reading is None:
+                self._reading = self._file.connect(read_only=True)
+            return query(self._reading)
+        except (sqlite3.Error, ValueError) as error:
+            self._stop_reading()
             raise JournalLost(f"The journal cannot be read: {error}") from error
 
-    def _reading_connection(self) -> sqlite3.Connection:
-        """Return the reader thread's own connection; called in that thread only."""
-        if self._reading is None and self._file is not None:
-            self._reading = self._file.connect(read_only=True)
-        if self._reading is None:
-            raise JournalLost("The journal is not open.")
-        return self._reading
-
     def _stop_reading(self) -> None:
+        """Close the reader thread's connection; called in that thread only."""
         if self._reading is not None:
             self._reading.close()
             self._reading = None

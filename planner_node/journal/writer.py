@@ -15,9 +15,10 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Final, Generic, Protocol, TypeVar
+from typing import Final
 
 from planner_node.errors import JournalLost, PlannerError
+from planner_node.journal.errand import Answer, Call, Errand, Probe, Written
 from planner_node.journal.file import JournalFile
 from planner_node.tasks.record import StoredEvent
 
@@ -25,31 +26,15 @@ log = logging.getLogger(__name__)
 
 MAX_GROUP: Final = 256
 PROBE_S: Final = 1.0  # how soon a disk that has room again is noticed
-_PROBE_BYTES: Final = 65_536
-
-Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True)
-class Written(Generic[Answer]):
-    """What an errand made: its caller's answer, and the events for everybody who listens."""
+class CommitFigures:
+    """What the writer has done since its start; groups that failed are not in it."""
 
-    answer: Answer
-    events: Sequence[StoredEvent] = ()
-
-
-class Errand(Protocol):
-    """One caller's piece of a group."""
-
-    def run(self, connection: sqlite3.Connection) -> None:
-        """Write, in the writer's thread, inside the group's transaction."""
-
-    def fail(self, error: PlannerError) -> None:
-        """Remember, in the writer's thread, why nothing was written."""
-
-    def settle(self) -> Sequence[StoredEvent]:
-        """Answer the caller, on the loop; return the events that are now true."""
-        ...
+    groups: int = 0
+    errands: int = 0
+    seconds: float = 0.0
 
 
 class Writer:
@@ -68,9 +53,11 @@ class Writer:
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._connection: sqlite3.Connection | None = None
-        self._in_company = False
+        self._patience_s = 0.0  # how long a first errand waits for others
         self._closed = True
-        self.trouble = ""  # why the last commit failed; written by the thread, read by anybody
+        # Written whole by the thread, read by anybody:
+        self.trouble = ""  # why the last commit failed
+        self.figures = CommitFigures()
 
     async def start(self) -> None:
         """Open the file and start the thread.
@@ -109,7 +96,7 @@ class Writer:
         if self._closed or self._loop is None:
             raise JournalLost("The journal is closed.")
         future: asyncio.Future[Answer] = self._loop.create_future()
-        self._errands.put(_Errand(work, future))
+        self._errands.put(Call(work, future))
         return await future
 
     def _run(self, opened: asyncio.Future[None]) -> None:
@@ -129,11 +116,11 @@ class Writer:
         try:
             first = self._errands.get(timeout=PROBE_S if self.trouble else None)
         except queue.Empty:
-            return [_Probe()]
+            return [Probe()]
         if first is None:
             return None
         group = [first]
-        until = time.monotonic() + (self._wait_s if self._in_company else 0)
+        until = time.monotonic() + self._patience_s
         while len(group) < MAX_GROUP:
             try:
                 errand = self._errands.get(timeout=max(0, until - time.monotonic()))
@@ -143,10 +130,10 @@ class Writer:
                 self._errands.put(None)  # this group first, then the end
                 break
             group.append(errand)
-        self._in_company = len(group) > 1
         return group
 
     def _commit(self, group: Sequence[Errand]) -> None:
+        begun_s = time.monotonic()
         try:
             self._transaction(group)
         except (sqlite3.Error, PlannerError) as error:
@@ -155,9 +142,20 @@ class Writer:
             if self.trouble:
                 log.info("journal writes again after: %s", self.trouble)
             self.trouble = ""
+            self._count(group, time.monotonic() - begun_s)
         self._call_loop(partial(self._deliver, group))
 
+    def _count(self, group: Sequence[Errand], taken_s: float) -> None:
+        """Keep the figures, and learn from the group how long the next one may gather."""
+        known = self.figures
+        self.figures = CommitFigures(
+            known.groups + 1, known.errands + len(group), known.seconds + taken_s
+        )
+        # Who comes alone is not kept waiting, and waiting longer than a commit takes gains nothing.
+        self._patience_s = min(self._wait_s, taken_s) if len(group) > 1 else 0.0
+
     def _transaction(self, group: Sequence[Errand]) -> None:
+        self._file.check_in_place()
         if self._connection is None:
             self._connection = self._file.connect()
         self._connection.execute("BEGIN IMMEDIATE")
@@ -198,47 +196,6 @@ class Writer:
         events = [event for errand in group for event in errand.settle()]
         if events:
             self._on_committed(events)
-
-
-class _Errand(Generic[Answer]):
-    def __init__(
-        self,
-        work: Callable[[sqlite3.Connection], Written[Answer]],
-        future: asyncio.Future[Answer],
-    ) -> None:
-        self.future = future
-        self._work = work
-        self._written: Written[Answer] | None = None
-        self._error: PlannerError | None = None
-
-    def run(self, connection: sqlite3.Connection) -> None:
-        self._written = self._work(connection)
-
-    def fail(self, error: PlannerError) -> None:
-        self._error = error
-
-    def settle(self) -> Sequence[StoredEvent]:
-        if self._error is not None or self._written is None:
-            if not self.future.done():
-                self.future.set_exception(self._error or JournalLost("Nothing was written."))
-            return ()
-        if not self.future.done():  # else its caller was cancelled; the rows are there
-            self.future.set_result(self._written.answer)
-        return self._written.events
-
-
-class _Probe:
-    """Asks a disk that refused whether it takes a page again."""
-
-    def run(self, connection: sqlite3.Connection) -> None:
-        connection.execute("DELETE FROM probe")
-        connection.execute("INSERT INTO probe VALUES (zeroblob(?))", (_PROBE_BYTES,))
-
-    def fail(self, error: PlannerError) -> None:
-        del error
-
-    def settle(self) -> Sequence[StoredEvent]:
-        return ()
 
 
 def _attempt(connection: sqlite3.Connection, errand: Errand) -> None:

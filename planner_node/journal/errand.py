@@ -1,0 +1,79 @@
+"""One caller's piece of a group: written in the writer's thread, answered on the loop."""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, Generic, Protocol, TypeVar
+
+from planner_node.errors import JournalLost, PlannerError
+from planner_node.tasks.record import StoredEvent
+
+_PROBE_BYTES: Final = 65_536
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, slots=True)
+class Written(Generic[Answer]):
+    """What an errand made: its caller's answer, and the events for everybody who listens."""
+
+    answer: Answer
+    events: Sequence[StoredEvent] = ()
+
+
+class Errand(Protocol):
+    """One caller's piece of a group."""
+
+    def run(self, connection: sqlite3.Connection) -> None:
+        """Write, in the writer's thread, inside the group's transaction."""
+
+    def fail(self, error: PlannerError) -> None:
+        """Remember, in the writer's thread, why nothing was written."""
+
+    def settle(self) -> Sequence[StoredEvent]:
+        """Answer the caller, on the loop; return the events that are now true."""
+        ...
+
+
+class Call(Generic[Answer]):
+    """Work with somebody waiting for its answer."""
+
+    def __init__(
+        self,
+        work: Callable[[sqlite3.Connection], Written[Answer]],
+        future: asyncio.Future[Answer],
+    ) -> None:
+        self.future = future
+        self._work = work
+        self._written: Written[Answer] | None = None
+        self._error: PlannerError | None = None
+
+    def run(self, connection: sqlite3.Connection) -> None:
+        self._written = self._work(connection)
+
+    def fail(self, error: PlannerError) -> None:
+        self._error = error
+
+    def settle(self) -> Sequence[StoredEvent]:
+        if self._error is not None or self._written is None:
+            if not self.future.done():
+                self.future.set_exception(self._error or JournalLost("Nothing was written."))
+            return ()
+        if not self.future.done():  # else its caller was cancelled; the rows are there
+            self.future.set_result(self._written.answer)
+        return self._written.events
+
+
+class Probe:
+    """Asks a disk that refused whether it takes a page again."""
+
+    def run(self, connection: sqlite3.Connection) -> None:
+        connection.execute("DELETE FROM probe")
+        connection.execute("INSERT INTO probe VALUES (zeroblob(?))", (_PROBE_BYTES,))
+
+    def fail(self, error: PlannerError) -> None:
+        del error
+
+    def settle(self) -> Sequence[StoredEvent]:
+        return ()
