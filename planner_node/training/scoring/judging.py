@@ -9,6 +9,8 @@ from planner_node.training.scoring.parsing import ParsedStep, parse_step
 from planner_node.training.scoring.records import Record
 from planner_node.training.scoring.terms import (
     GROUNDED,
+    OPPOSITES,
+    STATES,
     TOUCHING,
     AnswerKind,
     Language,
@@ -19,6 +21,7 @@ from planner_node.training.scoring.text import speaks
 from planner_node.training.scoring.world import World, new_world
 
 _WEIGHTS: Final = {"goals": 0.40, "executable": 0.20, "order": 0.10, "cover": 0.20, "short": 0.10}
+_FINAL: Final = STATES | {Verb.PLACE, Verb.GIVE}
 MOST_ACTIONS: Final = 3  # "go there, find it and pick it up" is the longest step that is still one
 
 
@@ -188,7 +191,7 @@ def _find_excess(
     repeated = [
         str(i + 2) for i in range(len(steps) - 1) if _repeats(record, steps[i], steps[i + 1])
     ]
-    findings.add_each(Reason.REPEATED, repeated)
+    findings.add_each(Reason.REPEATED, repeated + _done_again(record, world))
     longest = 3 * goals.shortest_length(record) + 2
     if len(steps) > longest:
         findings.add(Reason.TOO_LONG, [f"{len(steps)} steps, at most {longest}"])
@@ -201,6 +204,21 @@ def _moved(world: World) -> set[str]:
 def _movable(record: Record) -> set[str]:
     subjects = {goal.subject for goal in record.goals}
     return subjects | {e.entity_id for e in record.entities if e.tool}
+
+
+def _done_again(record: Record, world: World) -> list[str]:
+    """List what was put where it had been put before, or brought into a state a second time."""
+    groups = {e.entity_id for e in record.entities if e.count != 1}
+    done: set[tuple[str, str]] = set()
+    again: list[str] = []
+    for event in world.events:
+        if event.verb not in _FINAL or event.entity_id in groups:
+            continue
+        done.discard((event.entity_id, OPPOSITES.get(event.verb, "")))
+        deed = (event.entity_id, event.target or event.verb)
+        again += [" ".join(deed)] if deed in done else []
+        done.add(deed)
+    return again
 
 
 def _repeats(record: Record, before: ParsedStep, after: ParsedStep) -> bool:

@@ -18,17 +18,16 @@ VERBS: Final[dict[Verb, str]] = {
         got fetch collect retrieve remove obtain hold held secure unhook scoop gather load
         lift_up extract""",
     Verb.PLACE: """put puts putting place set sets setting lay lays laid laying drop drop_off
-        leave_it leave_them deposit insert store stow hang hung rest position toss throw threw
-        thrown discard dispose release return_it stack unload lower lean stash tuck slide
-        lay_down put_down set_down put_back put_away throw_away stick sticks stuck pop dump
-        arrange""",
+        leave_it leave_them deposit insert store stow hang hung rest toss throw threw thrown
+        discard dispose release return_it stack unload lower lean stash tuck slide lay_down
+        put_down set_down put_back put_away throw_away stick sticks stuck pop dump arrange""",
     Verb.GIVE: "give gave given giving hand hand_over pass present hand_off offer",
     Verb.CARRY: "carry bring brings brought bringing bring_back take_along tote",
     Verb.MOVE: "move deliver transport transfer relocate haul tow push ship convey shift send sent",
     Verb.OPEN: "open open_up unlock unlatch pull_open raise",
     Verb.CLOSE: "close shut shuts shutting lock latch pull_down",
-    Verb.ON: """turn_on switch_on power_on power_up start activate light press start_up
-        toggle_on run plug_in get_going""",
+    Verb.ON: """turn_on switch_on power_on power_up start activate press start_up toggle_on
+        plug_in get_going""",
     Verb.OFF: """turn_off switch_off power_off power_down deactivate shut_off shut_down stop
         extinguish unplug toggle_off kill""",
     Verb.CLEAN: """clean clean_up wash wash_up rinse wipe wipe_down sweep swept mop vacuum
@@ -55,7 +54,7 @@ DESTINATION: Final = """to on_top_of onto on into inside in at next_to beside by
     toward for under over against within around through up_to back_to down_to over_to
     in_front_of on_to behind near_to across close_to"""
 OBJECT: Final = "let"
-INSTRUMENT: Final = "with using via by_means_of"
+INSTRUMENT: Final = "with using use uses via by_means_of"
 AND: Final = "and & plus along_with together_with as_well_as both"
 PRONOUN: Final = """it them they him her his their its this that these those item items object
     objects there here destination target everything one ones something"""
@@ -72,18 +71,19 @@ CONDITION: Final = """if when whether once while until so_that unless in_case be
 CONDITION_END: Final = "then"
 NEGATION: Final = "do_not don't not without avoid never cannot"
 BREAK: Final = ". , ; ! ? : and_then then after_that finally afterwards next first"
-STOP: Final = """the a an of up down carefully gently slowly safely securely firmly away back
-    your my our is are be been was it's now again ready please robot robot's gripper arm hand
-    hands hand's camera position location place area surface side top front inside bottom
-    middle current its first second third last other same way path room's as after before
-    toward properly correctly completely quickly steadily straight directly open closed clean
-    empty full held place spot user's water some piece pieces slices itself yourself so until
-    has have had will can could you i we proper appropriate designated suitable correct new
-    final along neatly flat upright battery power fully level properly enough order sequence
-    turn switch power on off out in to for over temperature status state condition inspection
-    everything fine normal problem problems anything result results findings minutes minute
-    seconds seconds while time moment charging cleaning cleaned heated cooled sliced filled
-    done finished complete completed grip fingers tool carrying move moving moved contents
-    content there here then that this also too just either onto into at by no sure"""
+STOP: Final = """the continue next meet meets condition conditions a an of up down carefully
+    gently slowly safely securely firmly away back your my our is are be been was it's now
+    again ready please robot robot's gripper arm hand hands hand's camera position location
+    place area surface side top front inside bottom middle current its first second third last
+    other same way path room's as after before toward properly correctly completely quickly
+    steadily straight directly open closed clean empty full held place spot user's water some
+    piece pieces slices itself yourself so until has have had will can could you i we proper
+    appropriate designated suitable correct new final along neatly flat upright battery power
+    fully level properly enough order sequence turn switch power on off out in to for over
+    temperature status state condition inspection everything fine normal problem problems
+    anything result results findings minutes minute seconds seconds while time moment charging
+    cleaning cleaned heated cooled sliced filled done finished complete completed grip fingers
+    tool carrying move moving moved contents content there here then that this also too just
+    either onto into at by no sure"""
 CLASSIFIER: Final = ""
 COUNTED: Final = ""

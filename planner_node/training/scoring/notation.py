@@ -82,6 +82,9 @@ def _read(row: Mapping[str, object], category: str, language: Language, kind: An
     order = tuple(
         tuple(_event(step, cast) for step in part.split(" < ")) for part in _parts(row, "order")
     )
+    charging = any(goal.verb is Verb.CHARGE for goal in goals)
+    for station in _parts(row, "need") if charging else []:
+        order += ((EventPattern(Verb.GO, station), EventPattern(Verb.CHARGE)),)
     return Record(
         record_id=str(row["id"]),
         language=language,

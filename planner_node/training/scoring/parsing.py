@@ -25,6 +25,8 @@ from planner_node.training.scoring.terms import DIRECT, GROUNDED, Role, Verb
 _MARKERS: Final = frozenset(
     {TokenKind.OBJECT, TokenKind.SOURCE, TokenKind.DESTINATION, TokenKind.INSTRUMENT}
 )
+_HANDLING: Final = frozenset({Verb.PLACE, Verb.GIVE, Verb.CARRY, Verb.MOVE})
+_TOWARDS: Final = ("到", "至", "入", "進", "在", "往", "給", "於")
 _SILENT: Final = frozenset(
     {
         TokenKind.STOP,
@@ -144,7 +146,7 @@ class _Reader:
 
     def _take_word(self, token: Token, rest: list[Token]) -> None:
         if token.kind is TokenKind.VERB and token.verb is not None:
-            self._take_verb(token.verb)
+            self._take_verb_word(token.text, token.verb)
         elif token.kind is TokenKind.PARTICLE:
             self._take_verb(_particle(rest))
         elif token.kind in _MARKERS:
@@ -156,6 +158,15 @@ class _Reader:
             self._marker = None
         elif token.kind is TokenKind.OTHER:
             self._take_other(token.text)
+
+    def _take_verb_word(self, text: str, verb: Verb) -> None:
+        handing = self._frame.verb in {Verb.GIVE, Verb.CARRY, Verb.MOVE}
+        if text == "給" and handing and not self._frame.destination:  # 「送咖啡給陳經理」
+            self._marker = TokenKind.DESTINATION
+            return
+        self._take_verb(verb)
+        if verb in _HANDLING and text.endswith(_TOWARDS):  # 「放入碗」
+            self._marker = TokenKind.DESTINATION
 
     def _take_verb(self, verb: Verb) -> None:
         if self._frame.verb is None:
@@ -194,7 +205,9 @@ class _Reader:
         joined = self._after is TokenKind.AND or self._marker is TokenKind.OBJECT
         handed = frame.verb is Verb.GIVE and self._roles[entity_id] is Role.PERSON
         going = frame.verb is Verb.GO and self._marker is not TokenKind.OBJECT
-        if going or handed or (placed and frame.objects and not joined) or not direct:
+        filled = bool(frame.objects) and not joined
+        laid = filled and frame.verb in _HANDLING
+        if going or handed or laid or (placed and filled) or not direct:
             frame.destination = entity_id
         elif entity_id not in frame.objects:
             frame.objects.append(entity_id)

@@ -4,7 +4,7 @@ The rule-written plan is made from the record's goals, not from its words: it sh
 reader would get, and that each record can be satisfied at all.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -88,15 +88,15 @@ class _Writer:
     """Writes steps for goals, in the goals' order."""
 
     record: Record
+    words: Mapping[str, str]
     titles: list[str] = field(default_factory=list)
     near: str = ""
     told: set[EventPattern] = field(default_factory=set)
 
     def say(self, key: str, first: str = "", second: str = "") -> None:
-        language = self.record.language
-        count = _COUNTS[language][self.record.entity(first).count] if first else ""
+        count = _COUNTS[self.record.language][self.record.entity(first).count] if first else ""
         names = [self._name(name) for name in (first, second)]
-        title = _WORDS[language][key].format(*names, n=count)
+        title = self.words[key].format(*names, n=count)
         if not self.titles or self.titles[-1] != title:
             self.titles.append(title)
 
@@ -183,14 +183,14 @@ def _pattern(goal: Goal) -> EventPattern:
     return EventPattern(goal.verb or Verb.PLACE, goal.subject)
 
 
-def rule_written(record: Record) -> Answer:
-    """Return the answer that the record's own goals spell out."""
+def rule_written(record: Record, wording: Mapping[str, str] | None = None) -> Answer:
+    """Return the answer that the record's own goals spell out, in another wording if given."""
     if record.kind is AnswerKind.ASK:
         return Answer(AnswerKind.ASK, text=_QUESTIONS[record.language])
     if record.kind is AnswerKind.DECLINE:
         code = min(record.codes, default="NOT_A_TASK")
         return Answer(AnswerKind.DECLINE, text=_REFUSALS[record.language], code=code)
-    return _Writer(record).write()
+    return _Writer(record, _WORDS[record.language] | dict(wording or {})).write()
 
 
 def empty(_record: Record) -> Answer:

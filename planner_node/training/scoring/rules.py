@@ -88,6 +88,8 @@ def _carry(world: World, action: Action, objects: tuple[str, ...]) -> str:
     world.go(target)
     for thing in objects:
         world.happened(action.verb, thing, target)
+        if action.verb is Verb.MOVE and world.entities[target].role is Role.PERSON:
+            put(world, thing, target)
     return ""
 
 
@@ -137,6 +139,13 @@ def _note(world: World, action: Action, objects: tuple[str, ...]) -> str:
     return ""
 
 
+def _charge(world: World, action: Action, objects: tuple[str, ...]) -> str:
+    for station in (*objects, *filter(None, [action.destination])):
+        world.go(station)
+    world.happened(Verb.CHARGE)
+    return ""
+
+
 def _patrol(world: World, action: Action, objects: tuple[str, ...]) -> str:
     targets = (*objects, *filter(None, [action.destination]))
     for target in targets:
@@ -178,7 +187,7 @@ _RULES: Final[dict[Verb, _Rule]] = {
     Verb.CHECK: _note,
     Verb.REPORT: _note,
     Verb.WAIT: _note,
-    Verb.CHARGE: _note,
+    Verb.CHARGE: _charge,
     Verb.PATROL: _patrol,
     Verb.FOLLOW: _follow,
     Verb.GUIDE: _guide,

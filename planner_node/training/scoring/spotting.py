@@ -13,6 +13,7 @@ from planner_node.training.scoring.text import normal
 _WORD: Final = re.compile(r"[a-z0-9][a-z0-9'/-]*|&|[^\sa-z0-9]", re.IGNORECASE)
 _APOSTROPHES: Final = str.maketrans({"’": "'", "‘": "'"})
 _COUNTING: Final = {TokenKind.NUMBER, TokenKind.MANY, TokenKind.COUNTED}
+_ARTICLE: Final = "(?:(?<=the )|(?<= a )|(?<=an )|(?<=with )|(?<=using )|(?<=to )|(?<=for ))"
 _ENGLISH_NAME: Final = re.compile(r"[a-z]", re.IGNORECASE)
 
 
@@ -39,8 +40,8 @@ def _spotted(text: str, entities: tuple[Entity, ...]) -> list[tuple[int, int, st
     masked = text
     # The instruction's own names come before the tools', longer names before shorter ones.
     names = [(e.tool, -len(n), n, e.entity_id) for e in entities for n in e.names]
-    for _, _, name, entity_id in sorted(names):
-        for match in _name_pattern(name).finditer(masked):
+    for tool, _, name, entity_id in sorted(names):
+        for match in _name_pattern(name, as_noun=tool).finditer(masked):
             start, end = match.span()
             spans.append((start, end, entity_id))
             masked = masked[:start] + "\0" * (end - start) + masked[end:]
@@ -48,7 +49,8 @@ def _spotted(text: str, entities: tuple[Entity, ...]) -> list[tuple[int, int, st
 
 
 @lru_cache(maxsize=8192)
-def _name_pattern(name: str) -> re.Pattern[str]:
+def _name_pattern(name: str, *, as_noun: bool) -> re.Pattern[str]:
+    """Return the pattern of a name; ``as_noun`` keeps "mop the floor" apart from "the mop"."""
     text = normal(name.translate(_APOSTROPHES))
     parts = [re.escape(part) for part in re.split(r"[ -]", text)]
     body = "[ -]?".join(parts)
@@ -56,7 +58,8 @@ def _name_pattern(name: str) -> re.Pattern[str]:
         return re.compile(body)
     plural = "(?:e?s)?" if text[-1].isalpha() and text[-1].isascii() else ""
     singular = _singular(body) if plural else body
-    return re.compile(rf"(?<![a-z0-9])(?:{body}|{singular}){plural}(?![a-z0-9])")
+    before = _ARTICLE if as_noun else "(?<![a-z0-9])"
+    return re.compile(rf"{before}(?:{body}|{singular}){plural}(?![a-z0-9])")
 
 
 def _singular(body: str) -> str:
