@@ -42,6 +42,9 @@ class GrammarLibrary:
         self._compiled: OrderedDict[str, LLMatcher] = OrderedDict()
         self._traditional: ForbiddenCharacters | None = None
 
+    def __len__(self) -> int:
+        return len(self._compiled)
+
     def matcher(
         self, tools: Sequence[Tool], choice: ToolChoice, language: str | None = None
     ) -> Matcher | None:

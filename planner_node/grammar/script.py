@@ -13,13 +13,19 @@ from typing import Final
 from planner_node.grammar.vocabulary import Vocabulary
 
 _HAN: Final = range(0x4E00, 0xA000)  # the block that both national character sets draw from
+# In Big5 for the sake of rare old words, on today's screens only as the Simplified forms of
+# 萬與價優體黨廠復寧嶺懷憐擾據機極構櫃氣潔灑癢確種網勝臘蘋蠶蠟觸趕踴適聖莊驚離繭籬羨淒.
+_SIMPLIFIED_IN_BIG5: Final = frozenset(
+    "万与价优体党厂复宁岭怀怜扰据机极构柜气洁洒痒确种网胜腊苹蚕蜡触赶踊适圣庄惊离茧篱羡凄"
+)
 _CONTINUATION: Final = range(0x80, 0xC0)  # bytes that go on with a character of UTF-8
 
 
 @cache
 def simplified_only() -> frozenset[str]:
     """Return the characters of the Simplified standard that the Traditional one does not have."""
-    return frozenset(c for c in map(chr, _HAN) if _is_in(c, "gb2312") and not _is_in(c, "big5"))
+    missing = {c for c in map(chr, _HAN) if _is_in(c, "gb2312") and not _is_in(c, "big5")}
+    return frozenset(missing | _SIMPLIFIED_IN_BIG5)
 
 
 @cache

@@ -1,0 +1,163 @@
+"""What is refused at the door, and by what name."""
+
+import pytest
+from pydantic import JsonValue
+
+from planner_node.errors import UnsupportedSchema
+from planner_node.grammar.tool import NamedTool, Tool, ToolUse
+from tests.fakes.grammar import catalog, tiny_library, tool_with
+
+
+def refused(tool: Tool) -> UnsupportedSchema:
+    with pytest.raises(UnsupportedSchema) as caught:
+        tiny_library().matcher([tool], ToolUse.REQUIRED)
+    return caught.value
+
+
+def deep(levels: int) -> dict[str, JsonValue]:
+    schema: dict[str, JsonValue] = {"type": "string"}
+    for _ in range(levels):
+        schema = {"type": "array", "items": schema}
+    return schema
+
+
+REFUSED: dict[str, tuple[JsonValue, str]] = {
+    "not": ({"not": {}}, "not"),
+    "if": ({"if": {}, "then": {}}, "if"),
+    "uniqueItems": ({"type": "array", "uniqueItems": True}, "uniqueItems"),
+    "contains": ({"type": "array", "contains": {}}, "contains"),
+    "propertyNames": ({"type": "object", "propertyNames": {}}, "propertyNames"),
+    "patternProperties": ({"patternProperties": {"a": {}}}, "patternProperties"),
+    "dependentRequired": ({"dependentRequired": {}}, "dependentRequired"),
+    "nullable": ({"type": "string", "nullable": True}, "nullable"),
+    "own options": ({"x-guidance": {"whitespace_flexible": True}}, "x-guidance"),
+    "type": ({"type": "strin"}, "type"),
+    "no types": ({"type": []}, "type"),
+    "format": ({"type": "string", "format": "regex"}, "format"),
+    "remote ref": ({"$ref": "https://example.org/x"}, "$ref"),
+    "missing ref": ({"$ref": "#/$defs/none"}, "$ref"),
+    "ref with siblings": ({"$ref": "#", "type": "object"}, "$ref"),
+    "inner defs": ({"$defs": {}}, "$defs"),
+    "empty enum": ({"enum": []}, "enum"),
+    "long enum": ({"enum": list(range(513))}, "enum"),
+    "NaN": ({"enum": [float("nan")]}, "enum"),
+    "surrogate": ({"const": "\ud800"}, "const"),
+    "long const": ({"const": "x" * 300}, "const"),
+    "maxLength": ({"type": "string", "maxLength": 10**9}, "maxLength"),
+    "negative": ({"type": "string", "minLength": -1}, "minLength"),
+    "maxItems": ({"type": "array", "maxItems": 10**9}, "maxItems"),
+    "no number": ({"type": "integer", "minimum": "1"}, "minimum"),
+    "huge bound": ({"type": "integer", "maximum": 10**30}, "maximum"),
+    "multipleOf": ({"type": "number", "multipleOf": 0}, "multipleOf"),
+    "required": ({"type": "object", "properties": {}, "required": ["z"]}, "required"),
+    "properties": ({"properties": []}, "properties"),
+    "many properties": ({"properties": {f"p{i}": {} for i in range(65)}}, "properties"),
+    "anyOf": ({"anyOf": []}, "anyOf"),
+    "overlapping oneOf": ({"oneOf": [{"type": "string"}, {"minLength": 3}]}, "oneOf"),
+    "crossed": ({"allOf": [{"anyOf": [{"const": 1}]}, {"anyOf": [{"const": 1}]}]}, "allOf"),
+    "look-around": ({"type": "string", "pattern": "(?=a)b"}, "pattern"),
+    "back-reference": ({"type": "string", "pattern": "(a)\\1"}, "pattern"),
+    "word boundary": ({"type": "string", "pattern": "\\bfoo"}, "pattern"),
+    "broken pattern": ({"type": "string", "pattern": "["}, "pattern"),
+    "long pattern": ({"type": "string", "pattern": "a" * 513}, "pattern"),
+    "deep pattern": ({"type": "string", "pattern": "(" * 9 + "a" + ")" * 9}, "pattern"),
+    "large pattern": ({"type": "string", "pattern": "(a{1000}){1000}"}, "pattern"),
+    "nested repeats": ({"type": "string", "pattern": "(.{0,40}x){0,40}"}, "pattern"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_cannot_be_kept_is_refused_by_keyword(name: str) -> None:
+    schema, keyword = REFUSED[name]
+    assert refused(tool_with(x=schema)).references["keyword"] == keyword
+
+
+def test_refusal_names_the_place_as_a_json_pointer() -> None:
+    branches: list[JsonValue] = [{}, {"not": {}}]
+    properties: dict[str, JsonValue] = {"a/b": {"type": "array", "items": {"anyOf": branches}}}
+    error = refused(tool_with(**properties))
+    assert error.references["pointer"] == "/properties/a~1b/items/anyOf/1"
+    assert "not" in str(error)
+
+
+@pytest.mark.parametrize("schema", [False, 5, "string", None, []])
+def test_what_is_no_schema_is_refused(schema: JsonValue) -> None:
+    assert refused(tool_with(x=schema)).references["pointer"] == "/properties/x"
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "array", "minItems": 5, "maxItems": 2},
+        {"type": "string", "minLength": 5, "maxLength": 2},
+        {"type": "integer", "minimum": 5, "maximum": 2},
+        {"type": "string", "format": "date", "pattern": "^x$"},
+    ],
+)
+def test_schema_that_nothing_fits_is_refused(schema: JsonValue) -> None:
+    assert "unsatisfiable" in str(refused(tool_with(x=schema))).lower()
+
+
+@pytest.mark.parametrize("parameters", [{"type": "array"}, {"type": "string"}, {"anyOf": [{}]}])
+def test_arguments_must_be_an_object(parameters: dict[str, JsonValue]) -> None:
+    assert refused(Tool("t", "", parameters)).references["keyword"] == "type"
+
+
+def test_reference_to_itself_is_refused() -> None:
+    loop: dict[str, JsonValue] = {"a": {"anyOf": [{"$ref": "#/$defs/a"}, {"type": "null"}]}}
+    tool = Tool("t", "", {"type": "object", "properties": {}, "$defs": loop})
+    assert refused(tool).references["keyword"] == "$ref"
+
+
+def test_ten_thousand_levels_are_refused_without_recursion() -> None:
+    assert "levels" in str(refused(Tool("t", "", deep(10_000))))
+
+
+def test_a_million_values_are_refused() -> None:
+    assert "values" in str(refused(tool_with(x={"enum": list(range(1_000_000))})))
+
+
+def test_long_texts_are_refused() -> None:
+    assert "characters" in str(refused(tool_with(x={"description": "x" * 70_000})))
+
+
+def test_endless_integer_is_refused() -> None:
+    assert "JSON" in str(refused(tool_with(x={"const": 10**5000})))
+
+
+def test_too_many_tools_are_refused() -> None:
+    with pytest.raises(UnsupportedSchema):
+        tiny_library().matcher([tool_with(x={})] * 17, ToolUse.REQUIRED)
+
+
+@pytest.mark.parametrize("name", ["", "\ud800", "x" * 300])
+def test_tool_needs_a_name_that_can_be_written(name: str) -> None:
+    assert refused(Tool(name, "", {})).references["keyword"] == "name"
+
+
+def test_choice_of_a_tool_that_is_not_offered_is_refused() -> None:
+    with pytest.raises(UnsupportedSchema, match="fly"):
+        tiny_library().matcher([tool_with(x={})], NamedTool("fly"))
+
+
+def test_annotations_do_not_matter() -> None:
+    schema: JsonValue = {"type": "boolean", "title": "x", "description": "y", "default": True}
+    assert tiny_library().matcher([tool_with(x=schema)], ToolUse.REQUIRED) is not None
+
+
+def test_shipped_tools_are_kept() -> None:
+    assert tiny_library().matcher(tuple(catalog().tools.values()), ToolUse.AUTO) is not None
+
+
+def test_good_schema_after_a_refused_one_is_kept() -> None:
+    library = tiny_library()
+    with pytest.raises(UnsupportedSchema):
+        library.matcher([tool_with(x={"not": {}})], ToolUse.REQUIRED)
+    assert library.matcher([tool_with(x={})], ToolUse.REQUIRED) is not None
+
+
+def test_library_forgets_the_grammar_used_longest_ago() -> None:
+    library = tiny_library()
+    for size in range(1, 70):
+        library.matcher([tool_with(x={"type": "string", "maxLength": size})], ToolUse.REQUIRED)
+    assert len(library) == 64
