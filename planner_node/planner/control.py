@@ -1,0 +1,98 @@
+"""An operator's word about a task that exists; it never waits behind generation."""
+
+from dataclasses import replace
+
+from messages.problem import ProblemCode
+from messages.status import TaskState
+from messages.task import ControlOp, TaskControl
+from planner_node.errors import BadCommand, JournalLost, NotEnabled, TaskNotFound, WrongState
+from planner_node.planner.desk import Desk
+from planner_node.tasks.lifecycle import IllegalTransition, TaskEvent
+from planner_node.tasks.record import EventKind, Exchange, Origin, TaskRecord
+
+
+class Control:
+    """CANCEL, GET, REPRIORITIZE and ANSWER."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    async def control(self, word: TaskControl, origin: Origin) -> TaskRecord:
+        """Do what is asked and return the task as it then stands.
+
+        Raises:
+            TaskNotFound, WrongState, NotEnabled, BadCommand: it cannot be done, and why.
+            JournalLost: nothing was done.
+        """
+        _check_robot(word, origin)
+        async with self._desk.ledger.hold(word.task_id):
+            record = await self._desk.ledger.get(word.task_id)
+            if origin.robot_id not in {None, record.robot_id}:
+                raise TaskNotFound(task_id=word.task_id, robot_id=origin.robot_id)
+            try:
+                return await self._do(word, record, origin)
+            except IllegalTransition as refusal:
+                raise _wrong_state(record, word) from refusal
+
+    async def _do(self, word: TaskControl, record: TaskRecord, origin: Origin) -> TaskRecord:
+        match word.op:
+            case ControlOp.CANCEL:
+                return await self._cancel(word, record)
+            case ControlOp.GET:
+                await self._desk.parts.journal.replay(
+                    record.task_id, [EventKind.STATUS], origin.reply
+                )
+                return record
+            case ControlOp.REPRIORITIZE:
+                return await self._reprioritize(word, record)
+            case ControlOp.ANSWER:
+                return await self._answer(word, record)
+            case ControlOp.REPLAN:
+                raise NotEnabled(op=word.op, task_id=word.task_id, status=record.state)
+
+    async def _cancel(self, word: TaskControl, record: TaskRecord) -> TaskRecord:
+        if word.reason:
+            record = replace(record, warnings=(*record.warnings, f"canceled: {word.reason}"))
+        return await self._desk.end(record, TaskEvent.CANCEL_ASKED)
+
+    async def _reprioritize(self, word: TaskControl, record: TaskRecord) -> TaskRecord:
+        if word.priority is None:
+            raise BadCommand(ProblemCode.SCHEMA_INVALID, "is required", field="/priority")
+        if record.state is not TaskState.QUEUED:
+            raise _wrong_state(record, word)
+        changed = replace(record, priority=word.priority)
+        queue = self._desk.queue
+        place = (
+            self._desk.place(changed) if queue.reprioritize(word.task_id, word.priority) else None
+        )
+        try:
+            return await self._desk.ledger.touch(changed, place)
+        except JournalLost:
+            queue.reprioritize(word.task_id, record.priority)
+            raise
+
+    async def _answer(self, word: TaskControl, record: TaskRecord) -> TaskRecord:
+        if word.answer is None:
+            raise BadCommand(ProblemCode.SCHEMA_INVALID, "is required", field="/answer")
+        if record.question is None:
+            raise _wrong_state(record, word)
+        exchange = Exchange(record.question, word.answer)
+        answered = replace(
+            record, question=None, problem=None, exchanges=(*record.exchanges, exchange)
+        )
+        queued = await self._desk.ledger.move(
+            answered, TaskEvent.ANSWERED, queue=self._desk.place(answered)
+        )
+        self._desk.enqueue(queued)
+        return queued
+
+
+def _check_robot(word: TaskControl, origin: Origin) -> None:
+    if origin.robot_id and word.robot_id and origin.robot_id != word.robot_id:
+        raise BadCommand(
+            ProblemCode.IDENTITY_MISMATCH, topic=origin.robot_id, payload=word.robot_id
+        )
+
+
+def _wrong_state(record: TaskRecord, word: TaskControl) -> WrongState:
+    return WrongState(op=word.op, task_id=record.task_id, status=record.state)

@@ -1,0 +1,60 @@
+"""A task's record → what the model is asked."""
+
+import json
+from datetime import datetime
+from typing import Final
+
+from messages.task import GenerationOptions
+from messages.wire import JsonValue, new_id
+from planner_node.completion.request import CompletionRequest, Message, ToolCall
+from planner_node.planner.ports import PlannerParts
+from planner_node.planner.skills import with_skills
+from planner_node.prompt.conversation import task_conversation
+from planner_node.tasks.record import Exchange, TaskRecord
+
+_ASK: Final = "ask_clarification"
+
+
+def completion_request(record: TaskRecord, parts: PlannerParts, now: datetime) -> CompletionRequest:
+    """Return the request, bounded by the task's deadline and by the settings.
+
+    Raises:
+        UnknownTool: the tool left the catalogue since the task was accepted.
+    """
+    command = record.command
+    options = command.generation or GenerationOptions()
+    limits = command.constraints
+    asked = task_conversation(command, parts.catalog, parts.planner.answers)
+    exchanges = [turn for exchange in record.exchanges for turn in _turns(exchange)]
+    return CompletionRequest(
+        request_id=new_id(),
+        messages=(*asked.messages, *exchanges),
+        tools=tuple(
+            with_skills(tool, limits.allowed_skills if limits else ()) for tool in asked.tools
+        ),
+        tool_choice=asked.tool_choice,
+        max_new_tokens=options.max_new_tokens or parts.generation.max_new_tokens,
+        temperature=options.temperature,
+        top_p=options.top_p,
+        seed=options.seed,
+        deadline_s=_deadline_s(record, parts, now),
+        timeout_s=float(parts.generation.timeout_s),
+        language=record.language,
+    )
+
+
+def _deadline_s(record: TaskRecord, parts: PlannerParts, now: datetime) -> float | None:
+    """Return the task's deadline on the monotonic clock."""
+    deadline = record.command.deadline
+    if deadline is None:
+        return None
+    return parts.clock.monotonic_s() + (deadline - now).total_seconds()
+
+
+def _turns(exchange: Exchange) -> tuple[Message, Message]:
+    arguments: dict[str, JsonValue] = {
+        "question": exchange.question.text,
+        "options": [*exchange.question.options],
+    }
+    call = ToolCall(_ASK, json.dumps(arguments, ensure_ascii=False), arguments)
+    return Message("assistant", "", (call,)), Message("user", exchange.answer)

@@ -1,0 +1,105 @@
+"""What submitting, controlling, expiring and planning share."""
+
+import asyncio
+from dataclasses import replace
+
+from messages.problem import Problem, problem
+from messages.status import QueuePosition, TaskState
+from messages.wire import format_timestamp
+from planner_node.errors import DeadlinePassed
+from planner_node.planner.deadlines import Deadlines, due_at
+from planner_node.planner.leash import Leash, Pull
+from planner_node.planner.ledger import Ledger
+from planner_node.planner.ports import PlannerParts
+from planner_node.planner.report import Reporter
+from planner_node.tasks.lifecycle import TERMINAL, TaskEvent
+from planner_node.tasks.ready import ReadyQueue, Waiting
+from planner_node.tasks.record import Event, TaskRecord
+
+
+class Desk:
+    """The queue, the ledger, the timer and the running plans of one node."""
+
+    def __init__(self, parts: PlannerParts) -> None:
+        self.parts = parts
+        self.reporter = Reporter(parts.node_id, parts.clock)
+        self.ledger = Ledger(parts.journal, self.reporter, parts.clock)
+        self.queue = ReadyQueue(parts.queue.capacity)
+        self.deadlines = Deadlines(parts.clock, self.expire)
+        self.running: dict[str, Leash] = {}
+        self.work = asyncio.Event()  # something may be taken from the queue
+
+    def enqueue(self, record: TaskRecord) -> None:
+        """Let the task wait for its turn."""
+        self.queue.put(
+            Waiting(
+                record.task_id,
+                record.robot_id or "",
+                record.priority,
+                record.command.deadline,
+                record.arrival,
+            )
+        )
+        self.watch_deadline(record)
+        self.work.set()
+
+    def watch_deadline(self, record: TaskRecord) -> None:
+        """Have the timer look at the task when it is due, or no more."""
+        due = due_at(record, self.parts.planner.input_timeout_s)
+        self.deadlines.watch(record.task_id, None if record.state in TERMINAL else due)
+
+    def place(self, record: TaskRecord) -> QueuePosition:
+        """Return where the task stands, or would stand if it came now."""
+        waits = self.queue.position(record.task_id)
+        if waits is not None:
+            return QueuePosition(position=waits, depth=len(self.queue))
+        position = self.queue.place(record.priority, record.command.deadline)
+        return QueuePosition(position=position, depth=len(self.queue) + 1)
+
+    def is_due(self, record: TaskRecord) -> bool:
+        """Whether the task must have ended by now."""
+        due = due_at(record, self.parts.planner.input_timeout_s)
+        return due is not None and due <= self.parts.clock.now()
+
+    def too_late(self, record: TaskRecord) -> Problem:
+        """Return the problem of a task that is due."""
+        due = due_at(record, self.parts.planner.input_timeout_s)
+        when = format_timestamp(due) if due else ""
+        return problem(DeadlinePassed.code, {"deadline": when, "status": record.state})
+
+    async def expire(self, task_id: str) -> None:
+        """End a task that is due; one that is not, or not any more, stays as it is."""
+        async with self.ledger.hold(task_id):
+            record = await self.ledger.find(task_id)
+            if record is None or record.state in TERMINAL:
+                return
+            if self.is_due(record):
+                await self.end(record, TaskEvent.DEADLINE_PASSED)
+            else:
+                self.watch_deadline(record)
+
+    async def end(self, record: TaskRecord, event: TaskEvent) -> TaskRecord:
+        """Cancel or expire a task, wherever it is; its gate is held.
+
+        Raises:
+            IllegalTransition: it has ended already.
+        """
+        why = self.too_late(record) if event is TaskEvent.DEADLINE_PASSED else None
+        ended = await self.ledger.move(with_problem(record, why), event, before=self.closing)
+        self.queue.remove(record.task_id)
+        self.deadlines.watch(record.task_id, None)
+        if (leash := self.running.get(record.task_id)) is not None:
+            leash.pull(Pull.ENDED)
+        return ended
+
+    def closing(self, record: TaskRecord) -> list[Event]:
+        """Return the last line of a stream that somebody may be reading."""
+        cut_off = record.state in TERMINAL and record.subtasks_done > 0
+        if cut_off or record.state is TaskState.FAILED:
+            return [self.reporter.plan_failed(record)]
+        return []
+
+
+def with_problem(record: TaskRecord, what: Problem | None) -> TaskRecord:
+    """Return the record with this problem, and without a question that nobody waits for."""
+    return replace(record, problem=what, question=None)

@@ -1,0 +1,142 @@
+"""How a command becomes a task, or is refused."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from messages.problem import ProblemCode
+from messages.task import Mode, OnFailure, TaskCommand
+from messages.wire import format_timestamp, new_id
+from planner_node.errors import (
+    BadCommand,
+    DeadlineAlreadyPassed,
+    DuplicateConflict,
+    NotEnabled,
+    QueueFull,
+)
+from planner_node.planner.desk import Desk
+from planner_node.planner.story import tell
+from planner_node.prompt.language import language_of
+from planner_node.tasks.content import content_hash
+from planner_node.tasks.lifecycle import TERMINAL
+from planner_node.tasks.record import EventKind, Origin, TaskRecord
+
+_ALL_SAID: Final = (EventKind.STATUS, EventKind.SUBTASK, EventKind.PLAN)
+_NO_TRACKING: Final = "on_failure has no effect in mode PLAN_ONLY"
+# A plan takes a second or two; a full queue takes longer, but places come free all the time.
+_RETRY_AFTER_S: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """What came of a command; ``is_new`` is False when it had been sent before."""
+
+    record: TaskRecord
+    is_new: bool
+
+
+class Intake:
+    """The way in, the same for every door."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    async def submit(self, command: TaskCommand, origin: Origin) -> Submission:
+        """Accept a command, or send again what is known of it.
+
+        Raises:
+            CommandRejected: a leaf that says what to mend.
+            JournalLost: nothing was promised.
+        """
+        named = _named(command, origin)
+        task_id = named.task_id or new_id()
+        record = self._record(named.model_copy(update={"task_id": task_id}), task_id, origin)
+        async with self._desk.ledger.hold(task_id):
+            known = await self._desk.ledger.find(task_id) if named.task_id else None
+            if known is not None:
+                return await self._again(known, record, origin)
+            self._check(record.command)
+            return await self._admit(record, origin)
+
+    def _record(self, command: TaskCommand, task_id: str, origin: Origin) -> TaskRecord:
+        now = self._desk.parts.clock.now()
+        harmless = [] if command.on_failure is OnFailure.FAIL else [_NO_TRACKING]
+        return TaskRecord(
+            task_id=task_id,
+            robot_id=command.robot_id,
+            command=command,
+            content_hash=content_hash(command),
+            language=command.language or language_of(command.instruction),
+            received=now,
+            queued=now,
+            priority=command.priority,
+            warnings=(*origin.warnings, *harmless),
+            reply=origin.reply,
+        )
+
+    async def _again(self, known: TaskRecord, record: TaskRecord, origin: Origin) -> Submission:
+        if known.content_hash != record.content_hash:
+            raise DuplicateConflict(task_id=known.task_id, status=known.state)
+        kinds = _ALL_SAID if known.state in TERMINAL else (EventKind.STATUS,)
+        await self._desk.parts.journal.replay(known.task_id, kinds, origin.reply)
+        return Submission(known, is_new=False)
+
+    async def _admit(self, record: TaskRecord, origin: Origin) -> Submission:
+        desk = self._desk
+        self._reserve()
+        try:
+            event = desk.reporter.change(record, desk.place(record))
+            admission = await desk.parts.journal.admit(record, [event])
+            if not admission.is_new:  # another node's, on the same journal
+                return await self._again(admission.record, record, origin)
+            desk.ledger.adopt(admission.record)
+            desk.enqueue(admission.record)
+        finally:
+            desk.queue.unreserve()
+        tell(admission.record)
+        return Submission(admission.record, is_new=True)
+
+    def _reserve(self) -> None:
+        queue = self._desk.queue
+        try:
+            queue.reserve()
+        except QueueFull as full:
+            raise QueueFull(
+                depth=len(queue), capacity=queue.capacity, retry_after_s=_RETRY_AFTER_S
+            ) from full
+
+    def _check(self, command: TaskCommand) -> None:
+        """Refuse what would be promised in vain."""
+        if command.mode is not Mode.PLAN_ONLY:
+            raise NotEnabled(field="/mode", value=command.mode)
+        if command.robots:
+            raise NotEnabled(field="/robots")
+        self._desk.parts.catalog.tool(command.tool or self._desk.parts.planner.answers[0])
+        self._check_limits(command)
+        now = self._desk.parts.clock.now()
+        if command.deadline is not None and command.deadline <= now:
+            raise DeadlineAlreadyPassed(
+                deadline=format_timestamp(command.deadline), now=format_timestamp(now)
+            )
+
+    def _check_limits(self, command: TaskCommand) -> None:
+        limit = self._desk.parts.generation.max_new_tokens_limit
+        asked = command.generation.max_new_tokens if command.generation else None
+        if asked is not None and asked > limit:
+            raise BadCommand(
+                ProblemCode.SCHEMA_INVALID,
+                f"must be at most {limit} on this node",
+                field="/generation/max_new_tokens",
+                limit=limit,
+            )
+
+
+def _named(command: TaskCommand, origin: Origin) -> TaskCommand:
+    """Return the command with the robot it is for."""
+    if origin.robot_id and command.robot_id and origin.robot_id != command.robot_id:
+        raise BadCommand(
+            ProblemCode.IDENTITY_MISMATCH, topic=origin.robot_id, payload=command.robot_id
+        )
+    robot_id = origin.robot_id or command.robot_id
+    if robot_id is None:
+        raise BadCommand(ProblemCode.SCHEMA_INVALID, "is required", field="/robot_id")
+    return command.model_copy(update={"robot_id": robot_id})

@@ -1,0 +1,141 @@
+"""The live record of every unfinished task, and the one gate through which each changes.
+
+How it works: whoever wants to change a task holds its gate, reads the record, commits the next one
+and lets go. What lost the race finds a state that has no row for its event, and that is its answer.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+from messages.status import QueuePosition, TaskState
+from planner_node.clock import Clock
+from planner_node.errors import JournalLost, TaskNotFound
+from planner_node.planner.backoff import Backoff
+from planner_node.planner.ports import TaskJournal
+from planner_node.planner.report import Reporter
+from planner_node.planner.story import tell
+from planner_node.tasks.lifecycle import TERMINAL, TaskEvent, advance
+from planner_node.tasks.record import Event, TaskRecord
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class _Gate:
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    users: int = 0
+
+
+class Ledger:
+    """Every change of a task goes through here; the journal hears of it first."""
+
+    def __init__(self, journal: TaskJournal, reporter: Reporter, clock: Clock) -> None:
+        self._journal = journal
+        self._reporter = reporter
+        self._clock = clock
+        self._gates: dict[str, _Gate] = {}
+        self._live: dict[str, TaskRecord] = {}
+
+    @asynccontextmanager
+    async def hold(self, task_id: str) -> AsyncIterator[None]:
+        """Keep everybody else from changing this task, known or not yet known."""
+        gate = self._gates.setdefault(task_id, _Gate())
+        gate.users += 1
+        try:
+            async with gate.lock:
+                yield
+        finally:
+            gate.users -= 1
+            if gate.users == 0:
+                del self._gates[task_id]
+
+    async def find(self, task_id: str) -> TaskRecord | None:
+        """Return the task as it stands, finished or not; None if nobody knows it."""
+        return self._live.get(task_id) or await self._journal.task(task_id)
+
+    async def get(self, task_id: str) -> TaskRecord:
+        """Return the task as it stands.
+
+        Raises:
+            TaskNotFound: nobody knows it.
+        """
+        record = await self.find(task_id)
+        if record is None:
+            raise TaskNotFound(task_id=task_id)
+        return record
+
+    def adopt(self, record: TaskRecord) -> None:
+        """Take an unfinished task, as the journal has it, into the live ones."""
+        self._live[record.task_id] = record
+
+    async def move(
+        self,
+        record: TaskRecord,
+        event: TaskEvent,
+        *,
+        before: Callable[[TaskRecord], Sequence[Event]] = lambda _: (),
+        queue: QueuePosition | None = None,
+    ) -> TaskRecord:
+        """Commit the task's next state, after what ``before`` says of it; the gate is held.
+
+        Raises:
+            IllegalTransition: the state has no row for the event; nothing was said.
+            JournalLost: nothing was said either.
+        """
+        moved = self._stamped(
+            replace(
+                record,
+                state=advance(record.state, event),
+                previous_state=record.state,
+                status_version=record.status_version + 1,
+            )
+        )
+        await self._commit(moved, [*before(moved), self._reporter.change(moved, queue)])
+        tell(moved)
+        return moved
+
+    async def touch(self, record: TaskRecord, queue: QueuePosition | None) -> TaskRecord:
+        """Commit and tell a change within a state; the gate is held."""
+        touched = replace(
+            record, previous_state=record.state, status_version=record.status_version + 1
+        )
+        await self._commit(touched, [self._reporter.change(touched, queue)])
+        return touched
+
+    async def add(self, record: TaskRecord, events: Sequence[Event]) -> TaskRecord:
+        """Commit news of a task that are no change of its state; the gate is held."""
+        await self._commit(record, events)
+        return record
+
+    async def _commit(self, record: TaskRecord, events: Sequence[Event]) -> None:
+        await self._journal.commit(record, events)
+        if record.state in TERMINAL:
+            self._live.pop(record.task_id, None)
+        else:
+            self._live[record.task_id] = record
+
+    def _stamped(self, record: TaskRecord) -> TaskRecord:
+        now = self._clock.now()
+        match record.state:
+            case TaskState.QUEUED:
+                return replace(record, queued=now)
+            case TaskState.PLANNING:
+                return replace(record, started=now)
+            case state if state in TERMINAL:
+                return replace(record, finished=now)
+            case _:
+                return record
+
+
+async def insist(action: Callable[[], Awaitable[T]], backoff: Backoff) -> T:
+    """Do what must be committed, as often as it takes; the journal tells why it cannot."""
+    failures = 0
+    while True:
+        try:
+            return await action()
+        except JournalLost:
+            failures += 1
+            await asyncio.sleep(backoff.delay_s(failures))

@@ -1,0 +1,161 @@
+"""The hall's one face: what the doors and the node call."""
+
+import logging
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, replace
+
+from messages.plan import SubtaskList
+from messages.problem import Problem, ProblemCode, problem
+from messages.status import TaskState, TaskStatus
+from messages.task import TaskCommand, TaskControl
+from planner_node.planner.control import Control
+from planner_node.planner.desk import Desk, with_problem
+from planner_node.planner.intake import Intake, Submission
+from planner_node.planner.ports import PlannerParts
+from planner_node.planner.report import error_event
+from planner_node.planner.shift import Shift
+from planner_node.planner.watch import watch
+from planner_node.tasks.lifecycle import TaskEvent
+from planner_node.tasks.record import EventKind, Origin, StoredEvent, TaskFilter, TaskRecord
+
+__all__ = ["Load", "Planner", "PlannerParts", "Submission"]
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """How much there is to do."""
+
+    queue_depth: int
+    running: int
+
+
+class Planner:
+    """The one path of every task."""
+
+    def __init__(self, parts: PlannerParts) -> None:
+        self._parts = parts
+        self._desk = Desk(parts)
+        self._intake = Intake(self._desk)
+        self._control = Control(self._desk)
+        self._shift = Shift(self._desk)
+
+    async def start(self) -> None:
+        """Take up every task that had not ended when the node last stopped.
+
+        Raises:
+            JournalLost: the journal cannot be read or written.
+        """
+        for record in await self._parts.journal.unfinished():
+            async with self._desk.ledger.hold(record.task_id):
+                await self._recover(record)
+
+    async def run(self) -> None:
+        """Plan until cancelled."""
+        await self._shift.run()
+
+    async def drain(self, grace_s: float) -> None:
+        """Stop taking tasks; what is not finished in ``grace_s`` goes back to the queue."""
+        await self._shift.drain(grace_s)
+
+    async def submit(self, command: TaskCommand, origin: Origin) -> Submission:
+        """Accept a task; returns when it is committed.
+
+        Raises:
+            CommandRejected: BadCommand, DuplicateConflict, QueueFull, DeadlineAlreadyPassed,
+                UnknownTool or NotEnabled.
+            JournalLost: the disk refuses; nothing was promised.
+        """
+        return await self._intake.submit(command, origin)
+
+    async def control(self, control: TaskControl, origin: Origin) -> TaskRecord:
+        """Do what an operator asks of a task, and return the task as it then stands.
+
+        Raises:
+            CommandRejected: TaskNotFound, WrongState, NotEnabled or BadCommand.
+            JournalLost: the disk refuses; nothing was done.
+        """
+        return await self._control.control(control, origin)
+
+    async def refuse(
+        self, problem: Problem, origin: Origin, task_id: str | None, *, is_control: bool = False
+    ) -> None:
+        """Answer a refused message: REJECTED, or for a control the task as it stands."""
+        record = await self._desk.ledger.find(task_id) if is_control and task_id else None
+        if record is not None and origin.robot_id in {None, record.robot_id}:
+            event = self._desk.reporter.notice(record, problem, origin)
+        else:
+            event = self._desk.reporter.rejection(problem, origin, task_id)
+        await self._parts.journal.commit(None, [event])
+        log.info("%s ! refused %s robot=%s", task_id, problem.code, origin.robot_id)
+
+    async def report(self, problem: Problem) -> None:
+        """Tell of input that no robot can be told about."""
+        await self._parts.journal.commit(None, [error_event(problem)])
+        log.info("! refused %s", problem.code)
+
+    async def task(self, task_id: str) -> TaskRecord:
+        """Return a task as it stands.
+
+        Raises:
+            TaskNotFound: it is not in the history.
+        """
+        return await self._desk.ledger.get(task_id)
+
+    async def tasks(self, wanted: TaskFilter) -> list[TaskRecord]:
+        """Return the tasks that fit, newest first."""
+        return await self._parts.journal.tasks(wanted)
+
+    def status_of(self, record: TaskRecord) -> TaskStatus:
+        """Return how a task stands, as a message."""
+        waits = record.state is TaskState.QUEUED
+        return self._desk.reporter.status(record, self._desk.place(record) if waits else None)
+
+    async def plan(self, task_id: str) -> SubtaskList | None:
+        """Return the task's latest plan; None while there is none.
+
+        Raises:
+            TaskNotFound: there is no such task.
+        """
+        await self.task(task_id)
+        events = await self._parts.journal.events(task_id)
+        plans = [one.event.payload for one in events if one.event.kind is EventKind.PLAN]
+        return SubtaskList.model_validate_json(plans[-1]) if plans else None
+
+    def watch(self, task_id: str, after_id: int = 0) -> AsyncGenerator[StoredEvent, None]:
+        """Yield what was said of a task after an event, then what is said, until its end.
+
+        Raises:
+            TaskNotFound: there is no such task.
+        """
+        return watch(self._parts.journal, task_id, after_id)
+
+    @property
+    def load(self) -> Load:
+        """How much waits and how much is being planned."""
+        return Load(len(self._desk.queue), len(self._desk.running))
+
+    async def _recover(self, record: TaskRecord) -> None:
+        if record.state is TaskState.PLANNING:
+            recovered = await self._interrupted(record)
+            if recovered is None:
+                return
+            record = recovered
+        self._desk.ledger.adopt(record)
+        if record.state is TaskState.QUEUED:
+            self._desk.enqueue(record)
+        else:
+            self._desk.watch_deadline(record)
+
+    async def _interrupted(self, record: TaskRecord) -> TaskRecord | None:
+        """A task that was being planned when the node died; too often, and it may be the cause."""
+        if record.attempt >= self._parts.planner.max_attempts:
+            why = problem(ProblemCode.INTERNAL, {"attempts": record.attempt})
+            failed = with_problem(record, why)
+            await self._desk.ledger.move(
+                failed, TaskEvent.PLANNING_FAILED, before=self._desk.closing
+            )
+            return None
+        again = replace(record, attempt=record.attempt + 1, subtasks_done=0)
+        place = self._desk.place(again)
+        return await self._desk.ledger.move(again, TaskEvent.INTERRUPTED, queue=place)

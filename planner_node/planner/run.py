@@ -1,0 +1,204 @@
+"""One task planned: PLANNING, subtask after subtask, and exactly one way out."""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import assert_never
+
+from messages.plan import Subtask
+from messages.problem import Problem, ProblemCode, problem
+from messages.status import Question, TaskState
+from messages.wire import new_id
+from planner_node.errors import (
+    DeadlinePassed,
+    EngineDied,
+    ModelNotReady,
+    PlanInvalid,
+    PlannerError,
+)
+from planner_node.planner.conversation import completion_request
+from planner_node.planner.desk import Desk, with_problem
+from planner_node.planner.generation import Fields, Generated, Generation, report
+from planner_node.planner.handlers import Asked, Declined, Planned
+from planner_node.planner.leash import Leash, Pull, Pulled
+from planner_node.planner.ledger import insist
+from planner_node.tasks.lifecycle import IllegalTransition, TaskEvent
+from planner_node.tasks.plan import PlanDraft
+from planner_node.tasks.record import Event, TaskRecord
+
+log = logging.getLogger(__name__)
+
+
+class _Superseded(Exception):
+    """The task was canceled or expired, or another run has it: nothing of ours counts any more."""
+
+
+class Run:
+    """One attempt at one task."""
+
+    def __init__(self, desk: Desk, task_id: str, leash: Leash) -> None:
+        self._desk = desk
+        self._task_id = task_id
+        self._leash = leash
+        self._attempt = 0
+        self._draft = PlanDraft()
+        self.lost_model = False  # the model is not there; others need not try at once
+
+    async def plan(self) -> None:
+        """Plan the task to one of its ends, or hand it back to the queue; never raises."""
+        try:
+            await self._plan()
+        except (_Superseded, IllegalTransition):
+            return  # whoever ended the task has told everything
+        except Exception:
+            log.exception("! %s broke the planner", self._task_id)
+            await self._give_up()
+
+    async def _plan(self) -> None:
+        record = await self._start()
+        self._attempt = record.attempt
+        self._draft = PlanDraft(record.command.constraints, record.revision)
+        try:
+            generated = await self._generate(record)
+            await self._settle(generated)
+        except Pulled as pulled:
+            if pulled.why is Pull.DRAIN:
+                await self._hand_back()
+        except (EngineDied, ModelNotReady) as error:
+            self.lost_model = True
+            await self._try_again(error)
+        except DeadlinePassed:
+            why = self._desk.too_late(record)
+            await self._leave(TaskEvent.DEADLINE_PASSED, lambda one: with_problem(one, why))
+        except PlannerError as error:
+            await self._fail(error.problem)
+
+    async def _start(self) -> TaskRecord:
+        async def start() -> TaskRecord:
+            async with self._desk.ledger.hold(self._task_id):
+                record = await self._desk.ledger.get(self._task_id)
+                if self._desk.is_due(record):
+                    await self._desk.end(record, TaskEvent.DEADLINE_PASSED)
+                    raise _Superseded
+                fresh = replace(record, subtasks_done=0, subtasks_total=None)
+                return await self._desk.ledger.move(fresh, TaskEvent.STARTED)
+
+        return await insist(start, self._desk.parts.backoff)
+
+    async def _generate(self, record: TaskRecord) -> Generated:
+        parts = self._desk.parts
+        request = completion_request(record, parts, parts.clock.now())
+        generation = Generation(request, parts.clock, parts.handlers.streams, self._publish)
+        return await generation.read(parts.completer, self._leash)
+
+    async def _publish(self, fields: Fields) -> None:
+        subtask = self._draft.add(fields)
+
+        async def publish() -> None:
+            async with self._desk.ledger.hold(self._task_id):
+                record = replace(await self._current(), subtasks_done=subtask.seq + 1)
+                added = self._desk.reporter.subtask_added(record, subtask)
+                await self._desk.ledger.add(record, [added])
+
+        await insist(publish, self._desk.parts.backoff)
+
+    async def _settle(self, generated: Generated) -> None:
+        handlers = self._desk.parts.handlers
+        outcome = await self._leash.wait(lambda: handlers.dispatch(generated.call))
+        match outcome:
+            case Planned(items):
+                await self._planned(items, generated)
+            case Asked():
+                await self._asked(outcome)
+            case Declined(code, reason):
+                declined = problem(code, {"reason": reason})
+                await self._leave(TaskEvent.TASK_DECLINED, lambda one: with_problem(one, declined))
+            case _:
+                assert_never(outcome)
+
+    async def _planned(self, items: Sequence[Fields], generated: Generated) -> None:
+        published = len(self._draft.subtasks)
+        late = [self._draft.add(fields) for fields in items[published:]]
+        total = len(self._draft.subtasks)
+        if total == 0:
+            raise PlanInvalid("The plan is empty.")
+
+        def told(record: TaskRecord) -> list[Event]:
+            return self._whole_plan(record, late, generated)
+
+        await self._leave(
+            TaskEvent.PLAN_FINISHED,
+            lambda one: replace(one, subtasks_done=total, subtasks_total=total),
+            told,
+        )
+
+    def _whole_plan(
+        self, record: TaskRecord, late: Sequence[Subtask], generated: Generated
+    ) -> list[Event]:
+        reporter = self._desk.reporter
+        generation = report(generated, record, self._desk.parts.completer.info)
+        return [
+            *(reporter.subtask_added(record, subtask) for subtask in late),
+            reporter.plan_completed(record),
+            reporter.plan(record, self._draft.subtasks, generation),
+        ]
+
+    async def _asked(self, asked: Asked) -> None:
+        question = Question(question_id=new_id(), text=asked.question, options=[*asked.options])
+        ambiguous = problem(ProblemCode.AMBIGUOUS)
+        record = await self._leave(
+            TaskEvent.QUESTION_ASKED,
+            lambda one: replace(one, question=question, problem=ambiguous),
+        )
+        self._desk.watch_deadline(record)
+
+    async def _try_again(self, error: PlannerError) -> None:
+        if self._attempt >= self._desk.parts.planner.max_attempts:
+            await self._fail(problem(error.code, {**error.references, "attempts": self._attempt}))
+        else:
+            await self._hand_back()
+
+    async def _hand_back(self) -> None:
+        """Put the task back in the queue, to be planned anew as the next attempt."""
+        record = await self._leave(
+            TaskEvent.INTERRUPTED,
+            lambda one: replace(one, attempt=one.attempt + 1, subtasks_done=0),
+        )
+        self._desk.enqueue(record)
+
+    async def _fail(self, why: Problem) -> None:
+        await self._leave(TaskEvent.PLANNING_FAILED, lambda one: with_problem(one, why))
+
+    async def _give_up(self) -> None:
+        try:
+            await self._fail(problem(ProblemCode.INTERNAL))
+        except (_Superseded, IllegalTransition):
+            return
+        except Exception:  # the task stays in the journal and is planned after the next start
+            log.exception("! %s could not even be failed", self._task_id)
+
+    async def _leave(
+        self,
+        event: TaskEvent,
+        change: Callable[[TaskRecord], TaskRecord],
+        told: Callable[[TaskRecord], Sequence[Event]] | None = None,
+    ) -> TaskRecord:
+        """Leave PLANNING by ``event``, as often as the disk needs to be asked."""
+
+        async def leave() -> TaskRecord:
+            async with self._desk.ledger.hold(self._task_id):
+                record = change(await self._current())
+                queue = self._desk.place(record) if event is TaskEvent.INTERRUPTED else None
+                before = told or self._desk.closing
+                return await self._desk.ledger.move(record, event, before=before, queue=queue)
+
+        record = await insist(leave, self._desk.parts.backoff)
+        if record.finished is not None:
+            self._desk.deadlines.watch(record.task_id, None)
+        return record
+
+    async def _current(self) -> TaskRecord:
+        record = await self._desk.ledger.get(self._task_id)
+        if record.state is not TaskState.PLANNING or record.attempt != self._attempt:
+            raise _Superseded
+        return record

@@ -1,0 +1,132 @@
+"""The planner as production builds it, over a journal in memory and a scripted model."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from messages.task import ControlOp, TaskCommand, TaskControl
+from planner_node.clock import Clock, SystemClock
+from planner_node.completion.request import Completer
+from planner_node.planner.backoff import Backoff
+from planner_node.planner.handlers import ToolRegistry
+from planner_node.planner.planner import Planner, PlannerParts, Submission
+from planner_node.planner.ports import TaskJournal
+from planner_node.prompt.catalog import Catalog, load_catalog
+from planner_node.settings import GenerationSettings, PlannerSettings, QueueSettings
+from planner_node.tasks.record import EventKind, Origin, StoredEvent, TaskRecord
+from tests.fakes.completion import ScriptedCompleter
+from tests.fakes.journal import MemoryJournal
+
+CONFIG = Path(__file__).parents[2] / "config"
+ROBOT = "robot-1"
+QUICK = Backoff(first_s=0.001, longest_s=0.01)
+
+
+def shipped_catalog() -> Catalog:
+    """Return the tools and texts that the project ships."""
+    return load_catalog(CONFIG / "tools", CONFIG / "prompts")
+
+
+HallMaker = Callable[..., Awaitable["Hall"]]
+
+
+class Hall:
+    """One planner at work; ``planner`` is the real thing."""
+
+    def __init__(
+        self,
+        *,
+        completer: Completer | None = None,
+        journal: MemoryJournal | None = None,
+        clock: Clock | None = None,
+        handlers: ToolRegistry | None = None,
+        works: bool = True,
+        **settings: Any,
+    ) -> None:
+        self.journal = journal or MemoryJournal()
+        self.completer = completer or ScriptedCompleter()
+        self.works = works
+        known: TaskJournal = self.journal
+        self.planner = Planner(
+            PlannerParts(
+                node_id="planner-1",
+                journal=known,
+                completer=self.completer,
+                catalog=settings.pop("catalog", None) or shipped_catalog(),
+                handlers=handlers or ToolRegistry(),
+                clock=clock or SystemClock(),
+                planner=PlannerSettings(**settings.pop("planner", {})),
+                queue=QueueSettings(**settings.pop("queue", {})),
+                generation=GenerationSettings(**settings.pop("generation", {})),
+                backoff=QUICK,
+            )
+        )
+        self._work: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Recover, and go to work unless the hall was built with ``works=False``."""
+        await self.planner.start()
+        if self.works:
+            self.go_to_work()
+
+    def go_to_work(self) -> None:
+        """Take tasks from the queue from now on."""
+        self._work = asyncio.create_task(self.planner.run(), name="hall")
+
+    async def close(self) -> None:
+        """Stop at once, as a killed node does."""
+        if self._work is not None:
+            self._work.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._work
+
+    async def submit(
+        self, task_id: str | None = None, *, robot_id: str = ROBOT, **fields: Any
+    ) -> Submission:
+        """Send a command as the robot's topic would."""
+        fields.setdefault("instruction", "將書本放在側桌上。")
+        command = TaskCommand(task_id=task_id, **fields)
+        return await self.planner.submit(command, Origin(robot_id=robot_id))
+
+    async def say(
+        self, op: str, task_id: str, *, robot_id: str = ROBOT, **fields: Any
+    ) -> TaskRecord:
+        """Send a control as the robot's topic would."""
+        word = TaskControl(op=ControlOp(op), task_id=task_id, **fields)
+        return await self.planner.control(word, Origin(robot_id=robot_id))
+
+    async def until(self, task_id: str, state: str) -> TaskRecord:
+        """Wait until the task is in this state."""
+        return await self.until_record(task_id, lambda record: record.state == state)
+
+    async def until_record(self, task_id: str, fits: Callable[[TaskRecord], bool]) -> TaskRecord:
+        """Wait until the task's journalled record fits."""
+        news = asyncio.Event()
+        stop_listening = self.journal.listen(lambda _: news.set())
+        try:
+            async with asyncio.timeout(10):
+                while not fits(self.journal.records[task_id]):
+                    news.clear()
+                    await news.wait()
+        finally:
+            stop_listening()
+        return self.journal.records[task_id]
+
+    def said(self, task_id: str, kind: EventKind | None = None) -> list[dict[str, Any]]:
+        """Return what was said of a task, first to last, without what was said again."""
+        return [
+            json.loads(stored.event.payload)
+            for stored in self.log(task_id)
+            if stored.replay_of is None and kind in {None, stored.event.kind}
+        ]
+
+    def log(self, task_id: str) -> list[StoredEvent]:
+        """Return the task's stored events."""
+        return [one for one in self.journal.log.values() if one.event.task_id == task_id]
+
+    def states(self, task_id: str) -> list[str]:
+        """Return the states that were told, first to last."""
+        return [status["status"] for status in self.said(task_id, EventKind.STATUS)]
