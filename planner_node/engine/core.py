@@ -16,7 +16,7 @@ from planner_node.engine.limits import EngineLimits, EngineStats
 from planner_node.engine.model import Forward
 from planner_node.engine.news import News
 from planner_node.engine.request import Event, Finish, Request
-from planner_node.engine.sampler import MaskTable, choose, draws_of
+from planner_node.engine.sampler import NOTHING, MaskTable, choose, draws_of
 from planner_node.engine.scheduler import Scheduler, Turn
 from planner_node.engine.sequence import Sequence
 from planner_node.errors import ContextTooLong
@@ -49,12 +49,14 @@ class Engine:
         return replace(self._stats, rows=len(scheduler.running), waiting=len(scheduler.waiting))
 
     def add(self, request: Request) -> None:
-        """Take a request; raise ``ContextTooLong``, ``QueueFull`` or ``ValueError`` (id in use)."""
+        """Take a request; raise ``ContextTooLong``, ``QueueFull`` or ``ValueError`` (ids)."""
         room = self._slots.context_tokens
         if len(request.prompt) >= room:
             raise ContextTooLong(f"the prompt has {len(request.prompt)} tokens of at most {room}")
         if request.request_id in self._sequences:
             raise ValueError(f"request id {request.request_id} is in use")
+        if not 0 <= min(request.prompt) <= max(request.prompt) < self._forward.vocabulary_tokens:
+            raise ValueError("the prompt has ids that the model does not know")
         sequence = Sequence(request, room)
         self._scheduler.add(sequence)
         self._sequences[request.request_id] = sequence
@@ -166,6 +168,10 @@ class Engine:
 
     def _take(self, sequence: Sequence, token_id: int, news: News) -> None:
         if sequence.finished is not None:  # its constraint broke while the mask was filled
+            return
+        if token_id == NOTHING:
+            sequence.refuse()
+            self._slots.wipe(sequence.slot)
             return
         forced_before = sequence.forced_tokens
         news.add(sequence, sequence.commit(token_id))

@@ -42,6 +42,11 @@ class KvSlots:
         for buffer in self._buffers:
             buffer[target, :num_tokens] = buffer[source, :num_tokens]
 
+    def wipe(self, slot: int) -> None:
+        """Zero a row: what it holds may be NaN, and a masked NaN still spoils who comes next."""
+        for buffer in self._buffers:
+            buffer[slot].zero_()
+
     def copy_out(self, slot: int, num_tokens: int) -> list[Tensor]:
         """Return the row's first ``num_tokens`` tokens, one [tokens, ...] copy per buffer."""
         return [buffer[slot, :num_tokens].clone() for buffer in self._buffers]

@@ -89,6 +89,7 @@ class Finish(StrEnum):
     DEADLINE = "deadline"  # its deadline passed, waiting or running
     OUT_OF_MEMORY = "out_of_memory"  # its step did not fit the device; the engine goes on
     CONSTRAINT = "constraint"  # its constraint broke; the others go on
+    NOT_FINITE = "not_finite"  # the model's scores are not numbers, as float16 overflows give
     DIED = "died"  # the engine is gone, and so are all its requests
 
 

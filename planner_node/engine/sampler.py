@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence as Many
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import torch
@@ -58,13 +59,16 @@ def draws_of(sequences: Many[Sequence]) -> list[Draw]:
     ]
 
 
+NOTHING: Final = -1  # in the place of an id, where a row has no finite best score
+
+
 def choose(scores: Tensor, draws: list[Draw]) -> list[int]:
     """Return one id per row of ``scores`` [rows, vocabulary]; rows without a draw are greedy."""
-    chosen = scores.argmax(dim=-1)
+    best, chosen = scores.max(dim=-1)
     if draws:
         rows = torch.tensor([draw.row for draw in draws], device=scores.device)
         chosen = chosen.index_copy(0, rows, _drawn(scores[rows].float(), draws))
-    ids: list[int] = chosen.tolist()
+    ids: list[int] = chosen.masked_fill(~best.isfinite(), NOTHING).tolist()
     return ids
 
 

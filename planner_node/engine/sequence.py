@@ -24,6 +24,7 @@ class Sequence:
         "forced_tokens",
         "forward_passes",
         "max_tokens",
+        "prefix",
         "random",
         "request",
         "sampled",
@@ -34,6 +35,7 @@ class Sequence:
     def __init__(self, request: Request, context_tokens: int) -> None:
         self.request = request
         self.tokens = list(request.prompt)
+        self.prefix = request.prompt[: request.prefix_tokens]  # what others share, or nothing
         self.max_tokens = min(len(request.prompt) + request.max_new_tokens, context_tokens)
         self.computed = 0
         self.arrival = 0
@@ -51,11 +53,6 @@ class Sequence:
     def pending_tokens(self) -> int:
         """How many tokens the model has not seen yet."""
         return len(self.tokens) - self.computed
-
-    @property
-    def prefix(self) -> tuple[int, ...]:
-        """The leading ids that other requests share; empty when none."""
-        return self.request.prompt[: self.request.prefix_tokens]
 
     def expired(self, now_s: float) -> bool:
         return self.request.deadline_s is not None and now_s >= self.request.deadline_s
@@ -95,6 +92,15 @@ class Sequence:
             taken += self._take_forced()
             self._settle()
         return taken
+
+    def refuse(self) -> None:
+        """End: no id could be chosen, because none is allowed or the scores are not numbers."""
+        if self.request.constraint is None:
+            self.finished = Finish.NOT_FINITE
+            self.error = "the model's scores are not finite: use dtype bfloat16 or float32"
+        else:
+            self.finished = Finish.CONSTRAINT
+            self.error = "the constraint allows no token"
 
     def _take_forced(self) -> list[int]:
         constraint = self.request.constraint

@@ -145,8 +145,8 @@ class EngineWorker:
                 engine = self._build()
                 life.loop.call_soon_threadsafe(_resolve, life.ready, engine)
                 while self._take_commands(engine, life.loop):
-                    events = engine.step()
-                    life.loop.call_soon_threadsafe(self._deliver, events)
+                    if events := engine.step():
+                        life.loop.call_soon_threadsafe(self._deliver, events)
             except BaseException as exc:  # noqa: BLE001  a dead engine must be heard, not lost
                 death = exc
             life.loop.call_soon_threadsafe(self._mourn, life, death)

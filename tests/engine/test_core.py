@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from planner_node.engine.batch import Chunk
 from planner_node.engine.core import Engine
 from planner_node.engine.kv_cache import KvSlots
 from planner_node.engine.limits import EngineLimits
@@ -326,16 +327,52 @@ def test_request_beyond_the_waiting_room_is_refused(make_engine: MakeEngine) -> 
         engine.add(Request("3", (5,)))
 
 
+@pytest.mark.parametrize("token_id", [-1, TINY_VOCABULARY_TOKENS])
+def test_unknown_id_in_the_prompt_is_refused(engine: Engine, token_id: int) -> None:
+    with pytest.raises(ValueError, match="does not know"):
+        engine.add(Request("a", (5, token_id)))
+
+
 def test_id_in_use_is_refused(engine: Engine) -> None:
     engine.add(Request("a", (5,)))
     with pytest.raises(ValueError, match="in use"):
         engine.add(Request("a", (5,)))
 
 
+def test_constraint_that_allows_nothing_ends_its_own_request_only(engine: Engine) -> None:
+    stuck = Request("stuck", (5, 6), constraint=ListedConstraint(frozenset()))
+    outcomes = run_together(engine, [stuck, Request("free", (5, 6), max_new_tokens=3)])
+    assert outcomes["stuck"].finished is Finish.CONSTRAINT
+    assert len(outcomes["free"].token_ids) == 3
+
+
+class Overflowing(LlamaForward):
+    """A forward whose numbers break for rows that hold the token 66."""
+
+    def hidden(self, chunks: list[Chunk]) -> torch.Tensor:
+        found = super().hidden(chunks)
+        for row, chunk in enumerate(chunks):
+            if 66 in chunk.token_ids:
+                found[row] = torch.nan
+                for buffer in self.slots._buffers:
+                    buffer[chunk.slot] = torch.nan
+        return found
+
+
+def test_scores_that_are_not_finite_end_their_own_request_and_spoil_no_other() -> None:
+    engine = Engine(Overflowing(MODEL, KvSlots(4, 64)), LIMITS)
+    rest = [Request(str(n), prompt_of(n, 4 + n), max_new_tokens=5) for n in range(3)]
+    sound = run_together(engine, rest)
+    spoiled = run_together(engine, [Request("spoiled", (66,)), *rest])
+    assert spoiled.pop("spoiled").finished is Finish.NOT_FINITE
+    again = run_together(engine, rest)
+    assert tokens_of(spoiled) == tokens_of(again) == tokens_of(sound)
+
+
 class Crowded(LlamaForward):
     """A forward that has no room for more than two rows."""
 
-    def hidden(self, chunks: list) -> torch.Tensor:  # type: ignore[type-arg]  # as its parent's
+    def hidden(self, chunks: list[Chunk]) -> torch.Tensor:
         if len(chunks) > 2:
             raise torch.OutOfMemoryError("no room")
         return super().hidden(chunks)
