@@ -19,7 +19,7 @@ from planner_node.training.scoring.frames import (
 )
 from planner_node.training.scoring.lexicon import Token, TokenKind
 from planner_node.training.scoring.records import Entity, Record
-from planner_node.training.scoring.spotting import mentioned, tokens
+from planner_node.training.scoring.spotting import tokens
 from planner_node.training.scoring.terms import DIRECT, GROUNDED, Role, Verb
 
 _MARKERS: Final = frozenset(
@@ -52,14 +52,15 @@ class ParsedStep:
 
 def parse_step(title: str, description: str, record: Record) -> ParsedStep:
     """Read one subtask; the description fills what the title leaves empty."""
-    read = _Reader(record.entities).read(tokens(title, record.entities, record.language))
+    titled = tokens(title, record.entities, record.language)
+    read = _Reader(record.entities).read(titled)
     told = tokens(description, record.entities, record.language)
     if not read.complete:
         read.complete_from(_Reader(record.entities).read(told))
-    words = [*tokens(title, record.entities, record.language), *told]
+    words = [*titled, *told]
     return ParsedStep(
         actions=tuple(read.actions),
-        mentioned=frozenset(mentioned(f"{title}\n{description}", record.entities)),
+        mentioned=frozenset(word.entity_id for word in words if word.entity_id),
         unknown=tuple(read.unknown),
         numbers=frozenset(t.number for t in words if t.kind is TokenKind.NUMBER),
         many=any(t.kind is TokenKind.MANY for t in words),

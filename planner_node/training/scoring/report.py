@@ -1,4 +1,4 @@
-"""One report of a run's verdicts: shares by language and kind, and failures by reason.
+"""One report of a run: shares by language and kind, and the failures by reason."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence

@@ -29,12 +29,6 @@ def tokens(text: str, entities: tuple[Entity, ...], language: Language) -> list[
     return found + list(_plain(clean[at:], language))
 
 
-def mentioned(text: str, entities: tuple[Entity, ...]) -> set[str]:
-    """Return the ids of the entities that the text names."""
-    clean = normal(text.translate(_APOSTROPHES))
-    return {entity_id for _, _, entity_id in _spotted(clean, entities)}
-
-
 def _spotted(text: str, entities: tuple[Entity, ...]) -> list[tuple[int, int, str]]:
     spans: list[tuple[int, int, str]] = []
     masked = text

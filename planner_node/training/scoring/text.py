@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from functools import lru_cache
 from typing import Final
 
 _HAN: Final = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")
@@ -14,6 +15,7 @@ _SIMPLIFIED_IN_BIG5: Final = frozenset(
 )
 
 
+@lru_cache(maxsize=65536)
 def normal(text: str) -> str:
     """Return the text in NFKC, lower case, with single spaces."""
     return re.sub(r"\s+", " ", unicodedata.normalize("NFKC", text)).lower().strip()
@@ -47,6 +49,7 @@ def _traditional(character: str) -> bool:
     return True
 
 
+@lru_cache(maxsize=65536)
 def speaks(text: str, instruction: str, *, chinese: bool) -> bool:
     """Whether the text is in that language; words copied from the instruction do not count."""
     given = normal(instruction)
