@@ -17,6 +17,7 @@ MAX_DEPTH: Final = 64  # a plan has four levels; json.loads itself gives up near
 _STRING_PART: Final = re.compile(r'[^"\\\x00-\x1f]*')
 _WORD_PART: Final = re.compile(r"[-+.0-9A-Za-z]*")
 _WORD: Final = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?|true|false|null")
+_WORD_STARTS: Final = "-0123456789tfn"
 _SPACE: Final = " \t\r\n"
 
 
@@ -145,7 +146,7 @@ class JsonReader:
         self._start, self._is_key = place, False
         if character == '"':
             self._next = _Next.STRING
-        elif _WORD_PART.fullmatch(character):
+        elif character in _WORD_STARTS:
             self._next = _Next.WORD
         else:
             self.broken = True
