@@ -1,7 +1,9 @@
 """One connection to a broker, as the loop sees it: awaitables for everything that is answered."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final
 
 from planner_node.mqtt.network import Network
@@ -16,6 +18,8 @@ from planner_node.mqtt.packets import (
     PublishOutcome,
     Subscription,
 )
+
+logger = logging.getLogger(__name__)
 
 _MAX_TOPIC_BYTES: Final = 65_535
 _PACKET_OVERHEAD_BYTES: Final = 64  # header, lengths, packet id and the fixed properties
@@ -37,9 +41,11 @@ class Connection:
     ) -> None:
         self.epoch = epoch
         self.granted = Granted()
+        self.accepted_publications = 0
         self._options = options
         self._deliver = deliver
         self._network = Network(options, is_v5=is_v5, epoch=epoch, hearing=self)
+        self._is_accepted = False
         self._window = asyncio.Semaphore(1)
         self._unacknowledged: dict[int, asyncio.Future[PublishOutcome]] = {}
         self._subscribing: dict[int, asyncio.Future[list[int]]] = {}
@@ -70,7 +76,7 @@ class Connection:
     @property
     def is_up(self) -> bool:
         """Whether the broker said yes and the connection has not ended."""
-        return self._answer.done() and not self._ending.done()
+        return self._is_accepted and not self._ending.done()
 
     async def ended(self) -> Ending:
         """Wait for the end of the connection and return its reason."""
@@ -107,7 +113,7 @@ class Connection:
         if (refusal := self._own_refusal(publication)) is not None:
             outcome.set_result(refusal)
             return outcome
-        mid = self._network.publish(publication) if self.is_up else None
+        mid = self._network.publish(self._offered(publication)) if self.is_up else None
         if mid is None:
             outcome.set_result(PublishOutcome(Outcome.LOST, reason="not connected"))
             return outcome
@@ -115,6 +121,15 @@ class Connection:
         overdue = self._loop.call_later(self._options.puback_timeout_s, self._overdue, mid)
         outcome.add_done_callback(lambda _: overdue.cancel())
         return outcome
+
+    def _offered(self, publication: Publication) -> Publication:
+        """Degrade to what the broker offers: it would close the connection otherwise."""
+        qos = min(publication.qos, self.granted.maximum_qos)
+        retain = publication.retain and self.granted.retain_available
+        if (qos, retain) == (publication.qos, publication.retain):
+            return publication
+        logger.warning("! mqtt the broker offers qos=%d retain=%s only", qos, retain)
+        return replace(publication, qos=qos, retain=retain)
 
     def _own_refusal(self, publication: Publication) -> PublishOutcome | None:
         """Find what the broker would close the connection for, again and again."""
@@ -159,7 +174,7 @@ class Connection:
     # -- Hearing -----------------------------------------------------------------------------
 
     def accepted(self, granted: Granted) -> None:
-        self.granted = granted
+        self.granted, self._is_accepted = granted, True
         # Everything that is published shares this window, so the broker's limit always holds.
         window = min(granted.receive_maximum, self._options.publish_window)
         self._window = asyncio.Semaphore(window)
@@ -170,6 +185,7 @@ class Connection:
         self._deliver(delivery)
 
     def settled(self, mid: int, outcome: PublishOutcome) -> None:
+        self.accepted_publications += outcome.outcome is Outcome.ACCEPTED
         waiting = self._unacknowledged.pop(mid, None)
         if waiting is not None and not waiting.done():
             waiting.set_result(outcome)

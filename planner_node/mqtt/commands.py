@@ -1,0 +1,193 @@
+"""From a delivery to the planner: which row of the topic table, which message, which answer.
+
+Message Expiry is a hint to the broker, and only its end is a reason to refuse here: it does not
+become the task's deadline, because the broker counts it down, so that the same task sent again
+would have other content. The absolute ``deadline`` in the payload decides.
+"""
+
+import hashlib
+import re
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+from typing import Final
+
+from messages.decode import MAX_PAYLOAD_BYTES, Refused, decode, decode_task, parse_json, text_of
+from messages.problem import Problem, ProblemCode, problem
+from messages.robot import RobotProfile
+from messages.task import SubtaskFeedback, TaskCommand, TaskControl
+from messages.topics import (
+    FLEET_TASK,
+    ROBOT_CONTROL,
+    ROBOT_FEEDBACK,
+    ROBOT_PROFILE,
+    ROBOT_TASK,
+    Topic,
+)
+from messages.wire import ID_PATTERN
+from planner_node.errors import NodeBroken, NotEnabled, PlannerError
+from planner_node.mqtt.packets import Delivery
+from planner_node.mqtt.ports import Planner
+from planner_node.mqtt.reply import ReplyPolicy
+from planner_node.tasks.record import Origin
+
+INBOUND: Final = (ROBOT_TASK, ROBOT_CONTROL, ROBOT_FEEDBACK, ROBOT_PROFILE, FLEET_TASK)
+_SHOWN_BYTES: Final = 256  # of a payload that nobody can be told about
+_REMEMBERED_PROFILES: Final = 10_000
+_ID: Final = re.compile(ID_PATTERN)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Which row a topic belongs to, and the robot it names (unchecked)."""
+
+    row: Topic | None
+    robot_id: str | None = None
+
+
+def route_of(topic: str, root: str) -> Route:
+    """Find the row of an inbound topic."""
+    for row in INBOUND:
+        if (parts := row.parts(topic, root)) is not None:
+            return Route(row, parts.get("robot_id"))
+    return Route(None)
+
+
+class Commands:
+    """Hands each delivery to the planner, or its refusal; returns when the journal has either."""
+
+    def __init__(self, planner: Planner, policy: ReplyPolicy) -> None:
+        self._planner = planner
+        self._policy = policy
+        self._told: OrderedDict[str, bytes] = OrderedDict()
+
+    async def take(self, delivery: Delivery, spare_id: str) -> None:
+        """Carry out one delivery; ``spare_id`` is the id of a task that brings none.
+
+        Raises:
+            JournalLost: nothing was promised; try again.
+        """
+        route = route_of(delivery.topic, self._policy.root)
+        if route.row is None or not _is_id(route.robot_id or "fleet"):
+            await self._planner.report(stranger(ProblemCode.SCHEMA_INVALID, delivery))
+        elif delivery.retain and not delivery.payload:
+            return  # somebody clears a retained message, as our own hint asks
+        elif route.row is FLEET_TASK:
+            await self._planner.report(stranger(ProblemCode.NOT_ENABLED, delivery))
+        elif route.row is not ROBOT_PROFILE or self._is_news(delivery):
+            await self._answered(route.row, delivery, self._origin(route, delivery), spare_id)
+            if route.row is ROBOT_PROFILE:
+                self._told[delivery.topic] = _digest(delivery)
+
+    async def give_up(self, delivery: Delivery, reason: str) -> None:
+        """Answer a delivery that failed every time, so that it cannot hold up the others.
+
+        Raises:
+            JournalLost: nothing was promised; try again.
+        """
+        route = route_of(delivery.topic, self._policy.root)
+        await self._planner.report(stranger(ProblemCode.INTERNAL, delivery, reason))
+        if _is_id(route.robot_id):
+            origin = self._origin(route, delivery)
+            fault = problem(ProblemCode.INTERNAL, {"reason": reason})
+            await self._planner.refuse(fault, origin, _readable_task_id(delivery.payload))
+
+    def _origin(self, route: Route, delivery: Delivery) -> Origin:
+        reply, warnings = self._policy.reply_of(delivery.properties)
+        return Origin(robot_id=route.robot_id, warnings=tuple(warnings), reply=reply)
+
+    async def _answered(
+        self, row: Topic, delivery: Delivery, origin: Origin, spare_id: str
+    ) -> None:
+        try:
+            await self._carry_out(row, delivery, origin, spare_id)
+        except Refused as refused:
+            fault = problem(refused.code, refused.references)
+            task_id = refused.ids.get("task_id")
+            await self._planner.refuse(fault, origin, task_id if _is_id(task_id) else None)
+        except NodeBroken:
+            raise
+        except PlannerError as error:
+            task_id = _readable_task_id(delivery.payload)
+            await self._planner.refuse(error.problem, origin, task_id)
+
+    async def _carry_out(
+        self, row: Topic, delivery: Delivery, origin: Origin, spare_id: str
+    ) -> None:
+        if row is ROBOT_PROFILE:
+            decode(RobotProfile, delivery.payload)
+            raise NotEnabled("profiles are not used yet")
+        _refuse_stale(delivery)
+        if row is ROBOT_TASK:
+            await self._task(delivery, origin, spare_id)
+        elif row is ROBOT_CONTROL:
+            control = decode(TaskControl, delivery.payload)
+            await self._planner.control(control.message, _warned(origin, control.warnings))
+        else:
+            decode(SubtaskFeedback, delivery.payload)
+            raise NotEnabled("feedback is not followed yet")
+
+    async def _task(self, delivery: Delivery, origin: Origin, spare_id: str) -> None:
+        decoded = decode_task(delivery.payload)
+        command: TaskCommand = decoded.message
+        if command.task_id is None:
+            command = command.model_copy(update={"task_id": spare_id})
+        await self._planner.submit(command, _warned(origin, decoded.warnings))
+
+    def _is_news(self, delivery: Delivery) -> bool:
+        """Each profile is answered once: a retained one comes again with every subscription."""
+        while len(self._told) > _REMEMBERED_PROFILES:
+            self._told.popitem(last=False)
+        return self._told.get(delivery.topic) != _digest(delivery)
+
+
+def _digest(delivery: Delivery) -> bytes:
+    return hashlib.sha256(delivery.payload).digest()
+
+
+def stranger(code: ProblemCode, delivery: Delivery, reason: str = "") -> Problem:
+    """Describe input that no robot can be told about."""
+    references = {
+        "topic": delivery.topic,
+        "reason": reason or _STRANGE.get(code, ""),
+        "payload": delivery.payload[:_SHOWN_BYTES].decode("utf-8", errors="replace"),
+    }
+    return problem(code, references)
+
+
+_STRANGE: Final = {
+    ProblemCode.SCHEMA_INVALID: "the topic names no robot: an id is 1 to 64 of A-Z a-z 0-9 _ . : -",
+    ProblemCode.NOT_ENABLED: "fleet tasks are not assigned yet",
+}
+
+
+def _refuse_stale(delivery: Delivery) -> None:
+    """Refuse what must not move a robot any more.
+
+    Raises:
+        Refused: retained, or past its Message Expiry.
+    """
+    if not delivery.retain and delivery.expiry_s != 0:
+        return
+    task_id = _readable_task_id(delivery.payload)
+    ids = {} if task_id is None else {"task_id": task_id}
+    if delivery.retain:
+        raise Refused(ProblemCode.RETAINED_COMMAND, {"topic": delivery.topic}, ids)
+    raise Refused(ProblemCode.EXPIRED, {"message_expiry_s": 0}, ids)
+
+
+def _readable_task_id(payload: bytes) -> str | None:
+    """Return the payload's task id if it can be read and is one."""
+    try:
+        value = parse_json(text_of(payload, MAX_PAYLOAD_BYTES))
+    except Refused:
+        return None
+    task_id = value.get("task_id") if isinstance(value, dict) else None
+    return task_id if isinstance(task_id, str) and _is_id(task_id) else None
+
+
+def _is_id(text: str | None) -> bool:
+    return text is not None and _ID.fullmatch(text) is not None
+
+
+def _warned(origin: Origin, warnings: list[str]) -> Origin:
+    return replace(origin, warnings=(*warnings, *origin.warnings))

@@ -1,0 +1,181 @@
+"""The MQTT door as the node sees it: run it, say how the node is, ask if it is open, stop it."""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from messages.status import NodeInfo, NodeState
+from messages.wire import new_id
+from planner_node.clock import Clock
+from planner_node.errors import BrokerRefused
+from planner_node.mqtt.address import connect_options
+from planner_node.mqtt.commands import INBOUND, Commands
+from planner_node.mqtt.inbound import Inbound
+from planner_node.mqtt.link import Link
+from planner_node.mqtt.outbound import Outbound
+from planner_node.mqtt.packets import Delivery, Granted, Outcome, Subscription
+from planner_node.mqtt.ports import Outbox, Planner
+from planner_node.mqtt.presence import Identity, Presence, last_will
+from planner_node.mqtt.reconnect import Reconnect
+from planner_node.mqtt.reply import ReplyPolicy
+from planner_node.mqtt.routes import clearing_of
+from planner_node.settings import MqttSettings
+
+_FAREWELL_S: Final = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """Whether the door is open; ``reason`` says why not."""
+
+    is_ok: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """How much went through the door."""
+
+    connects: int
+    received: int
+    given_up: int
+    published: int
+    refused: int
+
+
+class MqttDoor:
+    """Commands in, events out, presence, over one connection that comes back."""
+
+    def __init__(
+        self,
+        settings: MqttSettings,
+        node_id: str,
+        planner: Planner,
+        outbox: Outbox,
+        clock: Clock,
+    ) -> None:
+        root = settings.root
+        self._settings = settings
+        self._who = Identity(node_id, session_id=new_id(), root=root)
+        options = connect_options(settings, node_id, last_will(self._who, clock.now()))
+        reconnect = Reconnect(settings.reconnect_min_s, settings.reconnect_max_s, random.random)
+        self._link = Link(options, self._subscriptions, reconnect)
+        policy = ReplyPolicy(root, tuple(settings.response_topic_prefixes))
+        self._presence = Presence(self._who, clock, lambda: planner.load)
+        line = _Line(self._link, self._presence, self._who.status_topic)
+        self._inbound = Inbound(line, Commands(planner, policy), root)
+        self._outbound = Outbound(self._link, outbox, planner, clock, root)
+        self._to_clear: asyncio.Queue[str] = asyncio.Queue()
+
+    @property
+    def readiness(self) -> Readiness:
+        """Whether commands are heard and journalled, with the reason if not."""
+        if not self._link.state.is_ok:
+            return Readiness(is_ok=False, reason=self._link.state.reason)
+        if self._inbound.fault is not None:
+            return Readiness(is_ok=False, reason=self._inbound.fault)
+        return Readiness(is_ok=True)
+
+    @property
+    def counters(self) -> Counters:
+        """What went through since the start."""
+        return Counters(
+            connects=self._link.connects,
+            received=self._inbound.received,
+            given_up=self._inbound.given_up,
+            published=self._outbound.published,
+            refused=self._outbound.refused,
+        )
+
+    async def run(self) -> None:
+        """Keep the door open until ``stop``, whatever the broker does."""
+        async with asyncio.TaskGroup() as group:
+            working = [
+                group.create_task(work, name=name)
+                for name, work in (
+                    ("mqtt.presence", self._presence.run(self._link)),
+                    ("mqtt.inbound", self._inbound.run()),
+                    ("mqtt.outbound", self._outbound.run()),
+                    ("mqtt.clear", self._clear()),
+                )
+            ]
+            await self._link.run()
+            for task in working:
+                task.cancel()
+
+    def change(self, state: NodeState, *, model_ready: bool) -> None:
+        """Publish a new state of the node."""
+        self._presence.change(state, model_ready=model_ready)
+
+    def describe(self, info: NodeInfo) -> None:
+        """Publish what the node can do, now and after each reconnect."""
+        self._presence.describe(info)
+
+    def clear(self, task_ids: Iterable[str]) -> None:
+        """Remove the retained statuses of tasks that left the history."""
+        for task_id in task_ids:
+            self._to_clear.put_nowait(task_id)
+
+    def pause(self) -> None:
+        """Take no more commands; the broker keeps them for the next start."""
+        self._link.end_deliveries()
+
+    async def stop(self, drain_s: float) -> None:
+        """Publish what is left for at most ``drain_s``, say OFFLINE, and leave."""
+        self.pause()
+        if self._link.state.is_ok:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(drain_s):
+                    await self._outbound.drained()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_FAREWELL_S):
+                    await self._presence.farewell(await self._link.connection())
+        await self._link.leave()
+
+    def _subscriptions(self, granted: Granted) -> list[Subscription]:
+        """Return what to subscribe to.
+
+        Raises:
+            BrokerRefused: the settings ask for what this broker does not offer.
+        """
+        group, root = self._settings.shared_group, self._settings.root
+        if group is not None and not granted.shared_subscriptions:
+            raise BrokerRefused(
+                f"mqtt.shared_group is {group!r}, and this broker offers no shared subscriptions "
+                f"(MQTT {granted.mqtt_version}); unset it, or use a broker with MQTT 5"
+            )
+        share = "" if group is None else f"$share/{group}/"
+        inbound = [Subscription(f"{share}{row.filter(root)}") for row in INBOUND]
+        own = Subscription(self._who.status_topic, newly_only=False, no_local=True)
+        return [*inbound, own]
+
+    async def _clear(self) -> None:
+        while True:
+            clearing = clearing_of(await self._to_clear.get(), self._settings.root)
+            outcome = Outcome.LOST
+            while outcome is Outcome.LOST:
+                connection = await self._link.connection()
+                outcome = (await connection.publish(clearing)).outcome
+
+
+class _Line:
+    """The link without what is only said about ourselves."""
+
+    def __init__(self, link: Link, presence: Presence, status_topic: str) -> None:
+        self._link = link
+        self._presence = presence
+        self._status_topic = status_topic
+        self.acknowledge = link.acknowledge
+        self.is_current = link.is_current
+
+    async def deliveries(self) -> AsyncIterator[Delivery]:
+        async for delivery in self._link.deliveries():
+            if delivery.topic != self._status_topic:
+                yield delivery
+                continue
+            self._link.acknowledge(delivery)
+            if self._presence.hear(delivery):
+                self._link.reconnect.is_rivalled = True

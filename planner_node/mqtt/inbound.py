@@ -1,0 +1,132 @@
+"""Takes deliveries to the planner, in order for each robot, and acknowledges what is journalled."""
+
+import asyncio
+import hashlib
+import logging
+from collections import OrderedDict
+from collections.abc import AsyncIterator
+from typing import Final, Protocol
+
+from messages.topics import ROBOT_TASK
+from messages.wire import new_id
+from planner_node.errors import JournalLost
+from planner_node.mqtt.commands import Commands, route_of
+from planner_node.mqtt.packets import Delivery
+
+logger = logging.getLogger(__name__)
+
+MAX_TRIES: Final = 3
+JOURNAL_RETRY_S: Final = 0.5
+_REMEMBERED_IDS: Final = 1_024
+
+
+class Line(Protocol):
+    """Where deliveries come from."""
+
+    def deliveries(self) -> AsyncIterator[Delivery]: ...
+    def acknowledge(self, delivery: Delivery) -> bool: ...
+    def is_current(self, delivery: Delivery) -> bool: ...
+
+
+class SpareIds:
+    """Ids for tasks that bring none, the same one when the broker delivers such a task again."""
+
+    def __init__(self) -> None:
+        self._ids: OrderedDict[tuple[int, str, bytes], str] = OrderedDict()
+
+    def of(self, delivery: Delivery) -> str:
+        """Return the id for a delivery; only a repeated one (DUP) may find an older id."""
+        key = self._key(delivery)
+        if not delivery.dup or key not in self._ids:
+            self._ids[key] = new_id()
+        while len(self._ids) > _REMEMBERED_IDS:
+            self._ids.popitem(last=False)
+        return self._ids[key]
+
+    def forget(self, delivery: Delivery) -> None:
+        """The broker has our acknowledgement, so the delivery does not come again."""
+        self._ids.pop(self._key(delivery), None)
+
+    @staticmethod
+    def _key(delivery: Delivery) -> tuple[int, str, bytes]:
+        return delivery.mid, delivery.topic, hashlib.sha256(delivery.payload).digest()
+
+
+class Inbound:
+    """The way in. Tasks of one robot go in as they come; a control waits for all before it."""
+
+    def __init__(
+        self, line: Line, commands: Commands, root: str, journal_retry_s: float = JOURNAL_RETRY_S
+    ) -> None:
+        self.fault: str | None = None  # why nothing can be accepted just now
+        self.received = 0
+        self.given_up = 0
+        self._line = line
+        self._commands = commands
+        self._root = root
+        self._journal_retry_s = journal_retry_s
+        self._spare_ids = SpareIds()
+        self._lanes: dict[str, list[tuple[asyncio.Task[None], bool]]] = {}
+        self._is_ending = asyncio.Event()
+
+    async def run(self) -> None:
+        """Take deliveries until there are no more; then finish those that were begun."""
+        async with asyncio.TaskGroup() as group:
+            async for delivery in self._line.deliveries():
+                self.received += 1
+                self._start(group, delivery)
+            self._is_ending.set()
+
+    def _start(self, group: asyncio.TaskGroup, delivery: Delivery) -> None:
+        route = route_of(delivery.topic, self._root)
+        name, is_barrier = route.robot_id or "", route.row is not ROBOT_TASK
+        lane = [(task, barrier) for task, barrier in self._lanes.get(name, []) if not task.done()]
+        before = [task for task, barrier in lane if is_barrier or barrier]
+        task = group.create_task(self._take(delivery, before), name=f"mqtt.inbound[{name}]")
+        lane.append((task, is_barrier))
+        self._lanes[name] = lane
+        task.add_done_callback(lambda _: self._leave(name))
+
+    def _leave(self, name: str) -> None:
+        if all(task.done() for task, _ in self._lanes.get(name, [])):
+            self._lanes.pop(name, None)
+
+    async def _take(self, delivery: Delivery, before: list[asyncio.Task[None]]) -> None:
+        if before:
+            await asyncio.wait(before)
+        spare_id = self._spare_ids.of(delivery)
+        if await self._journalled(delivery, spare_id) and self._line.acknowledge(delivery):
+            self._spare_ids.forget(delivery)
+
+    async def _journalled(self, delivery: Delivery, spare_id: str) -> bool:
+        """Try until the journal has the command or its refusal; False if it is too late."""
+        reason, tries = "", 0
+        while delivery.qos == 0 or self._line.is_current(delivery):
+            try:
+                if tries < MAX_TRIES:
+                    await self._commands.take(delivery, spare_id)
+                else:
+                    self.given_up += 1
+                    await self._commands.give_up(delivery, reason)
+                self.fault = None
+            except JournalLost as error:
+                self.fault = f"the journal takes nothing: {error}"
+                logger.error("! mqtt %s", self.fault)  # noqa: TRY400  the reason says it all
+                if await self._should_end():
+                    return False
+            except Exception as error:
+                tries, reason = tries + 1, f"{type(error).__name__}: {error}"
+                logger.exception("! mqtt inbound topic=%s tries=%d", delivery.topic, tries)
+                if tries > MAX_TRIES:  # not even the answer could be made; the log has it
+                    return True
+            else:
+                return True
+        return False
+
+    async def _should_end(self) -> bool:
+        """Wait before the next try; True when the door closes meanwhile."""
+        try:
+            async with asyncio.timeout(self._journal_retry_s):
+                return await self._is_ending.wait()
+        except TimeoutError:
+            return False

@@ -1,0 +1,179 @@
+"""The connection that comes back: connects, subscribes, and tries again with jitter."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from planner_node.errors import BrokerRefused
+from planner_node.mqtt.client import Connection
+from planner_node.mqtt.packets import (
+    FIRST_REFUSAL,
+    ConnectOptions,
+    Delivery,
+    Ending,
+    EndKind,
+    Granted,
+    Subscription,
+)
+from planner_node.mqtt.reconnect import Reconnect
+
+logger = logging.getLogger(__name__)
+
+RESUBSCRIBE_S: Final = 30.0
+_OTHER_VERSION = (EndKind.UNSUPPORTED_VERSION, EndKind.HUNG_UP)
+
+
+@dataclass(frozen=True, slots=True)
+class LinkState:
+    """Whether the broker hears us and we hear everything we asked for; ``reason`` if not."""
+
+    is_ok: bool
+    reason: str = ""
+
+
+class Link:
+    """Keeps one connection up; deliveries of all connections come out of one iterator."""
+
+    def __init__(
+        self,
+        options: ConnectOptions,
+        subscriptions: Callable[[Granted], Sequence[Subscription]],
+        reconnect: Reconnect,
+    ) -> None:
+        self._options = options
+        self._subscriptions = subscriptions
+        self.reconnect = reconnect
+        self.state = LinkState(is_ok=False, reason=f"not connected to {options.url} yet")
+        self.connects = 0
+        self._epoch = 0
+        self._is_v5 = True
+        self._connection: Connection | None = None
+        self._is_leaving = asyncio.Event()
+        self._changed = asyncio.Condition()
+        self._inbox: asyncio.Queue[Delivery | None] = asyncio.Queue()
+
+    async def run(self) -> None:
+        """Connect again and again, until ``leave``."""
+        try:
+            while not self._is_leaving.is_set():
+                await self._connect_once()
+        finally:
+            if self._connection is not None:  # cancelled: leave without a word
+                self._connection.abort(Ending(EndKind.CLOSED, "stopped"))
+
+    async def _connect_once(self) -> None:
+        loop = asyncio.get_running_loop()
+        began_s = loop.time()
+        connection = self._next_connection()
+        ending = await connection.open()
+        if ending is None:
+            began_s = loop.time()
+            ending = await self._serve(connection)
+        if not self._is_leaving.is_set():
+            await self._pause(ending, loop.time() - began_s)
+
+    async def leave(self) -> None:
+        """Say goodbye to the broker and let ``run`` return."""
+        self._is_leaving.set()
+        if self._connection is not None:
+            await self._connection.close()
+
+    async def connection(self, after_epoch: int = 0) -> Connection:
+        """Wait for a connection that is up and younger than the given one."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: self._younger(after_epoch) is not None)
+        return self._younger(after_epoch) or await self.connection(after_epoch)
+
+    def _younger(self, epoch: int) -> Connection | None:
+        current = self._connection
+        is_younger = current is not None and current.is_up and current.epoch > epoch
+        return current if is_younger else None
+
+    async def deliveries(self) -> AsyncIterator[Delivery]:
+        """Yield what comes in; what an older connection left behind is sent again, so skip it."""
+        while (delivery := await self._inbox.get()) is not None:
+            if delivery.qos == 0 or self.is_current(delivery):
+                yield delivery
+
+    def end_deliveries(self) -> None:
+        """End the iterator; what comes now stays unacknowledged, so that the broker keeps it."""
+        self._inbox.put_nowait(None)
+
+    def is_current(self, delivery: Delivery) -> bool:
+        """Whether the delivery can still be acknowledged."""
+        return delivery.epoch == self._epoch
+
+    def acknowledge(self, delivery: Delivery) -> bool:
+        """Send the PUBACK; return False when it is too late, so that the broker redelivers."""
+        return self._connection is not None and self._connection.acknowledge(delivery)
+
+    def _next_connection(self) -> Connection:
+        self._epoch += 1
+        # Known before it is up: what the broker kept for us may come right behind CONNACK.
+        self._connection = Connection(
+            self._options, is_v5=self._is_v5, epoch=self._epoch, deliver=self._inbox.put_nowait
+        )
+        return self._connection
+
+    async def _serve(self, connection: Connection) -> Ending:
+        """Subscribe, then stay until the connection ends."""
+        version, self.connects = connection.granted.mqtt_version, self.connects + 1
+        logger.info("→ mqtt connected url=%s version=%s", self._options.url, version)
+        async with self._changed:
+            self._changed.notify_all()
+        async with asyncio.TaskGroup() as group:
+            listening = group.create_task(self._listen(connection), name="mqtt.subscribe")
+            ending = await connection.ended()
+            listening.cancel()
+        return ending
+
+    async def _listen(self, connection: Connection) -> None:
+        """Subscribe until the broker grants every filter; the rest of the door works meanwhile."""
+        while (refusal := await self._subscribe(connection)) is not None:
+            self.state = LinkState(is_ok=False, reason=refusal)
+            logger.error("! mqtt %s", refusal)
+            await asyncio.sleep(RESUBSCRIBE_S)
+        if connection.is_up:
+            self.state = LinkState(is_ok=True)
+
+    async def _subscribe(self, connection: Connection) -> str | None:
+        """Return what the broker refused."""
+        try:
+            wanted = self._subscriptions(connection.granted)
+        except BrokerRefused as error:
+            return str(error)
+        codes = await connection.subscribe(wanted)
+        refused = [
+            f"{subscription.topic_filter} (reason {code:#x})"
+            for subscription, code in zip(wanted, codes, strict=False)
+            if code >= FIRST_REFUSAL
+        ]
+        return f"the broker refuses us {', '.join(refused)}; check its ACL" if refused else None
+
+    async def _pause(self, ending: Ending, lived_s: float) -> None:
+        delay_s, taken_over = self.reconnect.after(ending, lived_s)
+        fall_back = ending.kind in _OTHER_VERSION and self._is_v5
+        self._is_v5 = not fall_back  # MQTT 5 is tried first each time: the broker may be a new one
+        if fall_back:
+            delay_s = 0.0
+        self.state = LinkState(is_ok=False, reason=self._explain(ending, taken_over=taken_over))
+        logger.warning("! mqtt %s retry_s=%.1f", self.state.reason, delay_s)
+        try:
+            async with asyncio.timeout(delay_s):
+                await self._is_leaving.wait()
+        except TimeoutError:
+            return
+
+    def _explain(self, ending: Ending, *, taken_over: bool) -> str:
+        options = self._options
+        if taken_over:
+            return (
+                f"another client uses our id {options.client_id!r} at {options.url}; "
+                "give each node its own node_id"
+            )
+        who = f" for user {options.username!r}" if options.username else ""
+        if ending.kind is EndKind.REFUSED:
+            return f"{options.url}{who}: {ending.reason}; check mqtt.username and its password"
+        return f"no connection to {options.url}: {ending.reason}"

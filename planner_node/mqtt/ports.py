@@ -1,0 +1,56 @@
+"""What the door needs of the rooms behind it."""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from messages.problem import Problem
+from messages.task import TaskCommand, TaskControl
+from planner_node.tasks.record import Origin, StoredEvent
+
+
+class Load(Protocol):
+    """How busy the planner is."""
+
+    @property
+    def queue_depth(self) -> int: ...
+    @property
+    def running(self) -> int: ...
+
+
+class Planner(Protocol):
+    """The one path that every command takes."""
+
+    async def submit(self, command: TaskCommand, origin: Origin) -> object:
+        """Journal a task; raise a ``CommandRejected`` or ``JournalLost``."""
+        ...
+
+    async def control(self, control: TaskControl, origin: Origin) -> object:
+        """Journal and do what an operator asks; raise as ``submit``."""
+        ...
+
+    async def refuse(self, problem: Problem, origin: Origin, task_id: str | None) -> None:
+        """Journal the answer to a command that was not accepted."""
+        ...
+
+    async def report(self, problem: Problem) -> None:
+        """Journal a problem that no robot can be told about."""
+        ...
+
+    @property
+    def load(self) -> Load: ...
+
+
+class Outbox(Protocol):
+    """The journal's events that are still to be published."""
+
+    async def pending(self, after_id: int, limit: int) -> list[StoredEvent]:
+        """Return events above an id, oldest first."""
+        ...
+
+    async def published(self, event_ids: Sequence[int]) -> None:
+        """Take events off the outbox."""
+        ...
+
+    def listen(self, listener: Callable[[Sequence[StoredEvent]], None]) -> Callable[[], None]:
+        """Call after each commit, on the loop; the result ends it."""
+        ...

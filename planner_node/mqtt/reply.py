@@ -1,0 +1,73 @@
+"""Who else wants the answer: what a sender asked in MQTT 5 properties, which nobody has checked.
+
+A response topic makes the node publish with its own rights, so it is taken only under the
+configured prefixes, and never on a topic of our own table: that would be a loop, or a forgery.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from messages.topics import TOPICS
+from planner_node.mqtt.packets import MessageProperties
+from planner_node.tasks.record import Reply
+
+MAX_RESPONSE_TOPIC_BYTES: Final = 256
+MAX_CORRELATION_BYTES: Final = 4_096  # it is stored with every event of the task
+_TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+_TRACESTATE: Final = re.compile(r"[\x20-\x7e]{1,512}")  # W3C Trace Context §3.3.1.5
+_WHITESPACE_OR_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyPolicy:
+    """Which response topics are honoured."""
+
+    root: str
+    prefixes: tuple[str, ...]
+
+    def reply_of(self, properties: MessageProperties) -> tuple[Reply | None, list[str]]:
+        """Return where and with what to answer, and warnings about what was ignored."""
+        warnings: list[str] = []
+        topic = properties.response_topic
+        if topic is not None and (fault := self.fault_of(topic)) is not None:
+            warnings.append(f"response topic ignored: {fault}")
+            topic = None
+        correlation = properties.correlation_data
+        if correlation is not None and len(correlation) > MAX_CORRELATION_BYTES:
+            warnings.append(f"correlation data ignored: over {MAX_CORRELATION_BYTES} bytes")
+            correlation = None
+        trace = trace_context(properties.user_properties)
+        if topic is None and correlation is None and not trace:
+            return None, warnings
+        return Reply(topic, correlation, trace), warnings
+
+    def fault_of(self, topic: str) -> str | None:
+        """Return why a response topic is not honoured, or None if it is."""
+        if not 0 < len(topic.encode()) <= MAX_RESPONSE_TOPIC_BYTES:
+            return f"not 1 to {MAX_RESPONSE_TOPIC_BYTES} bytes long"
+        if set(topic) & {"+", "#"} or _WHITESPACE_OR_CONTROL.search(topic):
+            return "wildcards and control characters are not allowed"
+        if topic.startswith("$"):
+            return "topics of the broker are not allowed"
+        if any(row.parts(topic, self.root) is not None for row in TOPICS.values()):
+            return "it is a topic of this node"
+        if not any(_is_under(topic, prefix) for prefix in self.prefixes):
+            return "not under mqtt.response_topic_prefixes"
+        return None
+
+
+def _is_under(topic: str, prefix: str) -> bool:
+    return topic.startswith(prefix if prefix.endswith("/") else f"{prefix}/")
+
+
+def trace_context(pairs: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """Return the W3C trace context; a malformed one is dropped, and is no reason to refuse."""
+    parents = [value for key, value in pairs if key == "traceparent"]
+    if len(parents) != 1 or not _TRACEPARENT.fullmatch(parents[0]):
+        return ()
+    state = ",".join(value for key, value in pairs if key == "tracestate")
+    if not _TRACESTATE.fullmatch(state):
+        return (("traceparent", parents[0]),)
+    return (("traceparent", parents[0]), ("tracestate", state))

@@ -1,0 +1,75 @@
+"""Which topics an event goes to, and with which properties."""
+
+import json
+from datetime import datetime
+from typing import Final
+
+from messages.topics import ERRORS, ROBOT_STATUS, ROBOT_STREAM, ROBOT_SUBTASKS, TASK_STATUS, Topic
+from planner_node.mqtt.packets import MessageProperties, Publication
+from planner_node.tasks.record import Event, EventKind, Reply
+
+CONTENT_TYPE: Final = "application/json"
+_ROBOT_ROWS: Final = {
+    EventKind.STATUS: ROBOT_STATUS,
+    EventKind.NOTICE: ROBOT_STATUS,
+    EventKind.SUBTASK: ROBOT_STREAM,
+    EventKind.PLAN: ROBOT_SUBTASKS,
+}
+_COPIED: Final = {EventKind.STATUS, EventKind.NOTICE, EventKind.PLAN}
+
+
+def publications_of(event: Event, root: str, now: datetime) -> list[Publication]:
+    """Return what is to be published for one event, in order."""
+    if event.kind is EventKind.ERROR:
+        return [_publication(ERRORS, ERRORS.name(root), event)]
+    publications = []
+    row = _ROBOT_ROWS[event.kind]
+    if event.robot_id is not None:
+        publications.append(_publication(row, row.name(root, robot_id=event.robot_id), event))
+    if event.kind is EventKind.STATUS and event.task_id is not None:
+        publications += _late_joiners(event, event.task_id, root, now)
+    reply = event.reply
+    if reply is not None and reply.topic is not None and event.kind in _COPIED:
+        publications.append(_publication(row, reply.topic, event))
+    return publications
+
+
+def clearing_of(task_id: str, root: str) -> Publication:
+    """Return what removes the retained status of a task that leaves the history."""
+    return Publication(TASK_STATUS.name(root, task_id=task_id), b"", retain=True)
+
+
+def _late_joiners(event: Event, task_id: str, root: str, now: datetime) -> list[Publication]:
+    """Return the retained copy with what is left of its time, none if that has run out.
+
+    The expiry is computed when it is sent: neither the outbox nor paho counts it down.
+    """
+    age_s = max(0.0, (now - _timestamp(event.payload, now)).total_seconds())
+    left_s = int((TASK_STATUS.message_expiry_s or 0) - age_s)
+    if left_s < 1:
+        return []
+    topic = TASK_STATUS.name(root, task_id=task_id)
+    return [_publication(TASK_STATUS, topic, event, expiry_s=left_s)]
+
+
+def _timestamp(payload: bytes, otherwise: datetime) -> datetime:
+    try:
+        return datetime.fromisoformat(json.loads(payload)["timestamp"])
+    except (ValueError, KeyError, TypeError):
+        return otherwise
+
+
+def _publication(row: Topic, topic: str, event: Event, expiry_s: int | None = None) -> Publication:
+    return Publication(
+        topic, event.payload, row.qos, row.retain, expiry_s, _properties(event.reply)
+    )
+
+
+def _properties(reply: Reply | None) -> MessageProperties:
+    if reply is None:
+        return MessageProperties(content_type=CONTENT_TYPE)
+    return MessageProperties(
+        correlation_data=reply.correlation_data,
+        user_properties=reply.user_properties,
+        content_type=CONTENT_TYPE,
+    )
