@@ -1,54 +1,58 @@
-"""A loaded model and its limits, put together to an engine."""
+"""A loaded model and its limits, put together to an engine that is known to compute the same."""
 
 import logging
 from dataclasses import replace
 from typing import Final
 
 import torch
+from torch import Tensor
 
 from planner_node.engine.batch import Chunk
-from planner_node.engine.core import Engine, is_out_of_memory
+from planner_node.engine.core import Engine
 from planner_node.engine.kv_cache import KvSlots
 from planner_node.engine.limits import EngineLimits
 from planner_node.engine.llama import LlamaForward, is_llama_shaped
 from planner_node.engine.loading import LoadedModel
 from planner_node.engine.model import Forward, TransformersForward
 from planner_node.engine.refusal import explain
-from planner_node.engine.sampler import choose
+from planner_node.errors import ModelNotLoaded
 
 log = logging.getLogger(__name__)
 
-WARM_UP_TOKENS: Final = 16  # enough to make every buffer and load every kernel
+TRIAL_TOKENS: Final = 16
+# Rounding of half precision stays far above this, another kind of cache far below.
+LOWEST_SIMILARITY: Final = 0.97
 
 
 def assemble(loaded: LoadedModel, limits: EngineLimits) -> Engine:
     """Return an engine over the model; its context is the smaller of the model's and the limits'.
 
-    Raises ``ModelNotLoaded`` when the caches do not fit beside the weights.
+    Raises ``ModelNotLoaded`` when the caches do not fit beside the weights, or when the model
+    keeps something else than keys and values and so cannot be batched this way.
     """
     limits = replace(limits, context_tokens=min(limits.context_tokens, loaded.context_tokens))
     try:
         forward = _forward(loaded, limits)
-        _warm_up(forward, min(WARM_UP_TOKENS, limits.context_tokens))
-    except RuntimeError as exc:
-        if not is_out_of_memory(exc):
-            raise
+        similarity = _similarity(loaded, forward)
+    except Exception as exc:
         raise explain(loaded.id, exc) from exc
+    if not similarity >= LOWEST_SIMILARITY:
+        raise ModelNotLoaded(
+            f"{loaded.id} ({loaded.model.config.model_type}) gives other scores in a batch "
+            f"(similarity {similarity:.3f}): it does not keep plain keys and values. "
+            "Choose a model of another kind, such as a Llama",
+            cause="UNSUPPORTED",
+            model=loaded.id,
+        )
     log.info(
-        "engine ready model=%s forward=%s rows=%d context_tokens=%d",
+        "engine ready model=%s forward=%s rows=%d context_tokens=%d cache_mib=%d",
         loaded.id,
         type(forward).__name__,
         limits.rows,
         limits.context_tokens,
+        forward.slots.num_bytes >> 20,
     )
     return Engine(forward, limits)
-
-
-def _warm_up(forward: Forward, num_tokens: int) -> None:
-    """Run once, so that what does not fit is known at the start and the first request is fast."""
-    with torch.inference_mode():
-        chunk = Chunk(slot=0, start=0, token_ids=[0] * num_tokens, num_outputs=1)
-        choose(forward.scores(forward.hidden([chunk])), [])
 
 
 def _forward(loaded: LoadedModel, limits: EngineLimits) -> Forward:
@@ -56,3 +60,20 @@ def _forward(loaded: LoadedModel, limits: EngineLimits) -> Forward:
     if is_llama_shaped(loaded.model):
         return LlamaForward(loaded.model, slots)
     return TransformersForward(loaded.model, slots)
+
+
+@torch.inference_mode()
+def _similarity(loaded: LoadedModel, forward: Forward) -> float:
+    """Return how alike (cosine) our scores in two chunks and the model's own in one run are.
+
+    Also the warm-up: every buffer is made and every kernel loaded, so what does not fit is known
+    at the start and the first request is fast.
+    """
+    num_tokens = min(TRIAL_TOKENS, forward.slots.context_tokens)
+    token_ids = [7 * n % forward.vocabulary_tokens for n in range(num_tokens)]
+    half = num_tokens // 2
+    forward.hidden([Chunk(0, 0, token_ids[:half], 0)])
+    ours = forward.scores(forward.hidden([Chunk(0, half, token_ids[half:], 1)]))[0]
+    theirs: Tensor = loaded.model(torch.tensor([token_ids], device=forward.device)).logits[0, -1]
+    similarity = torch.cosine_similarity(ours.float(), theirs.to(ours.device).float(), dim=0)
+    return float(similarity)
