@@ -12,7 +12,7 @@ from planner_node.api.conversation import (
     OfferedTool,
     ToolSchema,
 )
-from planner_node.api.ports import ApiParts, Limits
+from planner_node.api.ports import Limits
 from planner_node.completion.request import (
     CompletionRequest,
     Message,
@@ -23,9 +23,10 @@ from planner_node.completion.request import (
     ToolUse,
 )
 from planner_node.errors import BadCommand, UnknownTool
+from planner_node.prompt.language import language_of
 
 
-def completion_of(asked: GenerateRequest, limits: Limits, parts: ApiParts) -> CompletionRequest:
+def completion_of(asked: GenerateRequest, limits: Limits) -> CompletionRequest:
     """Build the completion of a request.
 
     Raises:
@@ -43,8 +44,15 @@ def completion_of(asked: GenerateRequest, limits: Limits, parts: ApiParts) -> Co
         temperature=asked.temperature,
         top_p=asked.top_p,
         seed=asked.seed,
-        deadline_s=parts.clock.monotonic_s() + limits.generation.timeout_s,
+        timeout_s=limits.generation.timeout_s,
+        language=_language(asked),
     )
+
+
+def _language(asked: GenerateRequest) -> str | None:
+    """Answer in the language that the user spoke last."""
+    said = [message.content for message in asked.messages if message.role == "user"]
+    return language_of(said[-1]) if said else None
 
 
 def _check_new_tokens(asked_tokens: int, limit_tokens: int) -> None:

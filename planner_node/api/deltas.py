@@ -6,6 +6,7 @@ comes as an event named ``error``.
 """
 
 import json
+import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from planner_node.api.refusals import detail_of, problem_of
 from planner_node.api.sse import format_sse_event
 from planner_node.errors import PlannerError
 
+_log = logging.getLogger(__name__)
 DONE: Final = format_sse_event(data_str="[DONE]")
 
 
@@ -60,7 +62,9 @@ async def chunks(
                     yield _last(stream, await answer(piece))
                 else:
                     yield stream.chunk(_delta(piece, stream.request_id))
-    except PlannerError as error:
+    except Exception as error:  # noqa: BLE001  the status is long gone: the stream must say it
+        if not isinstance(error, PlannerError):
+            _log.exception("! a stream broke")
         yield _failed(error)
     yield DONE
 
@@ -91,7 +95,7 @@ def _last(stream: Stream, answer: BaseModel) -> bytes:
     return stream.chunk({}, body["finish_reason"], usage=body["usage"], answer=body)
 
 
-def _failed(error: PlannerError) -> bytes:
+def _failed(error: Exception) -> bytes:
     found = problem_of(error)
     detail = detail_of(found)
     body = {

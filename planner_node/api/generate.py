@@ -91,7 +91,7 @@ async def generate_with_function(request: Request, hall: HallOfApp) -> Response:
 async def _respond(
     request: Request, hall: Hall, asked: GenerateRequest, finisher: Finisher
 ) -> Response:
-    completion = completion_of(asked, hall.limits, hall.parts)
+    completion = completion_of(asked, hall.limits)
     if asked.stream:
         return await _stream(request, hall.parts, completion, finisher)
     answer = _whole(hall, completion, finisher)

@@ -1,7 +1,7 @@
 """Every refusal of the HTTP door: one table from problem code to status, one shape of body."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Final
 
@@ -97,23 +97,34 @@ def answer(
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """Build the response to a refused request."""
-    extra = dict(headers or {})
-    if status in RETRY_AFTER_S:
-        extra["Retry-After"] = str(RETRY_AFTER_S[status])
-    if status is HTTPStatus.UNAUTHORIZED:
-        extra["WWW-Authenticate"] = "Bearer"
     body = ErrorAnswer(problem=found, detail=detail_of(found, accept_language))
+    extra = {**(headers or {}), **_advice(found, status)}
     return Response(body.model_dump_json(), status, extra, "application/json")
 
 
 def detail_of(found: Problem, accept_language: str = "") -> str:
-    """Return the problem in one line: what, and the reason where there is one."""
+    """Return the problem in one line: what, where, and the reason where there is one."""
     description = found.description
     if accept_language.strip().lower().startswith("zh"):
         description = found.translations[0].description
-    reasons = [reference.value for reference in found.references if reference.key == "reason"]
-    reasons += [f"{r.key}: {r.value}" for r in found.references if r.key.startswith("/")]
-    return " ".join([description, *reasons])
+    return " ".join([description, *_facts(found)])
+
+
+def _facts(found: Problem) -> Iterator[str]:
+    for reference in found.references:
+        if reference.key in {"reason", "field"}:
+            yield reference.value
+        elif reference.key.startswith("/"):
+            yield f"{reference.key}: {reference.value}"
+
+
+def _advice(found: Problem, status: HTTPStatus) -> dict[str, str]:
+    if status is HTTPStatus.UNAUTHORIZED:
+        return {"WWW-Authenticate": "Bearer"}
+    if status not in RETRY_AFTER_S:
+        return {}
+    told = [r.value for r in found.references if r.key == "retry_after_s"]
+    return {"Retry-After": told[0] if told else str(RETRY_AFTER_S[status])}
 
 
 def install(app: FastAPI) -> None:

@@ -48,13 +48,13 @@ async def paced(
             await asyncio.wait(
                 {pending, closed}, timeout=ping_s, return_when=asyncio.FIRST_COMPLETED
             )
-            if not pending.done():
-                yield KEEPALIVE_COMMENT
-            elif (event := pending.result()) is None:
-                return
-            else:
+            if pending.done():
+                if (event := pending.result()) is None:
+                    return
                 yield event
                 pending = asyncio.create_task(_next(source), name="api.sse.next")
+            elif not closed.done():
+                yield KEEPALIVE_COMMENT
     finally:
         for task in (closed, pending):
             task.cancel()

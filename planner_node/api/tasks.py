@@ -162,5 +162,5 @@ async def _control(
 
 
 async def _view(parts: ApiParts, record: TaskRecord) -> TaskView:
-    plan = await parts.planner.plan(record.task_id) if record.revision or record.finished else None
+    plan = await parts.planner.plan(record.task_id)
     return view_of(parts.planner.status_of(record), record.command, plan)

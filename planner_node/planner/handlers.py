@@ -84,6 +84,10 @@ class ToolRegistry:
     def __init__(self, handlers: Mapping[str, Handler] | None = None) -> None:
         self._handlers: dict[str, Handler] = {**BUILT_IN, **(handlers or {})}
 
+    def handles(self, tool_name: str) -> bool:
+        """Whether a function is named for this tool."""
+        return tool_name in self._handlers
+
     def streams(self, tool_name: str) -> bool:
         """Whether the call's ``tasks`` are the plan, so that each may go out as it closes."""
         handler = self._handlers.get(tool_name)

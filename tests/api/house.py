@@ -1,0 +1,99 @@
+"""The rooms behind the door: everything real but the model and the disk."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from messages.problem import ProblemCode
+from messages.status import NodeInfo
+from planner_node.api.ports import ApiParts, Check, Limits
+from planner_node.clock import SystemClock
+from planner_node.planner.handlers import ToolRegistry
+from planner_node.planner.planner import Planner, PlannerParts
+from planner_node.prompt.catalog import load_catalog
+from planner_node.settings import (
+    GenerationSettings,
+    HttpSettings,
+    PlannerSettings,
+    QueueSettings,
+)
+from tests.fakes.completion import ScriptedCompleter
+from tests.fakes.journal import MemoryJournal
+
+CONFIG = Path(__file__).parents[2] / "config"
+INFO = NodeInfo(
+    node_id="planner-1",
+    software_version="0",
+    schema_versions=["1.0"],
+    model={"id": "scripted"},
+    limits={},
+    languages=["zh-TW", "en"],
+    tools=["decompose_task"],
+    topics={},
+    schemas={},
+    error_codes=list(ProblemCode),
+)
+
+
+@dataclass
+class House:
+    """A built node without a broker; ``work`` starts planning, until then tasks wait."""
+
+    completer: ScriptedCompleter
+    journal: MemoryJournal
+    planner: Planner
+    checks: list[Check] = field(default_factory=lambda: [Check("model", ready=True)])
+    limits: Limits = field(default_factory=Limits)
+    registry: ToolRegistry = field(default_factory=ToolRegistry)
+    _run: "asyncio.Task[None] | None" = None
+
+    def work(self) -> None:
+        self._run = asyncio.create_task(self.planner.run(), name="test.planner")
+
+    async def stop(self) -> None:
+        if self._run is not None:
+            self._run.cancel()
+            await asyncio.gather(self._run, return_exceptions=True)
+
+    @property
+    def parts(self) -> ApiParts:
+        return ApiParts(
+            planner=self.planner,
+            completer=lambda: self.completer,
+            readiness=lambda: self.checks,
+            info=lambda: INFO,
+            tools=self.registry,
+        )
+
+
+@asynccontextmanager
+async def a_house(
+    completer: ScriptedCompleter,
+    *,
+    capacity: int = 100,
+    http: HttpSettings | None = None,
+    keys: tuple[bytes, ...] = (),
+) -> AsyncIterator[House]:
+    """Build a house on the shipped tools and prompts."""
+    journal = MemoryJournal(outbox=False)
+    planner = Planner(
+        PlannerParts(
+            node_id="planner-1",
+            journal=journal,
+            completer=completer,
+            catalog=load_catalog(CONFIG / "tools", CONFIG / "prompts"),
+            handlers=ToolRegistry(),
+            clock=SystemClock(),
+            planner=PlannerSettings(),
+            queue=QueueSettings(capacity=capacity),
+            generation=GenerationSettings(),
+        )
+    )
+    house = House(completer, journal, planner, limits=Limits(http or HttpSettings(), keys=keys))
+    await planner.start()
+    try:
+        yield house
+    finally:
+        await house.stop()
