@@ -15,7 +15,6 @@ class Action:
     destination: str = ""
     source: str = ""
     pronoun: bool = False
-    number: int = 0
 
 
 @dataclass(slots=True)
@@ -27,9 +26,13 @@ class Frame:
     destination: str = ""
     source: str = ""
     pronoun: bool = False
-    number: int = 0
     loose: list[str] = field(default_factory=list)  # unknown words anywhere in the frame
     strangers: list[str] = field(default_factory=list)  # unknown words where a name must stand
+
+    @property
+    def bare(self) -> bool:
+        """Whether the verb stands alone."""
+        return not (self.objects or self.destination or self.pronoun or self.strangers)
 
 
 def share_objects(frames: list[Frame]) -> list[Frame]:
@@ -42,11 +45,11 @@ def share_objects(frames: list[Frame]) -> list[Frame]:
         else:
             shared.append(frame)
     for before, after in pairwise(shared):
-        bare = not (before.objects or before.destination or before.pronoun or before.strangers)
-        if bare and before.verb in DIRECT:
+        if before.bare and before.verb in DIRECT:
             before.objects = list(after.objects)
             before.pronoun = after.pronoun
-    return shared
+    doubled = {id(a) for a, b in pairwise(shared) if a.bare and a.verb is b.verb}  # 「走過去」
+    return [frame for frame in shared if id(frame) not in doubled]
 
 
 def action_of(frame: Frame) -> Action:
@@ -58,7 +61,6 @@ def action_of(frame: Frame) -> Action:
         frame.destination,
         frame.source,
         frame.pronoun,
-        frame.number,
     )
     if verb is Verb.PICK and action.destination:
         return replace(action, verb=Verb.CARRY)

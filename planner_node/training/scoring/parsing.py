@@ -113,7 +113,6 @@ class _Reader:
     def _take(self, token: Token, rest: list[Token]) -> None:
         kind = token.kind
         if kind in _SILENT:
-            self._frame.number = max(self._frame.number, token.number)
             return
         if kind in {TokenKind.BREAK, TokenKind.CONDITION_END}:
             self._break()
