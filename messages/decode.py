@@ -5,6 +5,8 @@ input reaches a parser that it could hurt.
 """
 
 import json
+import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, NoReturn, TypeVar
@@ -19,6 +21,11 @@ MAX_PAYLOAD_BYTES: Final = 65_536
 MAX_DEPTH: Final = 32
 MAX_INTEGER_DIGITS: Final = 20
 _MAX_NAMED_FIELDS: Final = 16
+_MAX_FIELD_CHARS: Final = 128
+# A whole string is one match, so that a bracket inside it is never seen; nothing here backtracks.
+_STRING_OR_BRACKET: Final = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[][{}]', re.DOTALL)
+_SURROGATE_ESCAPE: Final = re.compile(r"\\u[dD][89a-fA-F]")
+_VERSION: Final = re.compile(r"(\d{1,9})(\.\d{1,9}){0,2}")
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -54,7 +61,8 @@ def decode(
     Raises:
         Refused: too large, not UTF-8, not JSON, or not this message.
     """
-    return _validate(model, _object(parse_json(text_of(payload, limit_bytes))))
+    text = text_of(payload, limit_bytes)
+    return _validate(model, _object(parse_json(text)), text)
 
 
 def decode_task(payload: bytes, limit_bytes: int = MAX_PAYLOAD_BYTES) -> Decoded[TaskCommand]:
@@ -65,8 +73,9 @@ def decode_task(payload: bytes, limit_bytes: int = MAX_PAYLOAD_BYTES) -> Decoded
     """
     text = text_of(payload, limit_bytes)
     if text.startswith(("{", "[")):
-        return _validate(TaskCommand, _object(parse_json(text)))
-    return _validate(TaskCommand, {"instruction": _instruction(text)})
+        return _validate(TaskCommand, _object(parse_json(text)), text)
+    bare: dict[str, JsonValue] = {"instruction": _instruction(text)}
+    return _validate(TaskCommand, bare, json.dumps(bare, ensure_ascii=False))
 
 
 def text_of(payload: bytes, limit_bytes: int = MAX_PAYLOAD_BYTES) -> str:
@@ -95,7 +104,8 @@ def parse_json(text: str) -> JsonValue:
             parse_float=_finite_float,
         )
         text.encode("utf-8")
-        json.dumps(value, ensure_ascii=False).encode("utf-8")  # finds \ud800 escapes
+        if _SURROGATE_ESCAPE.search(text):  # half a pair has no UTF-8
+            json.dumps(value, ensure_ascii=False).encode("utf-8")
     except UnicodeEncodeError:
         _refuse(ProblemCode.MALFORMED_JSON, reason="lone surrogate")
     except (ValueError, RecursionError) as error:
@@ -119,19 +129,20 @@ def _object(value: JsonValue) -> dict[str, JsonValue]:
     return value
 
 
-def _validate(model: type[Model], value: dict[str, JsonValue]) -> Decoded[Model]:
+def _validate(model: type[Model], value: dict[str, JsonValue], text: str) -> Decoded[Model]:
+    """Validate ``text``, which ``value`` was read from: pydantic reads JSON by JSON's rules."""
     _check_version(value)
     try:
-        message = model.model_validate_json(json.dumps(value, ensure_ascii=False), strict=True)
+        message = model.model_validate_json(text, strict=True)
     except ValidationError as error:
         raise _refusal(error, value) from error
-    return Decoded(message, [f"unknown field ignored: {path}" for path in _unknown(message, "")])
+    return Decoded(message, _warnings(message))
 
 
 def _check_version(value: dict[str, JsonValue]) -> None:
     version = value.get("schema_version", SCHEMA_VERSION)
-    supported = SCHEMA_VERSION.split(".")[0]
-    if not isinstance(version, str) or version.split(".")[0] != supported:
+    given = _VERSION.fullmatch(version) if isinstance(version, str) else None
+    if given is None or given[1] != SCHEMA_VERSION.split(".")[0]:
         raise Refused(
             ProblemCode.UNSUPPORTED_VERSION,
             {"schema_version": version, "supported": SCHEMA_VERSION},
@@ -147,7 +158,7 @@ def _refusal(error: ValidationError, value: dict[str, JsonValue]) -> Refused:
     )
     code = ProblemCode.UNSUPPORTED_CONSTRAINT if unknown_constraint else ProblemCode.SCHEMA_INVALID
     references = {
-        "/" + "/".join(str(part) for part in detail["loc"]): detail["msg"]
+        _shown("/" + "/".join(map(str, detail["loc"]))): detail["msg"].removeprefix("Value error, ")
         for detail in details[:_MAX_NAMED_FIELDS]
     }
     return Refused(code, references, _ids(value))
@@ -157,6 +168,15 @@ def _ids(value: dict[str, JsonValue]) -> dict[str, str]:
     """Return the ids as given, so that the refusal can be tied to its task; unchecked."""
     found = ((key, value.get(key)) for key in ("task_id", "robot_id"))
     return {key: item for key, item in found if isinstance(item, str)}
+
+
+def _warnings(message: BaseModel) -> list[str]:
+    """Name the ignored fields, but not so many that the answer outgrows the question."""
+    paths = [*_unknown(message, "")]
+    named = [f"unknown field ignored: {_shown(path)}" for path in paths[:_MAX_NAMED_FIELDS]]
+    if len(paths) > len(named):
+        named.append(f"{len(paths) - len(named)} more unknown fields ignored")
+    return named
 
 
 def _unknown(value: object, path: str) -> Iterator[str]:
@@ -169,33 +189,31 @@ def _unknown(value: object, path: str) -> Iterator[str]:
             yield from _unknown(item, f"{path}/{index}")
 
 
+def _shown(path: str) -> str:
+    """Make a path that a stranger chose fit for a log line: short, and without control signs."""
+    if len(path) > _MAX_FIELD_CHARS:
+        path = f"{path[:_MAX_FIELD_CHARS]}…"
+    return "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in path)
+
+
 def _check_depth(text: str) -> None:
     """Count open brackets outside strings, so that no parser ever recurses too deep."""
-    depth, in_string, escaped = 0, False, False
-    for char in text:
-        if in_string:
-            if escaped:
-                escaped = False
-            elif char == "\\":
-                escaped = True
-            elif char == '"':
-                in_string = False
-        elif char == '"':
-            in_string = True
-        elif char in "{[":
+    depth = 0
+    for match in _STRING_OR_BRACKET.finditer(text):
+        if match[0] in "{[":
             depth += 1
             if depth > MAX_DEPTH:
                 _refuse(ProblemCode.MALFORMED_JSON, reason=f"nested deeper than {MAX_DEPTH}")
-        elif char in "}]":
+        elif match[0] in "}]":
             depth -= 1
 
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     keys = dict(pairs)
     if len(keys) < len(pairs):
-        names = [key for key, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"duplicate key {twice!r}")
+        counts = Counter(key for key, _ in pairs)
+        twice = next(key for key, count in counts.items() if count > 1)
+        raise ValueError(f"duplicate key {twice[:_MAX_FIELD_CHARS]!r}")
     return keys
 
 

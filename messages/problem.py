@@ -285,7 +285,7 @@ def problem(code: ProblemCode, references: Mapping[str, object] | None = None) -
         hint=hint,
         translations=[Translation(language="zh-TW", description=zh_description, hint=zh_hint)],
         references=[
-            Reference(key=key, value=str(value)[:MAX_REFERENCE_CHARS])
+            Reference(key=key[:MAX_REFERENCE_CHARS], value=str(value)[:MAX_REFERENCE_CHARS])
             for key, value in (references or {}).items()
         ],
     )

@@ -1,31 +1,88 @@
 """What robots and operators send about tasks."""
 
+import re
 import unicodedata
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    WithJsonSchema,
+)
 
 from messages.wire import Id, Incoming, JsonValue
 
 MAX_INSTRUCTION_CHARS = 4_000
 MAX_LIST_ITEMS = 256
 MAX_NAME_CHARS = 256
+_NFC_SHRINK = 4  # the most characters that NFC makes one of
+_MAX_MARKS = 30
+_RFC_3339 = re.compile(
+    r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?([Zz]|[+-]\d\d:?\d\d)", re.ASCII
+)
+_TOO_LONG = f"must have at most {MAX_INSTRUCTION_CHARS} characters"
 
 
 def _clean_text(text: str) -> str:
-    """Return the text in NFC; refuse control characters, which no spoken sentence has."""
+    """Return the text in NFC; refuse what no spoken sentence has."""
+    if len(text) > MAX_INSTRUCTION_CHARS * _NFC_SHRINK:
+        raise ValueError(_TOO_LONG)  # before the normal form, which costs more
+    _refuse_piled_marks(text)
     normal = unicodedata.normalize("NFC", text).strip()
-    if not normal:
-        raise ValueError("must not be empty")
-    if any(unicodedata.category(char) in {"Cc", "Cs"} and char not in "\t\n\r" for char in normal):
-        raise ValueError("must not contain control characters or lone surrogates")
     if len(normal) > MAX_INSTRUCTION_CHARS:
-        raise ValueError(f"must have at most {MAX_INSTRUCTION_CHARS} characters")
+        raise ValueError(_TOO_LONG)
+    kinds = [(char, unicodedata.category(char)) for char in normal]
+    if any(kind in {"Cc", "Cs"} and char not in "\t\n\r" for char, kind in kinds):
+        raise ValueError("must not contain control characters or lone surrogates")
+    if all(kind[0] in "CZ" for _, kind in kinds):
+        raise ValueError("must not be empty")
     return normal
 
 
-Text = Annotated[str, Field(min_length=1), AfterValidator(_clean_text)]
+def _refuse_piled_marks(text: str) -> None:
+    """Hold to the Stream-Safe Text Format (UAX #15): sorting longer runs is quadratic."""
+    run = 0
+    for char in "" if text.isascii() else text:
+        run = run + 1 if unicodedata.combining(char) else 0
+        if run > _MAX_MARKS:
+            raise ValueError(f"must not pile more than {_MAX_MARKS} marks on one letter")
+
+
+def _moment(value: object) -> datetime:
+    """Read RFC 3339 into UTC; a bare number could be seconds or milliseconds, so it is refused."""
+    if isinstance(value, str) and _RFC_3339.fullmatch(value):
+        try:
+            value = datetime.fromisoformat(value.upper())
+        except ValueError as error:
+            raise ValueError(f"is no moment: {error}") from error
+    if not isinstance(value, datetime) or value.tzinfo is None:
+        raise ValueError("must be RFC 3339 with a time zone, such as 2026-01-31T12:00:00Z")
+    try:
+        return value.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("must lie between the years 1 and 9999 in UTC") from error
+
+
+def _written(moment: datetime) -> str:
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+Moment = Annotated[
+    datetime,
+    PlainValidator(_moment),
+    PlainSerializer(_written, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+Text = Annotated[
+    str,
+    Field(min_length=1, json_schema_extra={"maxLength": MAX_INSTRUCTION_CHARS}),
+    AfterValidator(_clean_text),
+]
 Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME_CHARS), AfterValidator(_clean_text)]
 Names = Annotated[list[Name], Field(max_length=MAX_LIST_ITEMS)]
 
@@ -106,14 +163,14 @@ class TaskCommand(Incoming):
     tool: Name | None = None
     robots: list[RobotCandidate] = Field(default=[], max_length=MAX_LIST_ITEMS)
     priority: int = Field(default=50, ge=0, le=100)
-    deadline: AwareDatetime | None = None
+    deadline: Moment | None = None
     mode: Mode = Mode.PLAN_ONLY
     on_failure: OnFailure = OnFailure.FAIL
     max_replans: int = Field(default=3, ge=0, le=100)
     generation: GenerationOptions | None = None
     requester: Name | None = None
     labels: Names = []
-    timestamp: AwareDatetime | None = None
+    timestamp: Moment | None = None
 
 
 class TaskControl(Incoming):

@@ -12,6 +12,7 @@ from pydantic import (
     JsonValue,
     PlainSerializer,
     StringConstraints,
+    WithJsonSchema,
 )
 
 __all__ = [
@@ -48,6 +49,7 @@ Timestamp: TypeAlias = Annotated[
     AwareDatetime,
     AfterValidator(_whole_milliseconds),
     PlainSerializer(format_timestamp, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
 
 
