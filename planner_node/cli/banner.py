@@ -1,0 +1,23 @@
+"""What people see when the node is ready."""
+
+from rich.console import Console
+
+from planner_node.node import Node
+
+
+def show_banner(node: Node, http_address: str | None) -> None:
+    """Print where everything is, and one line to try."""
+    console = Console(stderr=True, highlight=False)
+    info = node.completer.info
+    root = node.settings.mqtt.root
+    rows = [
+        ("MQTT", node.broker_url or "off"),
+        ("HTTP", f"{http_address}  (/docs, /readyz, /metrics)" if http_address else "off"),
+        ("model", f"{info.id}  {info.dtype}, {info.quantization}, {info.device}"),
+        ("journal", node.settings.journal.url),
+        ("topics", f"{root}/robots/{{robot_id}}/task → status, subtasks/stream, subtasks"),
+    ]
+    console.print(f"\n[bold green]READY[/] {node.settings.node_id} · 節點已就緒")
+    for name, value in rows:
+        console.print(f"  [dim]{name:8}[/]{value}", soft_wrap=True)
+    console.print('  [bold]try[/]     .venv/bin/planner-node send "將書本放在側桌上。"\n')

@@ -1,0 +1,169 @@
+"""Looks at everything the node needs, and says what to do about what is missing."""
+
+import asyncio
+import os
+import shutil
+import socket
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+from rich.markup import escape
+
+from planner_node.cli.session import visit
+from planner_node.completion.loading import EMBEDDED, EMBEDDED_FOLDER
+from planner_node.errors import BrokerRefused, PlannerError, SettingsRefused
+from planner_node.settings import Settings, load
+
+_MIN_FREE_BYTES: Final = 1 << 30
+_GIB: Final = 1 << 30
+_PROBE_TIMEOUT_S: Final = 2.0
+
+
+class Verdict(Enum):
+    """What a finding means."""
+
+    FINE = "[green]✓[/]"
+    NOTE = "[yellow]![/]"  # works, but somebody should know
+    FAULT = "[red]✗[/]"  # must be mended
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at."""
+
+    verdict: Verdict
+    name: str
+    text: str
+    advice: str = ""
+
+
+async def examine(config: Path | None) -> int:
+    """Print every finding; return 1 where something must be mended, else 0."""
+    console = Console(highlight=False)
+    faults = 0
+    async for finding in _findings(config):
+        faults += finding.verdict is Verdict.FAULT
+        console.print(
+            f"{finding.verdict.value} [bold]{finding.name:9}[/] {escape(finding.text)}",
+            soft_wrap=True,
+        )
+        if finding.advice:
+            console.print(f"            → {escape(finding.advice)}", soft_wrap=True)
+    console.print(
+        "[green]All is well.[/] 一切正常。" if not faults else f"[red]{faults} to mend.[/]"
+    )
+    return int(faults > 0)
+
+
+async def _findings(config: Path | None) -> AsyncIterator[Finding]:
+    try:
+        settings = load(config)
+    except SettingsRefused as error:
+        yield Finding(Verdict.FAULT, "settings", str(error), "See config/planner.yaml.")
+        return
+    yield Finding(Verdict.FINE, "settings", f"node_id {settings.node_id}")
+    yield await _broker(settings)
+    yield await asyncio.to_thread(_http, settings)
+    yield _journal(settings)
+    for finding in await asyncio.to_thread(lambda: [*_model(settings), *_device()]):
+        yield finding
+
+
+async def _broker(settings: Settings) -> Finding:
+    if not settings.mqtt.url:
+        return _embedded_broker(settings.mqtt.port)
+    try:
+        async with visit(settings, [f"{settings.mqtt.root}/nodes/+/status"]):
+            return Finding(Verdict.FINE, "broker", settings.mqtt.url)
+    except BrokerRefused as error:
+        advice = "Is it running? Check PLANNER__MQTT__URL, the user and PLANNER__MQTT__PASSWORD."
+        return Finding(Verdict.FAULT, "broker", str(error), advice)
+    except PlannerError as error:
+        return Finding(Verdict.FAULT, "broker", str(error))
+
+
+def _embedded_broker(port: int) -> Finding:
+    if _is_listening("127.0.0.1", port):
+        text = f"something listens on 127.0.0.1:{port}: a node that runs already, or another broker"
+        advice = (
+            f"To use that broker: PLANNER__MQTT__URL=mqtt://127.0.0.1:{port}. "
+            "To start a second one: PLANNER__MQTT__PORT=1884."
+        )
+        return Finding(Verdict.NOTE, "broker", text, advice)
+    return Finding(Verdict.FINE, "broker", f"embedded, will listen on 127.0.0.1:{port}")
+
+
+def _http(settings: Settings) -> Finding:
+    host, port = settings.http.host, settings.http.port
+    if not settings.http.enabled:
+        return Finding(Verdict.FINE, "http", "off")
+    if port and _is_listening(host, port):
+        text = f"something listens on {host}:{port}: a node that runs already, or another program"
+        return Finding(Verdict.NOTE, "http", text, "Another port: PLANNER__HTTP__PORT=8001.")
+    return Finding(Verdict.FINE, "http", f"will listen on {host}:{port}")
+
+
+def _is_listening(host: str, port: int) -> bool:
+    try:
+        with socket.create_connection((host, port), timeout=_PROBE_TIMEOUT_S):
+            return True
+    except OSError:
+        return False
+
+
+def _journal(settings: Settings) -> Finding:
+    path = Path(settings.journal.url.removeprefix("sqlite:///")).resolve()
+    folder = next(parent for parent in path.parents if parent.exists())
+    free_bytes = shutil.disk_usage(folder).free
+    text = f"{path}, {free_bytes / _GIB:.1f} GiB free"
+    if not os.access(folder, os.W_OK):
+        advice = f"Make {folder} writable, or choose another place: PLANNER__JOURNAL__URL."
+        return Finding(Verdict.FAULT, "journal", f"{folder} cannot be written", advice)
+    if free_bytes < _MIN_FREE_BYTES:
+        return Finding(Verdict.NOTE, "journal", text, "Free some disk: a full one stops intake.")
+    return Finding(Verdict.FINE, "journal", text)
+
+
+def _model(settings: Settings) -> Iterator[Finding]:
+    name = settings.model.id
+    folder = EMBEDDED_FOLDER if name == EMBEDDED else Path(name)
+    if (folder / "config.json").is_file():
+        yield Finding(Verdict.FINE, "model", f"{name} in {folder}")
+    elif name == EMBEDDED or folder.exists():
+        advice = "Run `make train`, or check out the repository again."
+        yield Finding(Verdict.FAULT, "model", f"{folder} holds no model", advice)
+    else:
+        yield _hub_model(name)
+
+
+def _hub_model(name: str) -> Finding:
+    from huggingface_hub import get_token, try_to_load_from_cache  # noqa: PLC0415  slow to import
+
+    if isinstance(try_to_load_from_cache(name, "config.json"), str):
+        return Finding(Verdict.FINE, "model", f"{name}, in the hub's cache")
+    advice = "" if get_token() else "If it is gated: accept its licence, then set HF_TOKEN."
+    return Finding(Verdict.NOTE, "model", f"{name} will be downloaded at the first start", advice)
+
+
+def _device() -> Iterator[Finding]:
+    import torch  # noqa: PLC0415  seconds to import
+
+    if not torch.cuda.is_available():
+        text = f"none; torch {torch.__version__} on {torch.get_num_threads()} CPU threads"
+        yield Finding(Verdict.FINE, "GPU", text)
+        return
+    for index in range(torch.cuda.device_count()):
+        free_bytes, total_bytes = torch.cuda.mem_get_info(index)
+        text = (
+            f"{torch.cuda.get_device_name(index)}: "
+            f"{free_bytes / _GIB:.1f} of {total_bytes / _GIB:.1f} GiB free"
+        )
+        is_busy = free_bytes < total_bytes / 2
+        advice = "nvidia-smi shows who holds the rest; end it, or use quantization nf4."
+        yield Finding(
+            Verdict.NOTE if is_busy else Verdict.FINE, "GPU", text, advice if is_busy else ""
+        )

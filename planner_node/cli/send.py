@@ -1,0 +1,122 @@
+"""Publishes one task and shows its subtasks as they arrive."""
+
+import asyncio
+import json
+import sys
+import time
+from dataclasses import dataclass, field
+
+from rich.console import Console
+from rich.markup import escape
+
+from messages.plan import SubtaskEvent, SubtaskEventType, SubtaskList
+from messages.status import TaskState, TaskStatus
+from messages.topics import ROBOT_CONTROL, ROBOT_STATUS, ROBOT_STREAM, ROBOT_SUBTASKS, ROBOT_TASK
+from messages.wire import new_id
+from planner_node.cli.problems import problem_lines
+from planner_node.cli.session import Visit, visit
+from planner_node.mqtt.packets import Delivery
+from planner_node.settings import Settings
+from planner_node.tasks.lifecycle import TERMINAL
+
+_OK, _FAILED, _TIMED_OUT = 0, 1, 124
+
+
+async def send_task(
+    settings: Settings, robot_id: str, command: dict[str, object], timeout_s: float
+) -> int:
+    """Publish the command, follow it to its end, and return the exit code.
+
+    Raises:
+        BrokerRefused: no broker, or it does not take the message.
+    """
+    command = {"task_id": new_id(), **command}
+    root = settings.mqtt.root
+    topics = [
+        topic.name(root, robot_id=robot_id)
+        for topic in (ROBOT_STATUS, ROBOT_STREAM, ROBOT_SUBTASKS)
+    ]
+    async with visit(settings, topics) as visitor:
+        story = _Story(visitor, root, robot_id, str(command["task_id"]))
+        payload = json.dumps(command, ensure_ascii=False).encode()
+        await visitor.publish(ROBOT_TASK.name(root, robot_id=robot_id), payload)
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await story.follow()
+        except TimeoutError:
+            story.console.print(f"[bold red]✗[/] No end of the task within {timeout_s:g} s.")
+            return _TIMED_OUT
+
+
+@dataclass(slots=True)
+class _Story:
+    """What is shown of one task."""
+
+    visitor: Visit
+    root: str
+    robot_id: str
+    task_id: str
+    console: Console = field(default_factory=lambda: Console(highlight=False))
+    began_s: float = field(default_factory=time.monotonic)
+    total: int | None = None
+
+    async def follow(self) -> int:
+        async for delivery in self.visitor.deliveries():
+            if json.loads(delivery.payload).get("task_id") != self.task_id:
+                continue
+            code = await self._tell(delivery)
+            if code is not None:
+                return code
+        return _FAILED
+
+    async def _tell(self, delivery: Delivery) -> int | None:
+        if delivery.topic == ROBOT_STREAM.name(self.root, robot_id=self.robot_id):
+            self._subtask(SubtaskEvent.model_validate_json(delivery.payload))
+        elif delivery.topic == ROBOT_SUBTASKS.name(self.root, robot_id=self.robot_id):
+            self._plan(SubtaskList.model_validate_json(delivery.payload))
+        else:
+            return await self._status(TaskStatus.model_validate_json(delivery.payload))
+        return None
+
+    def _subtask(self, event: SubtaskEvent) -> None:
+        if event.type is SubtaskEventType.SUBTASK_ADDED and event.subtask is not None:
+            number, subtask = event.subtask.seq + 1, event.subtask
+            words = escape(subtask.task), escape(subtask.description)
+            self._line(f"[bold]{number:3}. {words[0]}[/]  [dim]{words[1]}[/]")
+
+    def _plan(self, plan: SubtaskList) -> None:
+        made = plan.generation
+        self._line(
+            f"[green]✓[/] {len(plan.tasks)} subtasks · {made.completion_tokens} tokens in "
+            f"{made.forward_passes} forward passes · {made.latency_ms:.0f} ms · {made.model}"
+        )
+
+    async def _status(self, status: TaskStatus) -> int | None:
+        self._line(f"[cyan]{status.status}[/]")
+        for warning in status.warnings:
+            self._line(f"[yellow]! {escape(warning)}[/]")
+        if status.problem is not None:
+            for line in problem_lines(status.problem):
+                self._line(line)
+        if status.status is TaskState.INPUT_REQUIRED and status.question is not None:
+            return await self._answer(status)
+        if status.status in TERMINAL:
+            return _OK if status.status is TaskState.PLANNED else _FAILED
+        return None
+
+    async def _answer(self, status: TaskStatus) -> int | None:
+        if status.question is None:
+            return _FAILED
+        options = " / ".join(status.question.options)
+        self._line(f"[bold]? {escape(status.question.text)}[/]  {escape(options)}")
+        if not sys.stdin.isatty():
+            return _FAILED
+        answer = await asyncio.to_thread(self.console.input, "           → ")
+        control = {"op": "ANSWER", "task_id": self.task_id, "answer": answer}
+        topic = ROBOT_CONTROL.name(self.root, robot_id=self.robot_id)
+        await self.visitor.publish(topic, json.dumps(control, ensure_ascii=False).encode())
+        return None
+
+    def _line(self, text: str) -> None:
+        elapsed_ms = (time.monotonic() - self.began_s) * 1_000
+        self.console.print(f"[dim]{elapsed_ms:6.0f} ms[/]  {text}", soft_wrap=True)

@@ -1,0 +1,180 @@
+"""The composition root: which room gets what, and in which order they start and stop."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+from typing import Final
+
+from messages.status import NodeInfo, NodeState
+from planner_node.api.ports import ApiParts, Check, Measure
+from planner_node.broker.embedded import EmbeddedBroker
+from planner_node.clock import Clock, SystemClock
+from planner_node.completion.loading import LocalModel
+from planner_node.completion.request import Completer
+from planner_node.errors import JournalLost
+from planner_node.journal.store import Journal
+from planner_node.mqtt.door import MqttDoor
+from planner_node.node.info import node_info
+from planner_node.node.late import LateCompleter
+from planner_node.node.measures import door_measures, engine_measures, journal_measures
+from planner_node.planner.handlers import load_handlers
+from planner_node.planner.planner import Planner
+from planner_node.planner.ports import PlannerParts
+from planner_node.prompt.catalog import load_catalog
+from planner_node.settings import Settings
+
+logger = logging.getLogger(__name__)
+_HISTORY_S: Final = 600.0  # how often finished tasks are looked through
+_LAST_WORDS_S: Final = 5.0  # for the outbox, after the plans had their grace
+
+
+def build(settings: Settings, *, broker: bool = True, completer: Completer | None = None) -> "Node":
+    """Build a node that is not running yet; a given completer stands in for the model.
+
+    Raises:
+        SettingsRefused: a tool, a prompt or a handler is wrong.
+    """
+    return Node(settings, broker=broker, completer=completer, clock=SystemClock())
+
+
+class Node:
+    """All rooms of one process."""
+
+    def __init__(
+        self, settings: Settings, *, broker: bool, completer: Completer | None, clock: Clock
+    ) -> None:
+        self.settings = settings
+        self.completer = LateCompleter()
+        self.model_ready = asyncio.Event()
+        self.broker_url: str | None = None
+        self._has_broker = broker
+        self._given = completer
+        self._clock = clock
+        self._catalog = load_catalog(settings.planner.tools_dir, settings.planner.prompts_dir)
+        self._model = LocalModel(settings.model, settings.engine, clock)
+        self._door: MqttDoor | None = None
+        self.journal = Journal(
+            settings.journal.url, outbox=broker, commit_wait_ms=settings.journal.commit_wait_ms
+        )
+        self.planner = Planner(
+            PlannerParts(
+                node_id=settings.node_id,
+                journal=self.journal,
+                completer=self.completer,
+                catalog=self._catalog,
+                handlers=load_handlers(settings.planner.handlers),
+                clock=clock,
+                planner=settings.planner,
+                queue=settings.queue,
+                generation=settings.generation,
+            )
+        )
+        self.api_parts = ApiParts(
+            planner=self.planner,
+            completer=lambda: self.completer.real,
+            readiness=self.checks,
+            info=self.info,
+            measures=self.measures,
+            clock=clock,
+        )
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator["Node"]:
+        """Start every room, and stop them in good order when the block is left.
+
+        Raises:
+            NodeBroken: a room cannot start or go on; the block is cancelled.
+        """
+        async with AsyncExitStack() as stack:
+            await self.journal.start()
+            stack.push_async_callback(self.journal.close)
+            stack.push_async_callback(self._model.stop)
+            await self.planner.start()
+            self.planner.hold()
+            if self._has_broker:
+                self._door = await self._open_door(stack)
+            async with asyncio.TaskGroup() as group:
+                working = [
+                    group.create_task(work, name=name) for name, work in self._works(self._door)
+                ]
+                try:
+                    yield self
+                finally:
+                    await self._stop()
+                    for task in working:
+                        task.cancel()
+
+    def _works(self, door: MqttDoor | None) -> Iterator[tuple[str, Coroutine[None, None, None]]]:
+        yield "planner.run", self.planner.run()
+        yield "node.model", self._bring_model()
+        yield "node.history", self._keep_history()
+        if door is not None:
+            yield "mqtt.door", door.run()
+
+    async def _open_door(self, stack: AsyncExitStack) -> MqttDoor:
+        mqtt = self.settings.mqtt
+        if not mqtt.url:
+            embedded = await stack.enter_async_context(EmbeddedBroker(mqtt.port))
+            mqtt = mqtt.model_copy(update={"url": embedded.url})
+        self.broker_url = mqtt.url
+        return MqttDoor(mqtt, self.settings.node_id, self.planner, self.journal, self._clock)
+
+    async def _bring_model(self) -> None:
+        """Load the model behind open doors, let the planner begin, then watch over the engine."""
+        self._say(NodeState.LOADING_MODEL)
+        self.completer.arrive(self._given or await self._model.start())
+        answers = tuple(self._catalog.tool(name) for name in self.settings.planner.answers)
+        await asyncio.to_thread(self.completer.check, answers)
+        self.planner.open()
+        self._say(NodeState.READY)
+        self.model_ready.set()
+        if self._given is None:
+            await self._model.wait_ended()
+
+    async def _keep_history(self) -> None:
+        journal = self.settings.journal
+        while True:
+            before = self._clock.now() - timedelta(hours=journal.history_h)
+            try:
+                gone = await self.journal.purge(before, journal.history_max_tasks)
+            except JournalLost as error:
+                logger.warning("! history not looked through: %s", error)
+            else:
+                if self._door is not None:
+                    self._door.clear(record.task_id for record in gone)
+            await asyncio.sleep(_HISTORY_S)
+
+    async def _stop(self) -> None:
+        self._say(NodeState.DRAINING)
+        if self._door is not None:
+            self._door.pause()
+        await self.planner.drain(self.settings.planner.drain_s)
+        if self._door is not None:
+            await self._door.stop(_LAST_WORDS_S)
+
+    def _say(self, state: NodeState) -> None:
+        if self._door is not None:
+            self._door.change(state, model_ready=self.completer.ready)
+            self._door.describe(self.info())
+
+    def info(self) -> NodeInfo:
+        """Describe the node as it stands."""
+        return node_info(self.settings, self.completer, sorted(self._catalog.tools))
+
+    def checks(self) -> Iterator[Check]:
+        """Yield every condition of readiness."""
+        yield Check("model", ready=self.completer.ready, reason=self.completer.reason)
+        yield Check("journal", ready=self.journal.healthy, reason=self.journal.reason)
+        if self._door is not None:
+            door = self._door.readiness
+            yield Check("broker", ready=door.is_ok, reason=door.reason)
+
+    def measures(self) -> Iterator[Measure]:
+        """Yield the numbers of every room."""
+        yield from journal_measures(self.journal)
+        if self._door is not None:
+            yield from door_measures(self._door)
+        if self.completer.ready and self._model.worker is not None:
+            yield from engine_measures(self._model.worker.stats())

@@ -1,0 +1,60 @@
+"""The numbers for the metrics page, gathered from the rooms."""
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Final
+
+from planner_node.api.ports import Measure
+from planner_node.engine.limits import EngineStats
+from planner_node.journal.store import Journal
+from planner_node.mqtt.door import MqttDoor
+
+_ENGINE_HELP: Final = {
+    "requests": "Generations asked of the engine.",
+    "forward_passes": "Forward passes of the model.",
+    "forward_rows": "Rows summed over the forward passes.",
+    "prompt_tokens": "Prompt tokens taken on, the cached ones included.",
+    "cached_tokens": "Prompt tokens that a shared prefix saved.",
+    "sampled_tokens": "Tokens the model chose.",
+    "forced_tokens": "Tokens the grammar dictated.",
+    "prefix_hits": "Requests that found their prefix ready.",
+    "prefix_misses": "Requests that had to read their prefix.",
+    "out_of_memory": "Steps that the device had no room for.",
+    "rows": "Requests in the batch now.",
+    "waiting": "Requests that wait for a row now.",
+}
+_NOW: Final = {"rows", "waiting"}
+
+
+def engine_measures(stats: EngineStats) -> Iterator[Measure]:
+    """Turn the engine's counters into measures."""
+    for field in dataclasses.fields(stats):
+        yield Measure(
+            f"planner_engine_{field.name}",
+            _ENGINE_HELP.get(field.name, field.name),
+            getattr(stats, field.name),
+            kind="gauge" if field.name in _NOW else "counter",
+        )
+
+
+def journal_measures(journal: Journal) -> Iterator[Measure]:
+    """Turn the journal's figures into measures."""
+    figures = journal.figures
+    yield Measure("planner_journal_commits", "Groups committed.", figures.groups, "counter")
+    yield Measure("planner_journal_writes", "Writes committed.", figures.errands, "counter")
+    yield Measure(
+        "planner_journal_commit_seconds", "Time spent committing.", figures.seconds, "counter"
+    )
+
+
+def door_measures(door: MqttDoor) -> Iterator[Measure]:
+    """Turn the MQTT door's counters into measures."""
+    counters = door.counters
+    yield Measure("planner_mqtt_connected", "1 if so.", float(door.readiness.is_ok))
+    yield Measure("planner_mqtt_connects", "Connections made.", counters.connects, "counter")
+    yield Measure("planner_mqtt_received", "Messages received.", counters.received, "counter")
+    yield Measure("planner_mqtt_published", "Messages published.", counters.published, "counter")
+    yield Measure("planner_mqtt_given_up", "Poison input dropped.", counters.given_up, "counter")
+    yield Measure(
+        "planner_mqtt_publish_failures", "Publications refused.", counters.refused, "counter"
+    )
