@@ -6,6 +6,7 @@ would have other content. The absolute ``deadline`` in the payload decides.
 """
 
 import hashlib
+import logging
 import re
 from collections import OrderedDict
 from dataclasses import dataclass, replace
@@ -29,6 +30,8 @@ from planner_node.mqtt.packets import Delivery
 from planner_node.mqtt.ports import Planner
 from planner_node.mqtt.reply import ReplyPolicy
 from planner_node.tasks.record import Origin
+
+logger = logging.getLogger(__name__)
 
 INBOUND: Final = (ROBOT_TASK, ROBOT_CONTROL, ROBOT_FEEDBACK, ROBOT_PROFILE, FLEET_TASK)
 _SHOWN_BYTES: Final = 256  # of a payload that nobody can be told about
@@ -67,7 +70,9 @@ class Commands:
             JournalLost: nothing was promised; try again.
         """
         route = route_of(delivery.topic, self._policy.root)
-        if route.row is None or not _is_id(route.robot_id or "fleet"):
+        if route.row is None:
+            logger.debug("mqtt not ours topic=%r", delivery.topic)  # of an older subscription
+        elif route.robot_id is not None and not _is_id(route.robot_id):
             await self._planner.report(stranger(ProblemCode.SCHEMA_INVALID, delivery))
         elif delivery.retain and not delivery.payload:
             return  # somebody clears a retained message, as our own hint asks

@@ -1,0 +1,54 @@
+"""The child process: serve until the parent closes our standard input, or SIGTERM."""
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import signal
+import sys
+import warnings
+
+from planner_node.broker.serving import serve
+
+
+def main() -> int:
+    """Serve, and say on standard output where, or why not."""
+    parser = argparse.ArgumentParser(prog="python -m planner_node.broker", description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1", help="a loopback address")
+    parser.add_argument("--port", type=int, default=1883, help="0 takes a free one")
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.CRITICAL, stream=sys.stderr)
+    warnings.simplefilter("ignore")
+    # Ctrl-C reaches the whole group; the parent stops us when it no longer needs us.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        asyncio.run(_serve(arguments.host, arguments.port))
+    except OSError as error:
+        sys.stdout.write(f"REFUSED {error.errno} {error.strerror}\n")
+        return 1
+    return 0
+
+
+async def _serve(host: str, port: int) -> None:
+    loop, ending = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_signal_handler(signal.SIGTERM, ending.set)
+    watching = asyncio.create_task(_parent_is_gone(ending), name="broker.parent")
+    async with serve(host, port) as bound_port:
+        sys.stdout.write(f"READY {bound_port}\n")
+        sys.stdout.flush()
+        await ending.wait()
+    watching.cancel()
+
+
+async def _parent_is_gone(ending: asyncio.Event) -> None:
+    """Standard input ends when the parent does, however it dies; that works on every system."""
+    reader = asyncio.StreamReader()
+    protocol = asyncio.StreamReaderProtocol(reader)
+    with contextlib.suppress(OSError, ValueError):
+        await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, sys.stdin)
+        await reader.read()
+    ending.set()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,138 @@
+"""amqtt, with its rough edges taken off: who may speak, what is retained, and how it is reached.
+
+amqtt 0.12 knows MQTT 3.1.1 only. A CONNECT of MQTT 5 makes it wait for bytes that never come, so
+the first bytes are looked at here, and MQTT 5 gets the refusal that makes clients fall back.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any, Final
+
+from amqtt.adapters import ReaderAdapter, StreamReaderAdapter, StreamWriterAdapter
+from amqtt.broker import Broker
+from amqtt.contexts import BrokerConfig, ListenerConfig, ListenerType
+from amqtt.plugins.base import BaseAuthPlugin
+from amqtt.session import Session
+
+_LISTENER: Final = "default"
+_SESSION_EXPIRY_S: Final = 86_400
+_CONNECT_TIMEOUT_S: Final = 10.0
+_SHUTDOWN_TIMEOUT_S: Final = 1.0
+_FIRST_BYTES: Final = 12  # enough to hold the level behind any length; every CONNECT has 14
+_MORE: Final = 0x80  # a length goes on with the next byte
+_NAME_BYTES: Final = 6  # two of length, then MQTT
+_LEVEL_3_1_1: Final = 4
+_CONNACK_UNACCEPTABLE_LEVEL: Final = b"\x20\x02\x00\x01"
+
+
+class OpenHouse(BaseAuthPlugin):  # type: ignore[misc]  # amqtt is not typed for us
+    """Lets everyone in, as somebody: amqtt forgets the sessions of anonymous clients at once."""
+
+    async def authenticate(self, *, session: Session) -> bool:
+        del session
+        return True
+
+
+class _Broker(Broker):  # type: ignore[misc]  # as above
+    """amqtt's broker with MQTT's own rules for the retain flag and retained messages."""
+
+    async def _publish_session_retained_messages(self, session: Session) -> None:
+        """Send what was queued while the client was away; amqtt would flag it as retained."""
+        handler = self._get_handler(session)
+        if handler is None:
+            return
+        while not session.retained_messages.empty():
+            kept = session.retained_messages.get_nowait()
+            with contextlib.suppress(TimeoutError):  # amqtt waits 5 s for the PUBACK
+                await handler.mqtt_publish(kept.topic, kept.data, kept.qos, retain=False)
+
+    async def _publish_retained_messages_for_subscription(
+        self, subscription: tuple[str, int], session: Session
+    ) -> None:
+        """Send retained messages to those who subscribed; amqtt would send them to all."""
+        subscribers = self.subscriptions.get(subscription[0], [])
+        if any(theirs.client_id == session.client_id for theirs, _ in subscribers):
+            await super()._publish_retained_messages_for_subscription(subscription, session)
+
+
+class _Replay(ReaderAdapter):  # type: ignore[misc]  # as above
+    """A reader that gives the bytes again that were looked at."""
+
+    def __init__(self, first: bytes, reader: asyncio.StreamReader) -> None:
+        self._first = first
+        self._rest = StreamReaderAdapter(reader)
+
+    async def read(self, n: int = -1) -> bytes:
+        if not self._first:
+            rest: bytes = await self._rest.read(n)
+            return rest
+        if n < 0:
+            n = len(self._first)
+        data, self._first = self._first[:n], self._first[n:]
+        missing = n - len(data)
+        return data + (await self._rest.read(missing) if missing else b"")
+
+    def feed_eof(self) -> None:
+        self._rest.feed_eof()
+
+
+@contextlib.asynccontextmanager
+async def serve(host: str, port: int) -> AsyncIterator[int]:
+    """Run a broker for the length of the block; yields the port that it listens on.
+
+    Raises:
+        OSError: the address is in use, or not ours.
+    """
+    broker = _Broker(_config())
+    await broker.start()
+
+    async def admit(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await _admit(broker, reader, writer)
+
+    server = await asyncio.start_server(admit, host, port)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        with contextlib.suppress(Exception):  # it is going away anyhow
+            async with asyncio.timeout(_SHUTDOWN_TIMEOUT_S):
+                await broker.shutdown()
+
+
+def _config() -> Any:  # noqa: ANN401  amqtt is not typed for us
+    return BrokerConfig(
+        listeners={_LISTENER: ListenerConfig(type=ListenerType.EXTERNAL)},
+        session_expiry_interval=_SESSION_EXPIRY_S,
+        plugins={f"{__name__}.{OpenHouse.__name__}": {}},
+    )
+
+
+async def _admit(
+    broker: _Broker, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> None:
+    """Let a client in whose first bytes are a CONNECT that amqtt understands."""
+    first = b""
+    with contextlib.suppress(TimeoutError, OSError, asyncio.IncompleteReadError):
+        async with asyncio.timeout(_CONNECT_TIMEOUT_S):
+            first = await reader.readexactly(_FIRST_BYTES)
+    if protocol_level(first) == _LEVEL_3_1_1:
+        replay, answers = _Replay(first, reader), StreamWriterAdapter(writer)
+        await broker.external_connected(replay, answers, _LISTENER)
+        return
+    if protocol_level(first) is not None:
+        writer.write(_CONNACK_UNACCEPTABLE_LEVEL)
+    writer.close()
+
+
+def protocol_level(first: bytes) -> int | None:
+    """Return the level that a CONNECT asks for, None if these bytes are no CONNECT."""
+    if len(first) < _FIRST_BYTES or first[0] != 0x10:  # noqa: PLR2004  CONNECT, MQTT 3.1.1 §3.1.1
+        return None
+    name_at = 2
+    while first[name_at - 1] & _MORE and name_at < _FIRST_BYTES - _NAME_BYTES:
+        name_at += 1
+    level_at = name_at + _NAME_BYTES
+    if first[name_at:level_at] != b"\x00\x04MQTT" or level_at >= _FIRST_BYTES:
+        return None
+    return first[level_at]
