@@ -82,13 +82,15 @@ def _turn(message: Message) -> dict[str, JsonValue]:
 
 def _offer(tool: Tool) -> dict[str, JsonValue]:
     """Return a tool as chat templates take it: OpenAI's form."""
-    parameters = tool.parameters if tool.shown is None else tool.shown
+    parameters = dict(tool.parameters if tool.shown is None else tool.shown)
+    if "properties" not in parameters:  # templates list them without asking
+        parameters = {"type": "object", **parameters, "properties": {}}
     return {
         "type": "function",
         "function": {
             "name": tool.name,
             "description": tool.description,
-            "parameters": dict(parameters),
+            "parameters": parameters,
         },
     }
 

@@ -63,11 +63,14 @@ class AddedToken(Protocol):
 class FastTokenizer(Protocol):
     """The part of transformers' fast tokenizers that is used here."""
 
+    def __hash__(self) -> int: ...
+
     @property
     def backend_tokenizer(self) -> Backend: ...
     @property
     def added_tokens_decoder(self) -> Mapping[int, AddedToken]: ...
     def convert_tokens_to_ids(self, tokens: str) -> int: ...
+    def decode(self, token_ids: list[int]) -> str: ...
     def apply_chat_template(
         self,
         conversation: Sequence[Turn],
@@ -117,7 +120,7 @@ class ChatTokenizer:
                 date_string=PINNED_DATE,
                 tools_in_user_message=False,  # in the system turn, where every request shares them
             )
-        except TemplateError as error:
+        except (TemplateError, ValueError) as error:  # ValueError: there are no turns at all
             raise BadCommand(ProblemCode.SCHEMA_INVALID, f"chat template: {error}") from error
 
     def encode(self, text: str) -> list[int]:
