@@ -1,0 +1,179 @@
+"""What every ``Completer`` keeps to: the scripted one of the tests, and a real model's."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from dataclasses import replace
+
+import jsonschema
+import pytest
+
+from planner_node.completion.request import (
+    Completed,
+    Completer,
+    CompletionEvent,
+    CompletionRequest,
+    FinishReason,
+    Message,
+    NamedTool,
+    TextChunk,
+    Tool,
+    ToolUse,
+)
+from planner_node.errors import ContextTooLong, DeadlinePassed, UnsupportedSchema
+from planner_node.stream.subtasks import CallClosed, CallReader
+from tests.fakes.completion import ScriptedCompleter
+from tests.fakes.local import local_completer
+
+# Closed choices, so that a model of random weights comes to an end as well.
+TASK = Tool(
+    "decompose_task",
+    "Split a task.",
+    {
+        "type": "object",
+        "properties": {
+            "tasks": {
+                "type": "array",
+                "minItems": 1,
+                "maxItems": 4,
+                "items": {
+                    "type": "object",
+                    "properties": {
+                        "task": {"type": "string", "maxLength": 10},
+                        "description": {"type": "string", "maxLength": 14},
+                    },
+                    "required": ["task", "description"],
+                },
+            }
+        },
+        "required": ["tasks"],
+    },
+)
+ASKED = CompletionRequest(
+    request_id="one",
+    messages=(Message("system", "You plan."), Message("user", "將書本放在側桌上。")),
+    tools=(TASK,),
+    max_new_tokens=900,
+)
+
+
+@pytest.fixture(params=["scripted", "local"])
+async def completer(request: pytest.FixtureRequest) -> AsyncIterator[Completer]:
+    """Yield one completer after the other."""
+    if request.param == "scripted":
+        yield ScriptedCompleter()
+        return
+    async with local_completer() as local:
+        yield local
+
+
+async def collect(events: AsyncGenerator[CompletionEvent, None]) -> tuple[str, Completed]:
+    """Return the whole text and the end; fail where something follows the end."""
+    text, completed = "", None
+    async with aclosing(events):
+        async for event in events:
+            assert completed is None
+            if isinstance(event, TextChunk):
+                assert event.text
+                text += event.text
+            else:
+                completed = event
+    assert completed is not None
+    return text, completed
+
+
+async def test_text_is_one_valid_call_of_the_offered_tool(completer: Completer) -> None:
+    text, completed = await collect(completer.stream(ASKED))
+    closed = CallReader().feed(text)[-1]
+    assert isinstance(closed, CallClosed)
+    assert closed.call.name == "decompose_task"
+    jsonschema.validate(closed.call.arguments, dict(TASK.parameters))
+    assert completed.finish is FinishReason.TOOL_CALL
+    assert json.loads(text)  # and nothing after the last brace
+
+
+async def test_usage_tells_what_it_cost(completer: Completer) -> None:
+    _, completed = await collect(completer.stream(ASKED))
+    usage = completed.usage
+    assert usage.prompt_tokens > 0
+    assert 0 < usage.forward_passes <= usage.completion_tokens <= ASKED.max_new_tokens
+    assert 0 <= usage.first_token_ms <= usage.latency_ms
+
+
+async def test_text_comes_in_pieces(completer: Completer) -> None:
+    async with aclosing(completer.stream(ASKED)) as events:
+        chunks = [event async for event in events if isinstance(event, TextChunk)]
+    assert len(chunks) > 3
+
+
+async def test_token_limit_ends_with_length(completer: Completer) -> None:
+    text, completed = await collect(completer.stream(replace(ASKED, max_new_tokens=8)))
+    assert completed.finish is FinishReason.LENGTH
+    assert text.startswith('{"name":')
+    assert completed.usage.completion_tokens <= 8
+
+
+async def test_answer_without_tools_is_text(completer: Completer) -> None:
+    asked = replace(ASKED, tools=(), max_new_tokens=12)
+    _, completed = await collect(completer.stream(asked))
+    assert completed.finish in {FinishReason.STOP, FinishReason.LENGTH}
+
+
+async def test_refused_tools_leave_text(completer: Completer) -> None:
+    asked = replace(ASKED, tool_choice=ToolUse.NONE, max_new_tokens=12)
+    _, completed = await collect(completer.stream(asked))
+    assert completed.finish in {FinishReason.STOP, FinishReason.LENGTH}
+
+
+async def test_named_tool_is_the_one_called(completer: Completer) -> None:
+    other = Tool("other", "", {})
+    asked = replace(ASKED, tools=(TASK, other), tool_choice=NamedTool("other"))
+    text, completed = await collect(completer.stream(asked))
+    assert json.loads(text) == {"name": "other", "parameters": {}}
+    assert completed.finish is FinishReason.TOOL_CALL
+
+
+async def test_many_at_once_each_get_their_own_answer(completer: Completer) -> None:
+    asked = [replace(ASKED, request_id=f"r{place}") for place in range(6)]
+    answers = await asyncio.gather(*(collect(completer.stream(each)) for each in asked))
+    assert all(completed.finish is FinishReason.TOOL_CALL for _, completed in answers)
+
+
+async def test_reader_that_leaves_harms_nobody(completer: Completer) -> None:
+    async with aclosing(completer.stream(ASKED)) as events:
+        await anext(events)
+    text, _ = await collect(completer.stream(replace(ASKED, request_id="two")))
+    assert json.loads(text)
+
+
+async def test_schema_that_cannot_be_kept_is_refused_by_check(completer: Completer) -> None:
+    with pytest.raises(UnsupportedSchema):
+        completer.check((Tool("t", "", {"not": {}}),))
+
+
+async def test_schema_that_cannot_be_kept_is_refused_by_stream(completer: Completer) -> None:
+    asked = replace(ASKED, tools=(Tool("t", "", {"not": {}}),))
+    with pytest.raises(UnsupportedSchema):
+        await collect(completer.stream(asked))
+
+
+async def test_good_schema_passes_check(completer: Completer) -> None:
+    completer.check((TASK,))
+
+
+async def test_endless_conversation_is_refused(completer: Completer) -> None:
+    asked = replace(ASKED, messages=(Message("user", "書" * 1_000_000),))
+    with pytest.raises(ContextTooLong):
+        await collect(completer.stream(asked))
+
+
+async def test_deadline_in_the_past_is_told(completer: Completer) -> None:
+    with pytest.raises(DeadlinePassed):
+        await collect(completer.stream(replace(ASKED, deadline_s=time.monotonic() - 1)))
+
+
+async def test_info_describes_the_model(completer: Completer) -> None:
+    assert completer.info.context_tokens > 0
+    assert completer.info.id
