@@ -62,6 +62,10 @@ def action_of(frame: Frame) -> Action:
         frame.source,
         frame.pronoun,
     )
+    if verb is Verb.LOAD:
+        return replace(action, verb=Verb.PLACE if action.destination else Verb.PICK)
+    if verb is Verb.PLACE and action.source and not action.destination:  # unload X from Y
+        return replace(action, verb=Verb.PICK)
     if verb is Verb.PICK and action.destination:
         return replace(action, verb=Verb.CARRY)
     if verb is Verb.GO and action.objects:

@@ -15,8 +15,8 @@ VERBS: Final[dict[Verb, str]] = {
         head approach drive return reach arrive enter proceed travel come come_back drive_back
         walk_back move_over stand leave get_to park""",
     Verb.PICK: """pick_up pick grab grasp lift take took taking takes taken get getting gets
-        got fetch collect retrieve remove obtain hold held secure unhook scoop gather load
-        lift_up extract""",
+        got fetch collect retrieve remove obtain hold held secure unhook scoop gather lift_up
+        extract""",
     Verb.PLACE: """put puts putting place set sets setting lay lays laid laying drop drop_off
         leave_it leave_them deposit insert store stow hang hung rest toss throw threw thrown
         discard dispose release return_it stack unload lower lean stash tuck slide lay_down
@@ -24,6 +24,7 @@ VERBS: Final[dict[Verb, str]] = {
     Verb.GIVE: "give gave given giving hand hand_over pass present hand_off offer",
     Verb.CARRY: "carry bring brings brought bringing bring_back take_along tote",
     Verb.MOVE: "move deliver transport transfer relocate haul tow push ship convey shift send sent",
+    Verb.LOAD: "load",
     Verb.OPEN: "open open_up unlock unlatch pull_open raise",
     Verb.CLOSE: "close shut shuts shutting lock latch pull_down",
     Verb.ON: """turn_on switch_on power_on power_up start activate press start_up toggle_on
@@ -35,9 +36,9 @@ VERBS: Final[dict[Verb, str]] = {
     Verb.SLICE: "slice cut cuts cutting cut_up chop chop_up dice carve",
     Verb.HEAT: "heat heat_up warm warm_up reheat microwave cook bake boil",
     Verb.COOL: "cool cool_down chill refrigerate freeze froze frozen",
-    Verb.FILL: "fill fill_up refill pour_water_into top_up_with water",
+    Verb.FILL: "fill fill_up pour refill pour_water_into top_up_with water",
     Verb.CHECK: """check inspect examine look_at look look_over verify observe read confirm
-        monitor view scan measure photograph see""",
+        monitor view scan measure weigh photograph take_a_photo_of take_a_picture_of see""",
     Verb.PATROL: "patrol tour visit survey go_around go_through",
     Verb.REPORT: "report report_back tell told inform notify announce alert say log",
     Verb.WAIT: "wait stay pause stand_by standby hold_position remain",

@@ -37,6 +37,7 @@ class Verb(StrEnum):
     PICK = "PICK"
     PLACE = "PLACE"
     GIVE = "GIVE"
+    LOAD = "LOAD"  # onto the robot: PICK; with a destination: PLACE
     CARRY = "CARRY"  # go somewhere with a thing, which stays in the hand
     MOVE = "MOVE"  # like CARRY, but as a last step it means that the thing is left there
     OPEN = "OPEN"
@@ -77,7 +78,7 @@ OPPOSITES: Final = {
     Verb.OFF: Verb.ON,
 }
 # Verbs that touch a thing: what must not happen to a thing to be left alone.
-TOUCHING: Final = STATES | {Verb.PICK, Verb.PLACE, Verb.GIVE, Verb.CARRY, Verb.MOVE}
+TOUCHING: Final = STATES | {Verb.PICK, Verb.PLACE, Verb.GIVE, Verb.LOAD, Verb.CARRY, Verb.MOVE}
 # Verbs that are about a thing or place: their words must be known ones.
 GROUNDED: Final = TOUCHING | {Verb.FIND, Verb.GO, Verb.PATROL, Verb.FOLLOW, Verb.GUIDE}
 # Verbs whose next entity is what they act on, whatever word stands between.
@@ -89,6 +90,7 @@ DIRECT: Final = STATES | {
     Verb.FOLLOW,
     Verb.GUIDE,
     Verb.PLACE,
+    Verb.LOAD,
     Verb.CARRY,
     Verb.MOVE,
     Verb.REPORT,

@@ -52,6 +52,8 @@ def _traditional(character: str) -> bool:
 @lru_cache(maxsize=65536)
 def speaks(text: str, instruction: str, *, chinese: bool) -> bool:
     """Whether the text is in that language; words copied from the instruction do not count."""
+    if not text.strip():
+        return True  # its format is at fault, not its language
     given = normal(instruction)
     own_latin = [word for word in latin_words(normal(text)) if word and word not in given]
     own_han = [run for run in _HAN_RUN.findall(normal(text)) if run not in given]
