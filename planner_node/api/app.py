@@ -8,6 +8,7 @@ import ipaddress
 import logging
 from typing import Final
 
+from fastapi.routing import APIRoute
 from prometheus_client import CollectorRegistry
 from starlette.types import Lifespan
 
@@ -73,8 +74,12 @@ def _assemble(hall: Hall, lifespan: Lifespan[Service] | None = None) -> Service:
     registry.register(HouseCollector(hall))
     app.state.hall = hall
     app.state.registry = registry
-    for room in (generate, tasks, events, health, schemas):
-        app.include_router(room.router)
+    routers = [room.router for room in (generate, tasks, events, health, schemas)]
+    for router in routers:
+        app.include_router(router)
+    app.state.routes = [
+        route for router in routers for route in router.routes if isinstance(route, APIRoute)
+    ]
     refusals.install(app)
     # The last one added is the outermost.
     app.add_middleware(Guard, hall=hall)

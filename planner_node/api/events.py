@@ -34,7 +34,7 @@ EventIdInQuery = Annotated[
 @router.get(
     "/{task_id}/events",
     summary="Follow a task live · 即時追蹤任務",
-    response_class=EventStream,
+    response_class=Response,
     responses={
         **answers(ProblemCode.TASK_NOT_FOUND, ProblemCode.SCHEMA_INVALID, events=_EVENTS),
         204: {"description": "The task has ended and every event was seen: do not reconnect."},

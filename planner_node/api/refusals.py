@@ -1,12 +1,13 @@
 """Every refusal of the HTTP door: one table from problem code to status, one shape of body."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
 from typing import Final
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -152,8 +153,18 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
         else ProblemCode.INTERNAL,
         {"reason": f"{request.method} {request.url.path}: {error.detail}"},
     )
-    language = request.headers.get("accept-language", "")
-    return answer(found, HTTPStatus(error.status_code), language, error.headers)
+    status = HTTPStatus(error.status_code)
+    headers = dict(error.headers or {})
+    if status is HTTPStatus.METHOD_NOT_ALLOWED and (allowed := _allowed(request)):
+        headers["Allow"] = ", ".join(allowed)
+    return answer(found, status, request.headers.get("accept-language", ""), headers)
+
+
+def _allowed(request: Request) -> list[str]:
+    """Return every method of this path; the framework names only the first route's."""
+    routes: Sequence[APIRoute] = request.app.state.routes
+    fitting = [route for route in routes if route.path_regex.match(request.url.path)]
+    return sorted({method for route in fitting for method in route.methods or ()})
 
 
 async def _on_client_gone(request: Request, error: Exception) -> Response:
