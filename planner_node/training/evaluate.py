@@ -78,11 +78,12 @@ def spread(records: Sequence[Record], limit: int) -> list[Record]:
 
 def _records(options: argparse.Namespace) -> list[Record]:
     if options.held_out:
-        return list(_held_out(options.held_out, options.seed))
+        return list(held_out(options.held_out, options.seed))
     return spread(load_test_set(options.test_set), options.limit)
 
 
-def _held_out(count: int, seed: int) -> Iterable[Record]:
+def held_out(count: int, seed: int) -> Iterable[Record]:
+    """Yield records of worlds that training never shows; SystemExit where none can be made."""
     try:
         make = getattr(importlib.import_module(HELD_OUT[0]), HELD_OUT[1])
     except (ImportError, AttributeError):

@@ -1,10 +1,12 @@
 """The command that scores an engine: its arguments, its two engines, and what it leaves behind."""
 
 import json
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import ModuleType
 from typing import Final
 
 import pytest
@@ -183,3 +185,21 @@ def test_checkpoint_answers_every_record_in_batches(checkpoint: Path) -> None:
     engine = CheckpointEngine(str(checkpoint), max_new_tokens=4, batch_size=2, device="cpu")
     answers = list(engine.answers(RECORDS[:3]))
     assert [answer.kind for answer in answers] == [AnswerKind.INVALID] * 3
+
+
+def test_held_out_worlds_are_read_from_the_generator(monkeypatch: pytest.MonkeyPatch) -> None:
+    def held_out_records(count: int, seed: int) -> list[dict[str, str]]:
+        row = {"category": "fetch", "lang": "en", "say": "cup to shelf", "goal": "cup @ shelf"}
+        return [row | {"id": f"{seed}-{index}"} for index in range(count)]
+
+    generator = ModuleType("generator")
+    generator.held_out_records = held_out_records  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "generator", generator)
+    monkeypatch.setattr(evaluate, "HELD_OUT", ("generator", "held_out_records"))
+    assert [r.record_id for r in evaluate.held_out(2, 7)] == ["7-0", "7-1"]
+
+
+def test_missing_generator_is_said_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evaluate, "HELD_OUT", ("no_such_generator", "held_out_records"))
+    with pytest.raises(SystemExit, match="no generator of held-out worlds"):
+        evaluate.main(["--baselines", "--held-out", "3"])
