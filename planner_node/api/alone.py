@@ -12,6 +12,7 @@ import logging
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from functools import partial
 from types import FrameType
 from typing import Any, Final, Protocol, cast
 
@@ -49,14 +50,17 @@ def lifespan_of(hall: Hall, build: Build | None = None) -> AppLifespan:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         settings = load()
         hall.limits = limits_of(settings)
+        stop = asyncio.Event()
         life = asyncio.create_task(
-            _live(hall, settings, build or build_without_broker), name="api.node"
+            _live(hall, partial(build or build_without_broker, settings), stop), name="api.node"
         )
         try:
             with _streams_end_on_signals(hall):
                 yield
         finally:
-            life.cancel()
+            stop.set()
+            if hall.built is None:  # still loading: there is nothing to be stopped in order
+                life.cancel()
             await asyncio.gather(life, return_exceptions=True)
 
     return lifespan
@@ -68,12 +72,12 @@ def build_without_broker(settings: Settings) -> BuiltNode:
     return cast("BuiltNode", root.build(settings, broker=False))
 
 
-async def _live(hall: Hall, settings: Settings, build: Build) -> None:
+async def _live(hall: Hall, build: Callable[[], BuiltNode], stop: asyncio.Event) -> None:
     try:
-        node = await asyncio.to_thread(build, settings)
+        node = await asyncio.to_thread(build)
         async with node.running():
             hall.built = node.api_parts
-            await asyncio.Event().wait()
+            await stop.wait()
     except Exception as error:  # noqa: BLE001  the door stays open to say why
         _log.exception("! the node cannot run")
         hall.reason = f"the node cannot run: {error}"

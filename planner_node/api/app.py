@@ -42,13 +42,13 @@ _TAGS: Final = [
 def create_app(parts: ApiParts, limits: Limits) -> Service:
     """Make the application of a built node."""
     warn_if_open(limits.http, has_keys=bool(limits.keys))
-    return _assemble(Hall(limits, built=parts))
+    return assemble(Hall(limits, built=parts))
 
 
 def create_app_alone() -> Service:
     """Make the application that builds its own node, without a broker, when it is started."""
     hall = Hall(Limits())
-    return _assemble(hall, lifespan_of(hall))
+    return assemble(hall, lifespan_of(hall))
 
 
 def warn_if_open(settings: HttpSettings, *, has_keys: bool) -> None:
@@ -61,7 +61,8 @@ def warn_if_open(settings: HttpSettings, *, has_keys: bool) -> None:
         )
 
 
-def _assemble(hall: Hall, lifespan: Lifespan[Service] | None = None) -> Service:
+def assemble(hall: Hall, lifespan: Lifespan[Service] | None = None) -> Service:
+    """Put routes, errors and guards around ``hall``, which may still be empty."""
     app = Service(
         title="Robot task planner node",
         version=__version__,

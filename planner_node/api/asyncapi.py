@@ -1,6 +1,8 @@
 """The MQTT side as an AsyncAPI 3.0 document, made from the table of topics and the models."""
 
+import json
 import re
+from functools import cache
 from typing import Any, Final
 
 from pydantic import BaseModel
@@ -13,6 +15,12 @@ from planner_node import __doc__ as house
 _REF: Final = "#/components/schemas/{model}"
 _FIELD: Final = re.compile(r"\{(\w+)\}")
 _BINDING_VERSION: Final = "0.2.0"
+
+
+@cache
+def rendered(root: str) -> bytes:
+    """Return the document as UTF-8 JSON; made once, since it takes a while."""
+    return json.dumps(document(root), ensure_ascii=False).encode()
 
 
 def document(root: str) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The wire contract for machines: JSON Schemas one by one, and the AsyncAPI document."""
 
+import asyncio
 from typing import Any, Final
 
 from fastapi import APIRouter
@@ -9,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 from messages.problem import ProblemCode
 from messages.schemas import MESSAGES, json_schema
 from planner_node.api.access import HallOfApp
-from planner_node.api.asyncapi import document
+from planner_node.api.asyncapi import rendered
 from planner_node.api.openapi import answers
 from planner_node.api.refusals import ErrorAnswer
 
@@ -55,4 +56,5 @@ async def schema(name: str) -> Response:
 )
 async def asyncapi(hall: HallOfApp) -> Response:
     """Answer with topics, messages and schemas of the MQTT door."""
-    return JSONResponse(document(hall.limits.mqtt_root))
+    body = await asyncio.to_thread(rendered, hall.limits.mqtt_root)
+    return Response(body, media_type="application/json")
