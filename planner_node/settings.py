@@ -51,7 +51,7 @@ class MqttSettings(Section):
     publish_window: Annotated[int, Field(ge=1, le=1_000)] = 20
     connect_timeout_s: Positive = 10
     reconnect_min_s: Positive = 1
-    reconnect_max_s: Positive = 30
+    reconnect_max_s: Positive = 8
     response_topic_prefixes: list[str] = []
 
     @model_validator(mode="after")

@@ -94,7 +94,8 @@ class Commands:
         if _is_id(route.robot_id):
             origin = self._origin(route, delivery)
             fault = problem(ProblemCode.INTERNAL, {"reason": reason})
-            await self._planner.refuse(fault, origin, _readable_task_id(delivery.payload))
+            task_id, is_control = _readable_task_id(delivery.payload), route.row is ROBOT_CONTROL
+            await self._planner.refuse(fault, origin, task_id, is_control=is_control)
 
     def _origin(self, route: Route, delivery: Delivery) -> Origin:
         reply, warnings = self._policy.reply_of(delivery.properties)
@@ -106,14 +107,18 @@ class Commands:
         try:
             await self._carry_out(row, delivery, origin, spare_id)
         except Refused as refused:
-            fault = problem(refused.code, refused.references)
             task_id = refused.ids.get("task_id")
-            await self._planner.refuse(fault, origin, task_id if _is_id(task_id) else None)
+            known_id = task_id if _is_id(task_id) else None
+            await self._refuse(row, problem(refused.code, refused.references), origin, known_id)
         except NodeBroken:
             raise
         except PlannerError as error:
-            task_id = _readable_task_id(delivery.payload)
-            await self._planner.refuse(error.problem, origin, task_id)
+            await self._refuse(row, error.problem, origin, _readable_task_id(delivery.payload))
+
+    async def _refuse(
+        self, row: Topic, fault: Problem, origin: Origin, task_id: str | None
+    ) -> None:
+        await self._planner.refuse(fault, origin, task_id, is_control=row is ROBOT_CONTROL)
 
     async def _carry_out(
         self, row: Topic, delivery: Delivery, origin: Origin, spare_id: str

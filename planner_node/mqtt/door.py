@@ -126,7 +126,7 @@ class MqttDoor:
     async def stop(self, drain_s: float) -> None:
         """Publish what is left for at most ``drain_s``, say OFFLINE, and leave."""
         self.pause()
-        if self._link.state.is_ok:
+        if self._link.is_up:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(drain_s):
                     await self._outbound.drained()

@@ -17,6 +17,7 @@ logger = logging.getLogger(__name__)
 
 MAX_TRIES: Final = 3
 JOURNAL_RETRY_S: Final = 0.5
+MAX_AT_ONCE: Final = 256  # QoS 1 has the Receive Maximum; QoS 0 and MQTT 3.1.1 have no bound
 _REMEMBERED_IDS: Final = 1_024
 
 
@@ -68,12 +69,14 @@ class Inbound:
         self._spare_ids = SpareIds()
         self._lanes: dict[str, list[tuple[asyncio.Task[None], bool]]] = {}
         self._is_ending = asyncio.Event()
+        self._room = asyncio.Semaphore(MAX_AT_ONCE)
 
     async def run(self) -> None:
         """Take deliveries until there are no more; then finish those that were begun."""
         async with asyncio.TaskGroup() as group:
             async for delivery in self._line.deliveries():
                 self.received += 1
+                await self._room.acquire()
                 self._start(group, delivery)
             self._is_ending.set()
 
@@ -88,6 +91,7 @@ class Inbound:
         task.add_done_callback(lambda _: self._leave(name))
 
     def _leave(self, name: str) -> None:
+        self._room.release()
         if all(task.done() for task, _ in self._lanes.get(name, [])):
             self._lanes.pop(name, None)
 

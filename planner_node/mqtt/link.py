@@ -68,9 +68,15 @@ class Link:
         began_s = loop.time()
         connection = self._next_connection()
         ending = await connection.open()
+        # MQTT 5 is tried first each time: the broker may be a new one.
+        may_fall_back, self._is_v5 = self._is_v5, True
         if ending is None:
             began_s = loop.time()
             ending = await self._serve(connection)
+        elif ending.kind in _OTHER_VERSION and may_fall_back:
+            logger.info("↻ mqtt %s lacks MQTT 5: trying 3.1.1", self._options.url)
+            self._is_v5 = False
+            return
         if not self._is_leaving.is_set():
             await self._pause(ending, loop.time() - began_s)
 
@@ -79,6 +85,11 @@ class Link:
         self._is_leaving.set()
         if self._connection is not None:
             await self._connection.close()
+
+    @property
+    def is_up(self) -> bool:
+        """Whether there is a connection, whatever it lets us subscribe to."""
+        return self._younger(0) is not None
 
     async def connection(self, after_epoch: int = 0) -> Connection:
         """Wait for a connection that is up and younger than the given one."""
@@ -154,10 +165,6 @@ class Link:
 
     async def _pause(self, ending: Ending, lived_s: float) -> None:
         delay_s, taken_over = self.reconnect.after(ending, lived_s)
-        fall_back = ending.kind in _OTHER_VERSION and self._is_v5
-        self._is_v5 = not fall_back  # MQTT 5 is tried first each time: the broker may be a new one
-        if fall_back:
-            delay_s = 0.0
         self.state = LinkState(is_ok=False, reason=self._explain(ending, taken_over=taken_over))
         logger.warning("! mqtt %s retry_s=%.1f", self.state.reason, delay_s)
         try:

@@ -131,7 +131,7 @@ class Network:
         self._paho = client = _Paho(
             CallbackAPIVersion.VERSION2,
             client_id=self._options.client_id,
-            clean_session=None if self._is_v5 else False,
+            clean_session=None if self._is_v5 else self._options.session_expiry_s == 0,
             protocol=paho.MQTTv5 if self._is_v5 else paho.MQTTv311,
             reconnect_on_failure=False,
             manual_ack=True,

@@ -28,7 +28,9 @@ class Planner(Protocol):
         """Journal and do what an operator asks; raise as ``submit``."""
         ...
 
-    async def refuse(self, problem: Problem, origin: Origin, task_id: str | None) -> None:
+    async def refuse(
+        self, problem: Problem, origin: Origin, task_id: str | None, *, is_control: bool = False
+    ) -> None:
         """Journal the answer to a command that was not accepted."""
         ...
 

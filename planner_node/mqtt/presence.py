@@ -127,7 +127,8 @@ class Presence:
 
     async def farewell(self, session: Session) -> None:
         """Say OFFLINE, so that nobody takes an orderly stop for a crash."""
-        self.change(NodeState.OFFLINE, model_ready=False)
+        self._state, self._since = NodeState.OFFLINE, self._clock.now()
+        self._model_ready = False
         await self._say(session, _retained(self._who.status_topic, encode(self._status())))
 
     def hear(self, delivery: Delivery) -> bool:
