@@ -1,0 +1,316 @@
+"""Bytes from strangers: each ends as a message or as a refusal that names the fault."""
+
+import json
+from typing import Any
+
+import pytest
+
+from messages.decode import MAX_DEPTH, MAX_PAYLOAD_BYTES, Refused, decode, decode_task, parse_json
+from messages.plan import SubtaskList
+from messages.problem import ProblemCode, problem
+from messages.task import MAX_INSTRUCTION_CHARS, TaskCommand, TaskControl
+from messages.wire import encode
+
+MALFORMED = ProblemCode.MALFORMED_JSON
+INVALID = ProblemCode.SCHEMA_INVALID
+
+
+def command(**fields: Any) -> bytes:  # noqa: ANN401  a command's fields have many types
+    return json.dumps({"instruction": "將書本放在側桌上。", **fields}, ensure_ascii=False).encode()
+
+
+def with_field(json_text: str) -> bytes:
+    """Return a good command with one more field, written as it stands."""
+    return ('{"instruction": "走", ' + json_text + "}").encode()
+
+
+def refusal_of(payload: bytes) -> Refused:
+    with pytest.raises(Refused) as caught:
+        decode_task(payload)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("payload", "instruction"),
+    [
+        ('{"instruction": "將書本放在側桌上。"}', "將書本放在側桌上。"),
+        ('  {"instruction": "走"}\n', "走"),
+        ('\ufeff{"instruction": "走"}', "走"),
+        ("將書本放在側桌上。", "將書本放在側桌上。"),
+        ("Put the book on the side table.", "Put the book on the side table."),
+        (" 走 \n", "走"),
+        ('"將書本放在側桌上。"', "將書本放在側桌上。"),
+        ('"line\\nbreak"', "line\nbreak"),
+        ('"pick" and "place"', '"pick" and "place"'),
+        ('"half \\ud800"', '"half \\ud800"'),
+        ("null", "null"),
+        ("42", "42"),
+        ("true", "true"),
+        ("cafe\u0301", "café"),
+        ('{"instruction": "\\ud83e\\udd16 走"}', "🤖 走"),
+        ('{"instruction": "' + "[" * 200 + '"}', "[" * 200),
+        ('{"instruction": "\\"}]{["}', '"}]{['),
+        ("走" * MAX_INSTRUCTION_CHARS, "走" * MAX_INSTRUCTION_CHARS),
+    ],
+)
+def test_an_instruction_in_any_form_is_read(payload: str, instruction: str) -> None:
+    assert decode_task(payload.encode()).message.instruction == instruction
+
+
+@pytest.mark.parametrize(
+    ("payload", "code"),
+    [
+        (b"", INVALID),
+        (b" \n\t", INVALID),
+        (b'""', INVALID),
+        (b"[]", INVALID),
+        (b"{}", INVALID),
+        (b'{"instruction": "walk', MALFORMED),
+        (b'{"instruction": "walk"', MALFORMED),
+        (b'{"instruction": "walk"} {}', MALFORMED),
+        (b'{"instruction": "walk"}x', MALFORMED),
+        (b'{"instruction": "walk",}', MALFORMED),
+        (b"{'instruction': 'walk'}", MALFORMED),
+        (b'{"instruction": "walk" /* now */}', MALFORMED),
+        (b'{instruction: "walk"}', MALFORMED),
+        (b'{"instruction": "a\tb"}', MALFORMED),
+        ('{"instruction": "walk"}'.encode("utf-16"), MALFORMED),
+        ('{"instruction": "walk"}'.encode("utf-16-le"), MALFORMED),
+        ('{"instruction": "walk"}'.encode("utf-32"), MALFORMED),
+        ("將書本放在側桌上。".encode("big5"), MALFORMED),
+        (b"\xff\xfe\xfd", MALFORMED),
+        (b'{"instruction": "\xc3"}', MALFORMED),
+        (b'{"instruction": "\xed\xa0\x80"}', MALFORMED),
+        (b'{"instruction": "\xc0\xaf"}', MALFORMED),
+        (b'{"instruction": "\\ud800"}', MALFORMED),
+        (b'{"instruction": "\\udc00\\ud800"}', MALFORMED),
+        (b'{"instruction": "walk", "\\uDFFF": 1}', MALFORMED),
+    ],
+)
+def test_what_is_no_message_is_refused(payload: bytes, code: ProblemCode) -> None:
+    assert refusal_of(payload).code is code
+
+
+@pytest.mark.parametrize(
+    ("payload", "reason"),
+    [
+        (b"[" * 100_000, "nested deeper"),
+        (b"[" * 32_768 + b"]" * 32_768, "nested deeper"),
+        (b'{"a":' * 10_000, "nested deeper"),
+        (b'[{"a":' * 8_000 + b"1" + b"}]" * 8_000, "nested deeper"),
+        (b'{"s": "\\"", "a":' + b"[" * (MAX_DEPTH + 1), "nested deeper"),
+        (with_field('"a": 1, "a": 2'), "duplicate key 'a'"),
+        (with_field('"instruction": "run"'), "duplicate key 'instruction'"),
+        (with_field('"context": {"notes": "x", "notes": "y"}'), "duplicate key 'notes'"),
+        (with_field('"\\u0061": 1, "a": 2'), "duplicate key 'a'"),
+        (with_field('"priority": ' + "9" * 10_000), "too many digits"),
+        (with_field('"priority": -' + "9" * 10_000), "too many digits"),
+        (with_field('"x": NaN'), "NaN is not JSON"),
+        (with_field('"x": Infinity'), "Infinity is not JSON"),
+        (with_field('"x": [-Infinity]'), "-Infinity is not JSON"),
+        (with_field('"x": 1e400'), "out of range"),
+        (with_field('"x": -1e400'), "out of range"),
+    ],
+)
+def test_json_that_could_hurt_is_refused_with_its_reason(payload: bytes, reason: str) -> None:
+    with pytest.raises(Refused) as caught:
+        decode_task(payload, limit_bytes=1_000_000)
+    assert caught.value.code is MALFORMED
+    assert reason in str(caught.value.references["reason"])
+
+
+def test_nesting_up_to_the_limit_is_read() -> None:
+    inner = MAX_DEPTH - 1  # the message itself is the first level
+    decoded = decode_task(with_field('"x": ' + "[" * inner + "]" * inner))
+    assert decoded.warnings == ["unknown field ignored: /x"]
+
+
+@pytest.mark.parametrize("size", [MAX_PAYLOAD_BYTES + 1, 262_144, 1_048_576, 10_485_760])
+def test_too_many_bytes_are_refused_with_the_limit(size: int) -> None:
+    refused = refusal_of(b"x" * size)
+    assert refused.code is ProblemCode.PAYLOAD_TOO_LARGE
+    assert refused.references == {"size_bytes": size, "limit_bytes": MAX_PAYLOAD_BYTES}
+
+
+def test_a_million_keys_are_refused_by_their_size() -> None:
+    many = b"{" + b",".join(b'"%d":0' % number for number in range(1_000_000)) + b"}"
+    assert refusal_of(many).code is ProblemCode.PAYLOAD_TOO_LARGE
+
+
+def test_a_late_duplicate_among_many_keys_is_found() -> None:
+    keys = ",".join(f'"{number}": 0' for number in range(100_000))
+    with pytest.raises(Refused) as caught:
+        parse_json("{" + keys + ', "99999": 1}')
+    assert caught.value.references == {"reason": "duplicate key '99999'"}
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "",
+        "x" * 65,
+        "+",
+        "#",
+        "a/b",
+        "/",
+        "$SYS",
+        "a\x00b",
+        "a\n",
+        " a",
+        "\u202eabc",
+        "🤖",
+        "任務",
+        "１",
+        "' OR 1=1 --",
+        "$(reboot)",
+        "<script>",
+    ],
+)
+@pytest.mark.parametrize("field", ["task_id", "robot_id"])
+def test_an_id_that_is_none_is_refused_and_told(field: str, bad: str) -> None:
+    refused = refusal_of(command(**{field: bad}))
+    assert refused.code is INVALID
+    assert list(refused.references) == [f"/{field}"]
+    assert refused.ids == {field: bad}
+
+
+@pytest.mark.parametrize("good", ["a", "x" * 64, "..", "__proto__", "A.b_c:d-9"])
+def test_an_id_of_allowed_characters_is_taken(good: str) -> None:
+    assert decode_task(command(task_id=good)).message.task_id == good
+
+
+@pytest.mark.parametrize(
+    ("fields", "place"),
+    [
+        ({"instruction": 1}, "/instruction"),
+        ({"instruction": None}, "/instruction"),
+        ({"instruction": ["walk"]}, "/instruction"),
+        ({"instruction": " \u3000 "}, "/instruction"),
+        ({"instruction": "\u200b\u202e"}, "/instruction"),
+        ({"instruction": "a\x00b"}, "/instruction"),
+        ({"instruction": "a\x1bb"}, "/instruction"),
+        ({"instruction": "走" * (MAX_INSTRUCTION_CHARS + 1)}, "/instruction"),
+        ({"instruction": "a" + "\u0301\u0323" * 100}, "/instruction"),
+        ({"priority": "50"}, "/priority"),
+        ({"priority": 50.5}, "/priority"),
+        ({"priority": True}, "/priority"),
+        ({"priority": 101}, "/priority"),
+        ({"priority": -1}, "/priority"),
+        ({"labels": "kitchen"}, "/labels"),
+        ({"labels": [1]}, "/labels/0"),
+        ({"labels": ["x"] * 257}, "/labels"),
+        ({"context": []}, "/context"),
+        ({"context": {"places": [None]}}, "/context/places/0"),
+        ({"language": "zh_TW"}, "/language"),
+        ({"language": "zh-TW\n"}, "/language"),
+        ({"mode": "plan_only"}, "/mode"),
+        ({"generation": {"max_new_tokens": 0}}, "/generation/max_new_tokens"),
+        ({"generation": {"max_new_tokens": 10**12}}, "/generation/max_new_tokens"),
+        ({"generation": {"temperature": -0.1}}, "/generation/temperature"),
+        ({"generation": {"top_p": 0}}, "/generation/top_p"),
+        ({"generation": {"seed": -1}}, "/generation/seed"),
+        ({"robots": [{"robot_id": "r/1"}]}, "/robots/0/robot_id"),
+        ({"deadline": "tomorrow"}, "/deadline"),
+        ({"deadline": "2026-03-02T01:20:00"}, "/deadline"),
+        ({"deadline": "2026-02-30T01:20:00Z"}, "/deadline"),
+        ({"deadline": "1767225600"}, "/deadline"),
+        ({"deadline": 1_767_225_600}, "/deadline"),
+        ({"deadline": "9999-12-31T23:59:59-23:00"}, "/deadline"),
+        ({"deadline": "0001-01-01T00:00:00+23:00"}, "/deadline"),
+    ],
+)
+def test_a_field_that_is_wrong_is_named(fields: dict[str, Any], place: str) -> None:
+    refused = refusal_of(command(**fields))
+    assert refused.code is INVALID
+    assert list(refused.references) == [place]
+
+
+@pytest.mark.parametrize(
+    ("written", "utc"),
+    [
+        ("2026-03-02T01:20:00Z", "2026-03-02T01:20:00+00:00"),
+        ("2026-03-02t01:20:00z", "2026-03-02T01:20:00+00:00"),
+        ("2026-03-02T09:20:00+08:00", "2026-03-02T01:20:00+00:00"),
+        ("2026-03-02T01:20:00.25Z", "2026-03-02T01:20:00.250000+00:00"),
+        ("9999-12-31T23:59:59Z", "9999-12-31T23:59:59+00:00"),
+    ],
+)
+def test_a_deadline_is_kept_in_utc(written: str, utc: str) -> None:
+    deadline = decode_task(command(deadline=written)).message.deadline
+    assert deadline is not None
+    assert deadline.isoformat() == utc
+
+
+def test_an_unknown_constraint_is_refused_and_named() -> None:
+    refused = refusal_of(command(constraints={"max_speed_m_s": 1}))
+    assert refused.code is ProblemCode.UNSUPPORTED_CONSTRAINT
+    assert list(refused.references) == ["/constraints/max_speed_m_s"]
+
+
+def test_unknown_fields_are_ignored_and_named_where_they_stand() -> None:
+    decoded = decode_task(command(colour="紅", context={"weather": "rain"}))
+    assert decoded.warnings == [
+        "unknown field ignored: /colour",
+        "unknown field ignored: /context/weather",
+    ]
+
+
+def test_fields_named_like_the_models_own_do_no_harm() -> None:
+    names = ["__proto__", "__class__", "__dict__", "model_config", "model_extra", "_x", "copy"]
+    decoded = decode_task(command(**dict.fromkeys(names, 1)))
+    assert type(decoded.message) is TaskCommand
+    assert len(decoded.warnings) == len(names)
+
+
+def test_thousands_of_unknown_fields_are_named_in_few_words() -> None:
+    decoded = decode_task(command(**{f"f{number}": 0 for number in range(4_000)}))
+    assert len(decoded.warnings) == 17
+    assert decoded.warnings[-1] == "3984 more unknown fields ignored"
+
+
+def test_an_unknown_fields_name_is_shown_short_and_printable() -> None:
+    (warning,) = decode_task(command(**{"a\n\u202e" + "k" * 60_000: 0})).warnings
+    assert warning.startswith("unknown field ignored: /a\\u000a\\u202ekkk")
+    assert warning.isprintable()
+    assert len(warning) < 200
+
+
+def test_hundreds_of_faults_are_told_in_few_words() -> None:
+    refused = refusal_of(command(constraints={"k" * 100 + str(number): 0 for number in range(400)}))
+    assert len(refused.references) == 16
+    assert len(encode(problem(refused.code, refused.references))) < 8_192
+
+
+@pytest.mark.parametrize("version", ["1.0", "1", "1.7", "1.0.3"])
+def test_a_minor_version_is_no_matter(version: str) -> None:
+    assert decode_task(command(schema_version=version)).message.schema_version == version
+
+
+@pytest.mark.parametrize("version", ["2.0", "0.9", "", "1.x", "10.0", "1." + "0" * 100, 1, None])
+def test_another_major_version_is_refused(version: object) -> None:
+    refused = refusal_of(command(schema_version=version, task_id="task-1"))
+    assert refused.code is ProblemCode.UNSUPPORTED_VERSION
+    assert refused.ids == {"task_id": "task-1"}
+
+
+@pytest.mark.parametrize("payload", [b"CANCEL", b'"CANCEL"', b"[]", b"null", b"1"])
+def test_only_a_task_may_be_bare_text(payload: bytes) -> None:
+    with pytest.raises(Refused):
+        decode(TaskControl, payload)
+
+
+def test_a_control_is_read() -> None:
+    decoded = decode(TaskControl, '{"op": "CANCEL", "task_id": "t-1", "reason": "停"}'.encode())
+    assert (decoded.message.task_id, decoded.message.reason) == ("t-1", "停")
+
+
+def test_a_message_out_can_be_read_by_a_robot() -> None:
+    with pytest.raises(Refused) as caught:
+        decode(SubtaskList, b'{"task_id": "t-1", "tasks": []}')
+    assert caught.value.ids == {"task_id": "t-1"}
+
+
+def test_a_good_task_after_the_bad_ones_is_untouched() -> None:
+    for payload in (b"\xff", b"[" * 60_000, command(task_id="#"), b""):
+        refusal_of(payload)
+    assert decode_task(command()).message.instruction == "將書本放在側桌上。"
