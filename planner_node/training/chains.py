@@ -1,0 +1,144 @@
+"""Longer requests: several intents in a row, often about the same thing."""
+
+from dataclasses import replace
+from typing import Final
+
+from planner_node.training import scenarios as families
+from planner_node.training.names import Names
+from planner_node.training.planning import Intent
+from planner_node.training.scenarios import Family, destination, things, user
+from planner_node.training.world import Name, Rel
+
+
+def hand_on(names: Names, load: tuple[Name, ...]) -> Intent:
+    """Bring what was just fetched somewhere or to somebody."""
+    if names.chance(0.55):
+        place, rel = destination(names)
+        return Intent("move", load, place, rel)
+    if names.chance(0.6):
+        return Intent("deliver", load, person=names.person())
+    return Intent("fetch", load, person=user(names.lang))
+
+
+def fetch_and_bring(names: Names) -> list[Intent]:
+    """Pick or find something, then bring it on."""
+    load = things(names, 1, names.rng.choice((1, 1, 1, 2)))
+    first = Intent(names.rng.choice(("pick", "pick", "find")), load)
+    if names.chance(0.45):
+        place = names.place("surface", "container", "room", "zone")
+        first = replace(first, source=place, source_rel=place.rel)
+        first = replace(first, kind="pick")
+    if first.kind == "find" and len(load) > 1:
+        first = replace(first, kind="pick")
+    return [first, hand_on(names, load)]
+
+
+def out_of_container(names: Names) -> list[Intent]:
+    """Open it, take something out, close it, bring the thing on."""
+    box = replace(names.other("openable") if names.chance(0.5) else names.place("container"), rel=Rel.IN)
+    load = things(names, 1, 1, "food", "drink", "item")
+    intents = [Intent("open", (box,)), Intent("pick", load, source=box, source_rel=Rel.IN)]
+    if names.chance(0.55):
+        intents.append(Intent("close", (box,)))
+    intents.append(hand_on(names, load))
+    return intents
+
+
+def into_container(names: Names) -> list[Intent]:
+    """Open it, put something in, close it."""
+    box = replace(names.other("openable") if names.chance(0.5) else names.place("container"), rel=Rel.IN)
+    load = things(names, 1, names.rng.choice((1, 1, 2)))
+    intents = [Intent("open", (box,)), Intent("move", load, box, Rel.IN)]
+    if names.chance(0.75):
+        intents.append(Intent("close", (box,)))
+    return intents
+
+
+def go_and_get(names: Names) -> list[Intent]:
+    """Go to a place, take something there, bring it on."""
+    place = names.place("room", "surface", "zone")
+    load = things(names)
+    taken = Intent("pick", load)
+    return [Intent("go", places=(place,)), taken, hand_on(names, load)]
+
+
+def treat_and_bring(names: Names) -> list[Intent]:
+    (first, *_) = families.treat(names)
+    return [replace(first, place=None), hand_on(names, first.things)]
+
+
+def several_treatments(names: Names) -> list[Intent]:
+    (thing,) = things(names, 1, 1, "food", "food", "dish")
+    pairs = (("wash", "slice"), ("slice", "heat"), ("wash", "heat"), ("wash", "cool"), ("heat", "cool"))
+    first, second = names.rng.choice(pairs)
+    intents = [Intent(first, (thing,)), Intent(second, (thing,))]
+    return [*intents, hand_on(names, (thing,))] if names.chance(0.6) else intents
+
+
+def return_home(names: Names) -> list[Intent]:
+    """Do something and come back."""
+    first = names.rng.choice((families.move, families.tour, families.deliver, families.cargo))(names)
+    home = families.dock(names.lang) if names.chance(0.3) else names.place("zone", "room")
+    last = Intent("charge", places=(home,)) if names.chance(0.3) else Intent("go", places=(home,))
+    return [first[0], last]
+
+
+_SIMPLE: Final[tuple[Family, ...]] = (
+    families.move,
+    families.move,
+    families.move_from,
+    families.deliver,
+    families.switch,
+    families.switch,
+    families.tour,
+    families.clean,
+    families.treat,
+    families.get,
+    families.people,
+    families.idle,
+    families.act,
+    families.condition,
+)
+
+
+def sequence(names: Names) -> list[Intent]:
+    """Two or three unrelated errands in order."""
+    count = names.rng.choices((2, 3), (70, 30))[0]
+    intents: list[Intent] = []
+    for _ in range(count):
+        drawn = names.rng.choice(_SIMPLE)(names)
+        if drawn[0].kind == "pick":
+            drawn = [*drawn, hand_on(names, drawn[0].things)]
+        intents.extend(replace(intent, left=None) for intent in drawn)
+    return intents[:4]
+
+
+FAMILIES: Final[dict[str, tuple[int, Family]]] = {
+    "move": (24, families.move),
+    "move_from": (12, families.move_from),
+    "cargo": (8, families.cargo),
+    "distribute": (9, families.distribute),
+    "deliver": (12, families.deliver),
+    "treat": (9, families.treat),
+    "switch": (8, families.switch),
+    "tour": (9, families.tour),
+    "clean": (5, families.clean),
+    "nest": (4, families.nest),
+    "fill_or_pour": (4, families.fill_or_pour),
+    "get": (5, families.get),
+    "people": (6, families.people),
+    "idle": (5, families.idle),
+    "act": (6, families.act),
+    "quantity": (6, families.quantity),
+    "everything": (4, families.everything),
+    "condition": (6, families.condition),
+    "keep": (3, families.keep),
+    "fetch_and_bring": (7, fetch_and_bring),
+    "out_of_container": (4, out_of_container),
+    "into_container": (3, into_container),
+    "go_and_get": (3, go_and_get),
+    "treat_and_bring": (4, treat_and_bring),
+    "several_treatments": (2, several_treatments),
+    "return_home": (3, return_home),
+    "sequence": (16, sequence),
+}

@@ -1,0 +1,36 @@
+"""Reads the word lists and phrase patterns that lie beside this file.
+
+Rule 1: a list file has ``[section]`` headers; ``#`` starts a comment line.
+Rule 2: what is said is data here, never a literal in the generator.
+"""
+
+from functools import cache
+from importlib.resources import files
+
+
+@cache
+def sections(lang: str, file: str) -> dict[str, tuple[str, ...]]:
+    """Return ``{section header: lines}`` of ``lexicon/<lang>/<file>.txt``, repeated headers joined."""
+    text = files(__package__).joinpath(lang, f"{file}.txt").read_text(encoding="utf-8")
+    found: dict[str, list[str]] = {}
+    current: list[str] = []
+    for line in text.splitlines():
+        if line.startswith("#") or not line.strip():
+            continue
+        if line.startswith("["):
+            header, _, rest = line[1:].partition("]")
+            current = found.setdefault(header, [])
+            if rest:
+                current.append(rest.strip())
+        else:
+            current.append(line)
+    return {header: tuple(lines) for header, lines in found.items()}
+
+
+@cache
+def words(lang: str, file: str, section: str) -> tuple[str, ...]:
+    """Return the names of one section, split at commas (English) or spaces (Chinese)."""
+    lines = sections(lang, file).get(section, ())
+    if lang == "en":
+        return tuple(w.strip() for line in lines for w in line.split(",") if w.strip())
+    return tuple(w for line in lines for w in line.split())

@@ -1,0 +1,60 @@
+"""The network: a small Llama, its loss on answers, and its optimizers."""
+
+from dataclasses import dataclass
+
+import torch
+from torch.nn import functional
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from planner_node.training.batches import IGNORED, Batch
+from planner_node.training.muon import Muon
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Sizes of the network; the defaults make about three million parameters."""
+
+    hidden: int = 192
+    layers: int = 6
+    heads: int = 6
+    kv_heads: int = 2
+    feed_forward: int = 512
+
+
+def create(shape: Shape, tokenizer: PreTrainedTokenizerFast, seed: int) -> LlamaForCausalLM:
+    """A fresh network with weights drawn from ``seed``."""
+    torch.manual_seed(seed)
+    config = LlamaConfig(
+        vocab_size=-(-len(tokenizer) // 64) * 64,
+        hidden_size=shape.hidden,
+        intermediate_size=shape.feed_forward,
+        num_hidden_layers=shape.layers,
+        num_attention_heads=shape.heads,
+        num_key_value_heads=shape.kv_heads,
+        max_position_embeddings=2048,
+        tie_word_embeddings=True,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+        attn_implementation="sdpa",
+    )
+    return LlamaForCausalLM(config)
+
+
+def loss_of(model: LlamaForCausalLM, batch: Batch) -> torch.Tensor:
+    """Mean cross entropy over the answers' tokens; logits are made for those positions only."""
+    hidden = model.model(input_ids=batch.ids, use_cache=False).last_hidden_state
+    chosen = batch.labels != IGNORED
+    logits = model.lm_head(hidden[chosen])
+    loss: torch.Tensor = functional.cross_entropy(logits.float(), batch.labels[chosen])
+    return loss
+
+
+def optimizers(model: LlamaForCausalLM, lr: float) -> list[torch.optim.Optimizer]:
+    """Muon for the layers' matrices, AdamW for the embedding and the norms."""
+    matrices, others = [], []
+    for name, parameter in model.named_parameters():
+        inside = ".layers." in name and parameter.ndim == 2
+        (matrices if inside else others).append(parameter)
+    adam = torch.optim.AdamW(others, lr=lr, betas=(0.9, 0.95), weight_decay=0.0, fused=True)
+    return [Muon(matrices, lr=lr), adam]

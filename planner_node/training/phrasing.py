@@ -1,0 +1,188 @@
+"""Says intents as one instruction: clauses, order words, politeness, typing habits."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from planner_node.training.lexicon import sections
+from planner_node.training.noise import typed
+from planner_node.training.patterns import expand, fill
+from planner_node.training.planning import Intent
+from planner_node.training.surface import Surface, marked
+from planner_node.training.world import Name, Rel
+
+TREATMENTS: Final = frozenset({"heat", "cool", "wash", "slice"})
+
+
+@dataclass(slots=True)
+class Speaker:
+    """One person giving one instruction."""
+
+    rng: random.Random
+    lang: str
+    surface: Surface = field(init=False)
+    spoken: tuple[Name, ...] = ()
+
+    def __post_init__(self) -> None:
+        self.surface = Surface(self.rng, self.lang)
+
+    def instruction(self, intents: Sequence[Intent]) -> str:
+        """The whole instruction for ``intents``, in the order they are to be done."""
+        bare = len(intents) == 1 and self.rng.random() < 0.35
+        clauses = [self.clause(intent, bare=bare) for intent in intents]
+        sentence = self._joined(clauses)
+        wrapped = sentence if bare else self._wrapped(sentence)
+        if intents[-1].left is not None:
+            wrapped += self._pattern("keep", {"k": self.surface.thing(intents[-1].left)})
+        return typed(wrapped, self.lang, self.rng)
+
+    def clause(self, intent: Intent, *, bare: bool = False) -> str:
+        """One intent as an imperative clause."""
+        known = bool(self.spoken) and intent.things == self.spoken
+        slots = self._slots(intent, known=known)
+        self.spoken = intent.things
+        if "whole" in slots:
+            return slots["whole"]
+        return self._pattern(self._section(intent, known=known), slots, bare=bare)
+
+    def _joined(self, clauses: list[str]) -> str:
+        tables = sections(self.lang, "wrappers")
+        slots = dict(zip("abcdef", clauses, strict=False))
+        if len(clauses) == 1:
+            return clauses[0]
+        if len(clauses) == 2:
+            section = "before2" if not self.spoken and self.rng.random() < 0.08 else "join2"
+            return fill(self.rng.choice(tables[section]), slots)
+        if len(clauses) == 3:
+            return fill(self.rng.choice(tables["join3"]), slots)
+        half = len(clauses) // 2
+        return fill(
+            self.rng.choice(tables["join2"][:12]),
+            {"a": self._joined(clauses[:half]), "b": self._joined(clauses[half:])},
+        )
+
+    def _wrapped(self, sentence: str) -> str:
+        tables = sections(self.lang, "wrappers")
+        kind = self.rng.choices(("plain", "polite", "question"), (45, 38, 17))[0]
+        long = any(mark in sentence for mark in (". ", "。", "1.", "1)"))
+        if long and kind == "question":
+            kind = "polite"
+        pattern = self.rng.choice(tables[kind])
+        greeting = self.rng.choice(sections(self.lang, "others")["greeting_block"][0].split(
+            ", " if self.lang == "en" else " "
+        ))
+        wrapped = fill(pattern, {"c": sentence, "g": greeting})
+        return wrapped + ("?" if kind == "question" else "")
+
+    def _pattern(self, section: str, slots: dict[str, str], *, bare: bool = False) -> str:
+        lines = sections(self.lang, "clauses")[section]
+        usable = [line for line in lines if bare or not line.startswith("!")]
+        return fill(expand(self.rng.choice(usable).lstrip("!"), self.rng), slots)
+
+    def _section(self, intent: Intent, *, known: bool) -> str:
+        kind = intent.kind
+        if kind == "move":
+            return self._move_section(intent, known=known)
+        if kind in TREATMENTS:
+            if intent.tool is not None:
+                return f"{kind}.with" if kind != "slice" else kind
+            return f"{kind}.move" if intent.place is not None else kind
+        if kind in {"deliver", "fetch"}:
+            if intent.source is not None:
+                return f"{kind}.from"
+            return "deliver.pron" if known and kind == "deliver" else kind
+        if kind == "fill" and intent.tool is not None:
+            return "fill.with"
+        if kind in {"pick", "find"} and intent.source is not None:
+            return {"pick": "pick.from", "find": "find.in"}[kind]
+        if kind in {"wait", "charge"} and intent.places:
+            return f"{kind}.at"
+        return kind
+
+    def _move_section(self, intent: Intent, *, known: bool) -> str:
+        place, source = intent.place, intent.source
+        plain = place is not None and intent.rel is place.rel
+        if known and source is None:
+            return "move.pron"
+        if source is not None:
+            cargo = plain and source.rel is Rel.AT
+            return "move.cargo" if cargo and self.rng.random() < 0.6 else "move.from"
+        options = ["move"]
+        if intent.rel is Rel.IN:
+            options = ["move", "move.in", "move.in"]
+        if plain:
+            options += ["move.bare"] * (3 if intent.rel is Rel.AT else 1)
+        return self.rng.choice(options)
+
+    def _slots(self, intent: Intent, *, known: bool) -> dict[str, str]:
+        surface = self.surface
+        slots = {"n": intent.note, "o": self._things(intent, known=known)}
+        slots["v"] = slots["o"]
+        if intent.things:
+            slots["b"] = marked(intent.things[0])
+            slots["i"] = self._indefinite(intent.things[0])
+            slots["p"] = surface.place(intent.things[0])
+        if intent.person is not None:
+            slots["p"] = surface.place(intent.person)
+        if intent.place is not None:
+            slots |= {"d": surface.to(intent.place, intent.rel), "D": surface.place(intent.place)}
+        if intent.source is not None:
+            slots |= surface.source(intent.source, intent.source_rel)
+            slots["r"] = slots["S"]
+            if intent.kind in {"on", "off", "open", "close"}:
+                slots["v"] = self._located(slots)
+        if intent.tool is not None:
+            slots |= {
+                "a": surface.place(intent.tool),
+                "c": surface.to(intent.tool, Rel.IN),
+                "C": surface.place(intent.tool),
+            }
+        if intent.places:
+            ordered = intent.kind in {"go", "visit", "patrol", "inspect"}
+            slots["w"] = surface.listed(
+                [surface.place(place) for place in intent.places], "ordered" if ordered else "and"
+            )
+        if intent.kind == "act":
+            slots["n"] = fill(expand(intent.note, self.rng), {"o": slots["o"]})
+        return self._with_parts(intent, slots)
+
+    def _with_parts(self, intent: Intent, slots: dict[str, str]) -> dict[str, str]:
+        """A distribution says its parts one after another: put A here and B there."""
+        if intent.kind != "distribute":
+            return slots
+        first, *rest = intent.parts
+        lead = self._pattern("move", self._slots(first, known=False))
+        said = [lead, *(self._gapped(part, self._slots(part, known=False)) for part in rest)]
+        joiner = self.rng.choice(sections(self.lang, "wrappers")[f"gap{len(said)}"])
+        slots["whole"] = fill(joiner, dict(zip("abc", said, strict=False)))
+        return slots
+
+    def _gapped(self, part: Intent, slots: dict[str, str]) -> str:
+        if self.lang == "en":
+            line = self.rng.choice(("{o} {d}", "{o} {d}", "put {o} {d}", "place {o} {d}"))
+            return fill(line, slots)
+        return self._pattern("distribute", slots)
+
+    def _located(self, slots: dict[str, str]) -> str:
+        if self.lang == "en":
+            return f"{slots['o']} {slots['g'].replace('at ', 'in ', 1)}"
+        return f"{slots['S']}的{slots['o']}"
+
+    def _things(self, intent: Intent, *, known: bool) -> str:
+        if intent.says[0] and intent.kind != "act":
+            return intent.says[0]
+        if known:
+            many = len(intent.things) > 1 or any(t.plural or t.group for t in intent.things)
+            if self.lang == "zh":
+                return "它們" if many else "它"
+            return "them" if many else "it"
+        if not intent.things:
+            return ""
+        return self.surface.listed([self.surface.thing(name) for name in intent.things])
+
+    def _indefinite(self, name: Name) -> str:
+        if self.lang == "zh" or name.proper:
+            return marked(name)
+        article = "an" if name.text[0] in "aeiou" else "a"
+        return marked(name) if name.plural or name.mass else f"{article} {marked(name)}"

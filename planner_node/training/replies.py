@@ -1,0 +1,144 @@
+"""Requests that get a question or a refusal instead of a plan."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from planner_node.training import made_up
+from planner_node.training.lexicon import sections
+from planner_node.training.names import Names
+from planner_node.training.noise import typed
+from planner_node.training.patterns import expand, fill
+from planner_node.training.planning import Intent
+from planner_node.training.scenarios import destination, user
+from planner_node.training.surface import Surface, marked
+from planner_node.training.world import Name
+from planner_node.training.wording import noun, placed
+
+ASKS: Final = ("place", "place", "place", "thing", "thing", "fetch", "person", "device", "go")
+DECLINES: Final = (
+    *("NOT_A_TASK",) * 8,
+    *("UNSAFE.harm", "UNSAFE.harm", "UNSAFE.fire", "UNSAFE.electric", "UNSAFE.electric"),
+    *("UNSAFE.break", "UNSAFE.flood", "UNSAFE.chemical", "UNSAFE.block", "IMPOSSIBLE", "IMPOSSIBLE", "IMPOSSIBLE"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What was said, the question back, what it may be answered with, and then the plan."""
+
+    said: str
+    question: str
+    options: tuple[str, ...]
+    answer: str = ""
+    intents: tuple[Intent, ...] = ()
+    context: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What was said, why it is refused, and the reason told to the user."""
+
+    said: str
+    reason_code: str
+    reason: str
+
+
+def refuse(names: Names) -> Refusal:
+    section = names.rng.choice(DECLINES)
+    code = section.split(".")[0]
+    table = sections(names.lang, "replies")
+    if code == "NOT_A_TASK" and names.chance(0.12):
+        said = _noise(names)
+    else:
+        pattern = names.rng.choice(table[f"decline.{section}"])
+        said = _polite(names, fill(expand(pattern, names.rng), _slots(names)), code)
+    return Refusal(said, code, table[f"decline.{section}.r"][0])
+
+
+def ask(names: Names) -> Question:
+    """A request that lacks something; half of them show candidates in the context."""
+    if names.chance(0.18):
+        return _ask_which(names)
+    return _ask_missing(names, names.rng.choice(ASKS))
+
+
+def _ask_missing(names: Names, kind: str) -> Question:
+    surface = Surface(names.rng, names.lang)
+    thing, person = names.thing(), names.person()
+    place, rel = destination(names)
+    slots = {"o": surface.thing(thing), "d": surface.to(place, rel), "D": surface.place(place)}
+    table = sections(names.lang, "replies")
+    said = _polite(names, fill(expand(names.rng.choice(table[f"ask.{kind}"]), names.rng), slots), "")
+    question = fill(
+        table[f"ask.{kind}.q"][0], {"o": noun(thing, names.lang), "P": placed(place, rel, names.lang)}
+    )
+    answers: dict[str, tuple[str, tuple[Intent, ...]]] = {
+        "place": (slots["d"], (Intent("move", (thing,), place, rel),)),
+        "thing": (slots["o"], (Intent("move", (thing,), place, rel),)),
+        "fetch": (slots["o"], (Intent("fetch", (thing,), person=user(names.lang)),)),
+        "person": (surface.place(person), (Intent("deliver", (thing,), person=person),)),
+        "go": (slots["D"], (Intent("go", places=(place,)),)),
+    }
+    answer, intents = answers.get(kind, ("", ()))
+    options, context = _candidates(names, kind, place)
+    return Question(
+        said, question, options, typed(answer, names.lang, names.rng) if answer else "", intents, context
+    )
+
+
+def _candidates(
+    names: Names, kind: str, place: Name
+) -> tuple[tuple[str, ...], tuple[tuple[str, tuple[str, ...]], ...]]:
+    if kind not in {"place", "go"} or not names.chance(0.35):
+        return (), ()
+    found = [place.text, *(names.place().text for _ in range(names.rng.randint(1, 3)))]
+    names.rng.shuffle(found)
+    return tuple(found), (("places", tuple(found)),)
+
+
+def _ask_which(names: Names) -> Question:
+    """Two of a kind in the context: which one?"""
+    base = names.thing("item", "dish", "box")
+    colors = names.rng.sample([names.word("color") for _ in range(12)], 3)
+    joint = " " if names.lang == "en" else ""
+    found = list(dict.fromkeys(f"{color}{joint}{base.text}" for color in colors))
+    if len(found) < 2:
+        return _ask_missing(names, "place")
+    place, rel = destination(names)
+    slots = {"n": marked(base), "d": Surface(names.rng, names.lang).to(place, rel)}
+    table = sections(names.lang, "replies")
+    said = _polite(names, fill(expand(names.rng.choice(table["ask.which"]), names.rng), slots), "")
+    question = fill(table["ask.which.q"][0], {"n": base.text})
+    return Question(said, question, tuple(found), context=(("objects", tuple(found)),))
+
+
+def _polite(names: Names, text: str, code: str) -> str:
+    tables = sections(names.lang, "wrappers")
+    if code == "NOT_A_TASK" or names.chance(0.5):
+        return typed(text, names.lang, names.rng)
+    pattern = names.rng.choice([p for p in tables["polite"] if "{g}" not in p][:24])
+    return typed(fill(pattern, {"c": text}), names.lang, names.rng)
+
+
+def _slots(names: Names) -> dict[str, str]:
+    surface = Surface(names.rng, names.lang)
+    device = names.other("device")
+    return {
+        "o": surface.thing(names.thing()),
+        "o2": surface.thing(names.thing()),
+        "n": marked(device),
+        "v": surface.place(device),
+        "p": surface.place(names.person()) if names.chance(0.8) else ("他" if names.lang == "zh" else "him"),
+        "D": surface.place(names.place("room", "surface")),
+        "m": str(names.rng.randint(1, 99)),
+    }
+
+
+def _noise(names: Names) -> str:
+    """Keys hit by accident."""
+    rng = names.rng
+    alphabets = ("asdfghjkl", "qwertyuiop", "zxcvbnm", "ㄅㄆㄇㄈㄉㄊㄋㄌㄍㄎㄏㄐㄑㄒ", ".,!?;:", "0123456789", "abcdefghijklmnop ")
+    if rng.random() < 0.2:
+        return made_up.code(rng)
+    alphabet = rng.choice(alphabets)
+    return "".join(rng.choice(alphabet) for _ in range(rng.randint(2, 14))).strip() or "..."
