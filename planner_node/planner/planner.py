@@ -3,6 +3,7 @@
 import logging
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, replace
+from typing import Final
 
 from messages.plan import SubtaskList
 from messages.problem import Problem, ProblemCode, problem
@@ -19,6 +20,10 @@ from planner_node.tasks.lifecycle import TaskEvent
 from planner_node.tasks.record import EventKind, Origin, StoredEvent, TaskFilter, TaskRecord
 
 __all__ = ["Load", "Planner", "PlannerParts", "Submission"]
+# What only a control (or a feedback) on an accepted task is refused with.
+_ABOUT_A_KNOWN_TASK: Final = frozenset(
+    {ProblemCode.INVALID_STATE_TRANSITION, ProblemCode.NOT_ENABLED}
+)
 log = logging.getLogger(__name__)
 
 
@@ -54,6 +59,14 @@ class Planner:
         """Plan until cancelled."""
         await self._shift.run()
 
+    def hold(self) -> None:
+        """Accept tasks and plan none until ``open``: the model is still loading."""
+        self._shift.hold()
+
+    def open(self) -> None:
+        """Begin with what has gathered."""
+        self._shift.open()
+
     async def drain(self, grace_s: float) -> None:
         """Stop taking tasks; what is not finished in ``grace_s`` goes back to the queue."""
         await self._shift.drain(grace_s)
@@ -80,9 +93,14 @@ class Planner:
     async def refuse(
         self, problem: Problem, origin: Origin, task_id: str | None, *, is_control: bool = False
     ) -> None:
-        """Answer a refused message: REJECTED, or for a control the task as it stands."""
-        record = await self._desk.ledger.find(task_id) if is_control and task_id else None
-        if record is not None and origin.robot_id in {None, record.robot_id}:
+        """Answer a refused message: REJECTED, or for a control its task as it stands.
+
+        Raises:
+            JournalLost: the answer is not on its way.
+        """
+        record = await self._desk.ledger.find(task_id) if task_id else None
+        about_record = is_control or problem.code in _ABOUT_A_KNOWN_TASK
+        if record is not None and about_record and origin.robot_id in {None, record.robot_id}:
             event = self._desk.reporter.notice(record, problem, origin)
         else:
             event = self._desk.reporter.rejection(problem, origin, task_id)
@@ -102,9 +120,9 @@ class Planner:
         """
         return await self._desk.ledger.get(task_id)
 
-    async def tasks(self, wanted: TaskFilter) -> list[TaskRecord]:
+    async def tasks(self, filter: TaskFilter) -> list[TaskRecord]:  # noqa: A002  as its type
         """Return the tasks that fit, newest first."""
-        return await self._parts.journal.tasks(wanted)
+        return await self._parts.journal.tasks(filter)
 
     def status_of(self, record: TaskRecord) -> TaskStatus:
         """Return how a task stands, as a message."""

@@ -19,6 +19,7 @@ class Shift:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._draining = False
+        self._held = False  # there is no model yet
         self._paused = False
         self._losses = 0  # runs in a row that found no model
         self._idle = asyncio.Event()
@@ -44,9 +45,19 @@ class Shift:
         if not await self._is_idle_within(_TO_THE_DOOR_S):
             log.warning("! %d plans did not let go in time", len(self._desk.running))
 
+    def hold(self) -> None:
+        """Take nothing until ``open``; deadlines pass all the same."""
+        self._held = True
+
+    def open(self) -> None:
+        """Take what has gathered."""
+        self._held = False
+        self._desk.work.set()
+
     def _next(self) -> Waiting | None:
         busy = len(self._desk.running) >= self._desk.parts.queue.running
-        return None if busy or self._draining or self._paused else self._desk.queue.take()
+        shut = self._draining or self._held or self._paused
+        return None if busy or shut else self._desk.queue.take()
 
     def _start(self, group: asyncio.TaskGroup, waiting: Waiting) -> None:
         leash = self._desk.running[waiting.task_id] = Leash()

@@ -1,16 +1,17 @@
 """A clock that stands still until a test moves it."""
 
+import time
 from datetime import UTC, datetime, timedelta
 
 START = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 
 
 class ManualClock:
-    """Wall clock and monotonic clock in step."""
+    """Wall clock and monotonic clock in step; the monotonic one begins at the machine's."""
 
     def __init__(self, now: datetime = START) -> None:
         self._now = now
-        self._monotonic_s = 1_000.0
+        self._monotonic_s = time.monotonic()
 
     def now(self) -> datetime:
         return self._now

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,41 +31,40 @@ def shipped_catalog() -> Catalog:
     return load_catalog(CONFIG / "tools", CONFIG / "prompts")
 
 
-HallMaker = Callable[..., Awaitable["Hall"]]
+HallMaker = Callable[["Hall"], Awaitable["Hall"]]
 
 
+@dataclass
 class Hall:
     """One planner at work; ``planner`` is the real thing."""
 
-    def __init__(
-        self,
-        *,
-        completer: Completer | None = None,
-        journal: MemoryJournal | None = None,
-        clock: Clock | None = None,
-        handlers: ToolRegistry | None = None,
-        works: bool = True,
-        **settings: Any,
-    ) -> None:
-        self.journal = journal or MemoryJournal()
-        self.completer = completer or ScriptedCompleter()
-        self.works = works
+    completer: Completer = field(default_factory=ScriptedCompleter)
+    journal: MemoryJournal = field(default_factory=MemoryJournal)
+    clock: Clock = field(default_factory=SystemClock)
+    handlers: ToolRegistry = field(default_factory=ToolRegistry)
+    settings: PlannerSettings = field(default_factory=PlannerSettings)
+    queue: QueueSettings = field(default_factory=QueueSettings)
+    generation: GenerationSettings = field(default_factory=GenerationSettings)
+    works: bool = True  # False: tasks wait until ``go_to_work``
+    planner: Planner = field(init=False)
+    _work: asyncio.Task[None] | None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
         known: TaskJournal = self.journal
         self.planner = Planner(
             PlannerParts(
                 node_id="planner-1",
                 journal=known,
                 completer=self.completer,
-                catalog=settings.pop("catalog", None) or shipped_catalog(),
-                handlers=handlers or ToolRegistry(),
-                clock=clock or SystemClock(),
-                planner=PlannerSettings(**settings.pop("planner", {})),
-                queue=QueueSettings(**settings.pop("queue", {})),
-                generation=GenerationSettings(**settings.pop("generation", {})),
+                catalog=shipped_catalog(),
+                handlers=self.handlers,
+                clock=self.clock,
+                planner=self.settings,
+                queue=self.queue,
+                generation=self.generation,
                 backoff=QUICK,
             )
         )
-        self._work: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
         """Recover, and go to work unless the hall was built with ``works=False``."""
@@ -84,18 +84,19 @@ class Hall:
                 await self._work
 
     async def submit(
-        self, task_id: str | None = None, *, robot_id: str = ROBOT, **fields: Any
+        self, task_id: str | None = None, *, robot_id: str = ROBOT, **fields: object
     ) -> Submission:
         """Send a command as the robot's topic would."""
-        fields.setdefault("instruction", "將書本放在側桌上。")
-        command = TaskCommand(task_id=task_id, **fields)
+        asked = {"instruction": "將書本放在側桌上。", "task_id": task_id, **fields}
+        command = TaskCommand.model_validate(asked)
         return await self.planner.submit(command, Origin(robot_id=robot_id))
 
     async def say(
-        self, op: str, task_id: str, *, robot_id: str = ROBOT, **fields: Any
+        self, op: str, task_id: str, *, robot_id: str = ROBOT, **fields: object
     ) -> TaskRecord:
         """Send a control as the robot's topic would."""
-        word = TaskControl(op=ControlOp(op), task_id=task_id, **fields)
+        asked = {"op": ControlOp(op), "task_id": task_id, **fields}
+        word = TaskControl.model_validate(asked)
         return await self.planner.control(word, Origin(robot_id=robot_id))
 
     async def until(self, task_id: str, state: str) -> TaskRecord:

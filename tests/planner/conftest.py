@@ -12,13 +12,12 @@ async def open_hall() -> AsyncIterator[HallMaker]:
     """Build halls that are closed after the test."""
     halls: list[Hall] = []
 
-    async def open_one(**changes: object) -> Hall:
-        hall = Hall(**changes)
+    async def opened(hall: Hall) -> Hall:
         halls.append(hall)
         await hall.open()
         return hall
 
-    yield open_one
+    yield opened
     for hall in halls:
         await hall.close()
 
@@ -26,4 +25,4 @@ async def open_hall() -> AsyncIterator[HallMaker]:
 @pytest.fixture
 async def hall(open_hall: HallMaker) -> Hall:
     """A hall at work."""
-    return await open_hall()
+    return await open_hall(Hall())

@@ -1,0 +1,142 @@
+"""Who is due ends EXPIRED, wherever the task is; who is not stays."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from planner_node.planner.deadlines import Deadlines, Timetable
+from planner_node.settings import PlannerSettings
+from planner_node.tasks.record import EventKind
+from tests.fakes.clock import START, ManualClock
+from tests.fakes.completion import SEED_PLAN, Script, ScriptedCompleter, plan_call, tool_call
+from tests.fakes.hall import Hall, HallMaker
+
+SOON_S = 0.05
+TWO_SUBTASKS_CHARS = len(plan_call(*SEED_PLAN[:2]))
+
+
+def soon() -> datetime:
+    return datetime.now(UTC) + timedelta(seconds=SOON_S)
+
+
+async def test_a_waiting_task_expires(open_hall: HallMaker) -> None:
+    script = Script(hold_after=0)
+    hall = await open_hall(Hall(ScriptedCompleter(default=script)))
+    await hall.submit("t1")
+    await script.held.wait()
+    await hall.submit("t2", deadline=soon())
+    await hall.until("t2", "EXPIRED")
+    assert hall.states("t2") == ["QUEUED", "EXPIRED"]
+    assert hall.said("t2")[-1]["problem"]["code"] == "DEADLINE_EXCEEDED"
+    assert hall.planner.load.queue_depth == 0
+
+
+async def test_a_running_task_expires_and_leaves_the_model(open_hall: HallMaker) -> None:
+    script = Script(hold_after=TWO_SUBTASKS_CHARS)
+    completer = ScriptedCompleter({"slow": script})
+    hall = await open_hall(Hall(completer))
+    await hall.submit("t1", instruction="slow", deadline=soon())
+    await hall.until("t1", "EXPIRED")
+    await hall.submit("t2")
+    await hall.until("t2", "PLANNED")
+    assert completer.running == set()
+    assert hall.states("t1") == ["QUEUED", "PLANNING", "EXPIRED"]
+    assert [one["type"] for one in hall.said("t1", EventKind.SUBTASK)][-1] == "PLAN_FAILED"
+
+
+async def test_an_unanswered_question_expires(open_hall: HallMaker) -> None:
+    call = tool_call("ask_clarification", {"question": "哪一本？", "options": []})
+    clock = ManualClock()
+    completer = ScriptedCompleter(default=Script(call))
+    settings = PlannerSettings(input_timeout_s=60)
+    hall = await open_hall(Hall(completer, clock=clock, settings=settings))
+    await hall.submit("t1")
+    await hall.until("t1", "INPUT_REQUIRED")
+    clock.advance(61)
+    await hall.until("t1", "EXPIRED")
+    assert hall.said("t1", EventKind.STATUS)[-1]["question"] is None
+
+
+async def test_a_task_that_is_due_when_its_turn_comes_costs_no_tokens(
+    open_hall: HallMaker,
+) -> None:
+    clock = ManualClock()
+    completer = ScriptedCompleter()
+    hall = await open_hall(Hall(completer, clock=clock, works=False))
+    await hall.submit("t1", deadline=START + timedelta(seconds=5))
+    clock.advance(5)
+    hall.go_to_work()
+    await hall.until("t1", "EXPIRED")
+    assert completer.requests == []
+
+
+async def test_an_expiry_that_cannot_be_written_comes_later(open_hall: HallMaker) -> None:
+    clock = ManualClock()
+    hall = await open_hall(Hall(clock=clock, works=False))
+    await hall.submit("t1", deadline=START + timedelta(seconds=5))
+    hall.journal.refuses = "disk full"
+    clock.advance(5)
+    hall.go_to_work()
+    await asyncio.sleep(0)
+    hall.journal.refuses = ""
+    clock.advance(5)
+    await hall.until("t1", "EXPIRED")
+    assert hall.states("t1") == ["QUEUED", "EXPIRED"]
+
+
+async def test_a_finished_task_does_not_expire(open_hall: HallMaker) -> None:
+    clock = ManualClock()
+    hall = await open_hall(Hall(clock=clock))
+    await hall.submit("t1", deadline=START + timedelta(seconds=5))
+    await hall.until("t1", "PLANNED")
+    clock.advance(60)
+    await hall.submit("t2", deadline=START + timedelta(seconds=61))
+    clock.advance(60)
+    await hall.until_record("t2", lambda record: record.finished is not None)
+    assert hall.states("t1")[-1] == "PLANNED"
+
+
+def test_a_timetable_gives_what_is_due_the_earliest_first() -> None:
+    table = Timetable()
+    for task_id, at_s in (("late", 9), ("second", 2), ("first", 1)):
+        table.set(task_id, START + timedelta(seconds=at_s))
+    assert table.due(START + timedelta(seconds=2), limit=10) == ["first", "second"]
+    assert table.first == START + timedelta(seconds=9)
+
+
+def test_a_timetable_gives_no_more_than_asked() -> None:
+    table = Timetable()
+    for number in range(5):
+        table.set(f"t{number}", START)
+    assert table.due(START, limit=2) == ["t0", "t1"]
+
+
+def test_a_timetable_forgets_and_moves() -> None:
+    table = Timetable()
+    table.set("gone", START)
+    table.set("moved", START)
+    table.set("gone", None)
+    table.set("moved", START + timedelta(seconds=1))
+    assert table.due(START, limit=10) == []
+    assert table.first == START + timedelta(seconds=1)
+
+
+async def test_one_task_that_cannot_expire_does_not_stop_the_others(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    expired = asyncio.Event()
+
+    async def expire(task_id: str) -> None:
+        if task_id == "bad":
+            raise RuntimeError("no")
+        expired.set()
+
+    deadlines = Deadlines(ManualClock(), expire)
+    deadlines.watch("bad", START)
+    deadlines.watch("good", START)
+    async with asyncio.timeout(10):
+        work = asyncio.create_task(deadlines.run())
+        await expired.wait()
+        work.cancel()
+    assert "bad cannot expire now" in caplog.text
