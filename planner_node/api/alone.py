@@ -20,6 +20,7 @@ from fastapi import FastAPI
 
 from planner_node.api.limits import limits_of
 from planner_node.api.ports import ApiParts, Hall
+from planner_node.errors import NodeBroken
 from planner_node.settings import Settings, load
 
 _log = logging.getLogger(__name__)
@@ -79,10 +80,20 @@ async def _live(hall: Hall, build: Callable[[], BuiltNode], stop: asyncio.Event)
             hall.built = node.api_parts
             await stop.wait()
     except Exception as error:  # noqa: BLE001  the door stays open to say why
-        _log.exception("! the node cannot run")
-        hall.reason = f"the node cannot run: {error}"
+        first = _first(error)
+        story = None if isinstance(first, NodeBroken) else error  # a NodeBroken says it all
+        _log.error("! the node cannot run: %s", first, exc_info=story)
+        hall.reason = f"the node cannot run: {first}"
     finally:
         hall.built = None
+
+
+def _first(error: Exception) -> BaseException:
+    """Return what broke: the first leaf where a task group speaks."""
+    found: BaseException = error
+    while isinstance(found, BaseExceptionGroup):
+        found = found.exceptions[0]
+    return found
 
 
 @contextmanager

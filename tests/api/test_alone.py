@@ -83,7 +83,7 @@ async def test_a_ready_node_answers(alone: Alone) -> None:
 
 
 async def test_a_node_that_cannot_run_says_why(alone: Alone) -> None:
-    alone.node.failure = RuntimeError("no such weights")
+    alone.node.failure = ExceptionGroup("rooms", [RuntimeError("no such weights")])
     alone.node.ready.set()
     await until(lambda: "weights" in alone.hall.reason)
     assert "no such weights" in (await alone.http.get("/readyz")).json()["checks"][0]["reason"]
