@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 from starlette.types import Lifespan
 
 from planner_node import __version__
-from planner_node.api import events, generate, health, refusals, schemas, tasks
+from planner_node.api import console, events, generate, health, refusals, schemas, tasks
 from planner_node.api.alone import lifespan_of
 from planner_node.api.guard import Guard
 from planner_node.api.metrics import HouseCollector, HttpMetrics
@@ -75,7 +75,7 @@ def assemble(hall: Hall, lifespan: Lifespan[Service] | None = None) -> Service:
     registry.register(HouseCollector(hall))
     app.state.hall = hall
     app.state.registry = registry
-    routers = [room.router for room in (generate, tasks, events, health, schemas)]
+    routers = [room.router for room in (generate, tasks, events, health, schemas, console)]
     for router in routers:
         app.include_router(router)
     app.state.routes = [

@@ -22,12 +22,8 @@ _HEADERS: Final[Mapping[str, str]] = {
     "Cache-Control": "no-store",
 }
 _NOTHING: Final = "default-src 'none'; frame-ancestors 'none'"
-# The console carries its script and style inside; the framework's /docs loads Swagger's own.
+# The framework's page loads Swagger's own script and style from the network.
 _PAGES: Final[Mapping[str, str]] = {
-    "/": (
-        "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
-        "connect-src 'self'; frame-ancestors 'none'"
-    ),
     "/docs": (
         "default-src 'none'; script-src 'unsafe-inline' https:; style-src 'unsafe-inline' https:; "
         "img-src data: https:; connect-src 'self'; frame-ancestors 'none'"
