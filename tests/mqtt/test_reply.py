@@ -1,0 +1,80 @@
+"""Response topics, correlation data and trace context from strangers."""
+
+import pytest
+
+from messages.topics import TOPICS
+from planner_node.mqtt.packets import MessageProperties
+from planner_node.mqtt.reply import MAX_CORRELATION_BYTES, ReplyPolicy, trace_context
+
+POLICY = ReplyPolicy("planner/v1", ("fleet/replies", "desk/"))
+PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
+@pytest.mark.parametrize("topic", ["fleet/replies/7", "desk/a/b", "fleet/replies/"])
+def test_topic_under_a_prefix_is_honoured(topic: str) -> None:
+    reply, warnings = POLICY.reply_of(MessageProperties(response_topic=topic))
+    assert reply is not None
+    assert (reply.topic, warnings) == (topic, [])
+
+
+@pytest.mark.parametrize(
+    "topic",
+    [
+        "",
+        "fleet/replies",
+        "fleet/repliesX/7",
+        "other/7",
+        "fleet/replies/+",
+        "fleet/replies/#",
+        "$SYS/broker",
+        "fleet/replies/\x00",
+        "fleet/replies/\n",
+        "fleet/replies/" + "x" * 300,
+        "planner/v1/robots/r1/task",
+    ],
+)
+def test_any_other_topic_is_ignored_with_a_warning(topic: str) -> None:
+    reply, warnings = POLICY.reply_of(MessageProperties(response_topic=topic))
+    assert reply is None
+    assert [warning.split(":")[0] for warning in warnings] == ["response topic ignored"]
+
+
+@pytest.mark.parametrize("row", TOPICS.values(), ids=TOPICS)
+def test_no_topic_of_the_table_is_honoured_even_under_a_careless_prefix(row: object) -> None:
+    careless = ReplyPolicy("planner/v1", ("planner/v1",))
+    pattern: str = row.pattern  # type: ignore[attr-defined]  # a Topic
+    topic = "planner/v1/" + pattern.format(robot_id="r", task_id="t", node_id="n")
+    assert careless.fault_of(topic) == "it is a topic of this node"
+
+
+def test_nothing_is_honoured_without_prefixes() -> None:
+    assert ReplyPolicy("planner/v1", ()).fault_of("a/b") is not None
+
+
+def test_correlation_data_is_kept_up_to_a_limit() -> None:
+    kept, _ = POLICY.reply_of(MessageProperties(correlation_data=b"\x00" * MAX_CORRELATION_BYTES))
+    dropped, warnings = POLICY.reply_of(
+        MessageProperties(correlation_data=b"x" * (MAX_CORRELATION_BYTES + 1))
+    )
+    assert kept is not None
+    assert dropped is None
+    assert len(warnings) == 1
+
+
+def test_trace_context_is_kept_and_other_properties_are_not() -> None:
+    pairs = (("traceparent", PARENT), ("tracestate", "a=1"), ("other", "x"))
+    assert trace_context(pairs) == (("traceparent", PARENT), ("tracestate", "a=1"))
+
+
+@pytest.mark.parametrize(
+    "pairs",
+    [
+        (),
+        (("traceparent", "nonsense"),),
+        (("traceparent", PARENT), ("traceparent", PARENT)),
+        (("tracestate", "a=1"),),
+        (("Traceparent", PARENT),),
+    ],
+)
+def test_malformed_trace_context_starts_a_new_trace(pairs: tuple[tuple[str, str], ...]) -> None:
+    assert trace_context(pairs) == ()

@@ -1,0 +1,68 @@
+"""Which topics each event goes to."""
+
+from datetime import timedelta
+
+import pytest
+
+from planner_node.mqtt.packets import Publication
+from planner_node.mqtt.routes import clearing_of, publications_of
+from planner_node.tasks.record import Event, EventKind, Reply
+from tests.fakes.clock import START
+
+ROOT = "planner/v1"
+STATUS = b'{"timestamp":"2026-11-23T12:00:00.000Z"}'
+REPLY = Reply("desk/7", b"\x01\x02", (("traceparent", "t"),))
+
+
+def sent(kind: EventKind, reply: Reply | None = None, robot_id: str | None = "r1") -> list[str]:
+    event = Event(kind, STATUS, "t1", robot_id, reply)
+    return [publication.topic for publication in publications_of(event, ROOT, START)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "topics"),
+    [
+        (EventKind.STATUS, [f"{ROOT}/robots/r1/status", f"{ROOT}/tasks/t1/status", "desk/7"]),
+        (EventKind.NOTICE, [f"{ROOT}/robots/r1/status", "desk/7"]),
+        (EventKind.SUBTASK, [f"{ROOT}/robots/r1/subtasks/stream"]),
+        (EventKind.PLAN, [f"{ROOT}/robots/r1/subtasks", "desk/7"]),
+        (EventKind.ERROR, [f"{ROOT}/errors"]),
+    ],
+)
+def test_each_kind_goes_to_its_topics(kind: EventKind, topics: list[str]) -> None:
+    assert sent(kind, REPLY) == topics
+
+
+def test_without_a_reply_topic_there_is_no_copy() -> None:
+    assert sent(EventKind.PLAN, Reply(None, b"x")) == [f"{ROOT}/robots/r1/subtasks"]
+
+
+def test_a_task_without_a_robot_has_its_own_topic_only() -> None:
+    assert sent(EventKind.STATUS, robot_id=None) == [f"{ROOT}/tasks/t1/status"]
+
+
+def test_only_the_copy_for_late_joiners_is_retained() -> None:
+    event = Event(EventKind.STATUS, STATUS, "t1", "r1", REPLY)
+    assert [p.retain for p in publications_of(event, ROOT, START)] == [False, True, False]
+
+
+def test_expiry_is_what_is_left_of_a_day_when_it_is_sent() -> None:
+    event = Event(EventKind.STATUS, STATUS, "t1", "r1")
+    later = START + timedelta(hours=1)
+    assert publications_of(event, ROOT, later)[1].expiry_s == 23 * 3_600
+
+
+def test_a_status_older_than_a_day_is_not_retained_any_more() -> None:
+    event = Event(EventKind.STATUS, STATUS, "t1", "r1")
+    topics = [p.topic for p in publications_of(event, ROOT, START + timedelta(days=2))]
+    assert topics == [f"{ROOT}/robots/r1/status"]
+
+
+def test_correlation_data_and_trace_are_echoed_on_every_copy() -> None:
+    event = Event(EventKind.STATUS, STATUS, "t1", "r1", REPLY)
+    echoed = {p.properties.correlation_data for p in publications_of(event, ROOT, START)}
+    assert echoed == {b"\x01\x02"}
+
+
+def test_clearing_is_an_empty_retained_message() -> None:
+    assert clearing_of("t1", ROOT) == Publication(f"{ROOT}/tasks/t1/status", b"", retain=True)
