@@ -115,6 +115,7 @@ async def meddle_until_told(hall: Hall, task_id: str) -> None:
             await asyncio.sleep(0)
 
 
+@pytest.mark.slow
 async def test_two_hundred_tasks_of_twenty_robots_are_all_planned(open_hall: HallMaker) -> None:
     completer = ScriptedCompleter()
     hall = await open_hall(Hall(completer))

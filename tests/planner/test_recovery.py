@@ -174,3 +174,27 @@ async def test_a_full_disk_at_the_start_is_told_to_the_node() -> None:
 
 def _planning(record: TaskRecord) -> TaskRecord:
     return replace(record, state=TaskState.PLANNING, started=record.queued)
+
+
+async def test_a_held_hall_takes_in_and_plans_nothing_before_it_opens(
+    open_hall: HallMaker,
+) -> None:
+    completer = ScriptedCompleter()
+    hall = await open_hall(Hall(completer, works=False))
+    hall.planner.hold()
+    hall.go_to_work()
+    await hall.submit("t1")
+    await asyncio.sleep(0)
+    assert completer.requests == []
+    hall.planner.open()
+    await hall.until("t1", "PLANNED")
+
+
+async def test_a_held_hall_lets_deadlines_pass(open_hall: HallMaker) -> None:
+    clock = ManualClock()
+    hall = await open_hall(Hall(clock=clock, works=False))
+    hall.planner.hold()
+    await hall.submit("t1", deadline=START + timedelta(seconds=5))
+    clock.advance(5)
+    hall.go_to_work()
+    await hall.until("t1", "EXPIRED")

@@ -1,0 +1,111 @@
+"""The hall over the real journal: a file on a disk, group commits, a restart in the middle."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import aclosing, asynccontextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from messages.status import TaskStatus
+from messages.task import TaskCommand
+from planner_node.clock import SystemClock
+from planner_node.journal.store import Journal
+from planner_node.planner.handlers import ToolRegistry
+from planner_node.planner.planner import Planner, PlannerParts
+from planner_node.settings import GenerationSettings, PlannerSettings, QueueSettings
+from planner_node.tasks.lifecycle import TERMINAL
+from planner_node.tasks.record import EventKind, Origin
+from tests.fakes.completion import ScriptedCompleter
+from tests.fakes.hall import QUICK, shipped_catalog
+
+TASKS = [(f"t{number}", f"robot-{number % 20}") for number in range(100)]
+
+
+def planner_on(journal: Journal) -> Planner:
+    return Planner(
+        PlannerParts(
+            node_id="planner-1",
+            journal=journal,
+            completer=ScriptedCompleter(),
+            catalog=shipped_catalog(),
+            handlers=ToolRegistry(),
+            clock=SystemClock(),
+            planner=PlannerSettings(),
+            queue=QueueSettings(),
+            generation=GenerationSettings(),
+            backoff=QUICK,
+        )
+    )
+
+
+@asynccontextmanager
+async def at_work(file: Path) -> AsyncIterator[tuple[Planner, Journal]]:
+    """A planner at work on a file, stopped without a drain as a killed node is."""
+    journal = Journal(f"sqlite:///{file}", outbox=True, commit_wait_ms=1)
+    await journal.start()
+    planner = planner_on(journal)
+    await planner.start()
+    work = asyncio.create_task(planner.run())
+    try:
+        yield planner, journal
+    finally:
+        work.cancel()
+        with suppress(asyncio.CancelledError):
+            await work
+        await journal.close()
+
+
+async def submit_all(planner: Planner) -> None:
+    await asyncio.gather(
+        *(
+            planner.submit(TaskCommand(instruction="go", task_id=task_id), Origin(robot))
+            for task_id, robot in TASKS
+        )
+    )
+
+
+async def ended(planner: Planner, task_id: str) -> list[str]:
+    """Wait for the task's end; return the states that were told."""
+    async with aclosing(planner.watch(task_id)) as events:
+        told = [one.event async for one in events if one.event.kind is EventKind.STATUS]
+    return [TaskStatus.model_validate_json(event.payload).status for event in told]
+
+
+@pytest.mark.slow
+async def test_a_crowd_is_planned_on_disk(tmp_path: Path) -> None:
+    async with at_work(tmp_path / "planner.db") as (planner, _):
+        await submit_all(planner)
+        lives = await asyncio.gather(*(ended(planner, task_id) for task_id, _ in TASKS))
+    assert Counter(map(tuple, lives)) == {("QUEUED", "PLANNING", "PLANNED"): len(TASKS)}
+
+
+@pytest.mark.slow
+async def test_a_crowd_survives_a_stop_in_the_middle(tmp_path: Path) -> None:
+    file = tmp_path / "planner.db"
+    async with at_work(file) as (planner, _):
+        await submit_all(planner)
+        await ended(planner, TASKS[0][0])
+    async with at_work(file) as (planner, _):
+        lives = await asyncio.gather(*(ended(planner, task_id) for task_id, _ in TASKS))
+    assert all(sum(state in TERMINAL for state in life) == 1 for life in lives)
+    assert {life[-1] for life in lives} == {"PLANNED"}
+
+
+@pytest.mark.slow
+async def test_a_plan_is_the_same_after_a_restart_byte_for_byte(tmp_path: Path) -> None:
+    file = tmp_path / "planner.db"
+    command = TaskCommand(instruction="go", task_id="t1")
+    async with at_work(file) as (planner, journal):
+        await planner.submit(command, Origin("robot-1"))
+        await ended(planner, "t1")
+        before = await journal.events("t1")
+    async with at_work(file) as (planner, journal):
+        assert not (await planner.submit(command, Origin("robot-1"))).is_new
+        copies = [one for one in await journal.pending(0, 1_000) if one.replay_of is not None]
+    originals = {one.event_id: one.event.payload for one in before}
+    assert {originals[one.replay_of or 0] for one in copies} == {
+        one.event.payload for one in copies
+    }
+    assert [one.event.kind for one in copies].count(EventKind.PLAN) == 1
