@@ -19,6 +19,8 @@ Dtype = Literal["auto", "float16", "bfloat16", "float32"]
 
 # Below this a model fits any GPU as it is, and int8 would only make it slower.
 SMALL_MODEL_BYTES: Final = 2 * 1024**3
+# A product of so few weights is over before a second thread has woken up.
+ONE_THREAD_BYTES: Final = 64 * 1024**2
 # From this score on, an activation counts as an outlier and its column is computed in 16 bit;
 # the value of the LLM.int8() paper and of bitsandbytes.
 INT8_OUTLIER_THRESHOLD: Final = 6.0
@@ -30,7 +32,7 @@ class ModelSpec:
 
     ``id`` is a hub id or a local folder. ``dtype`` "auto" is the checkpoint's own; ``quantization``
     "auto" is int8 for big models on CUDA and none elsewhere. ``device_map`` and ``max_memory``
-    (device → "20GiB") go to accelerate. ``threads`` 0 leaves the number to torch.
+    (device → "20GiB") go to accelerate. ``threads`` 0 is one for a small model, else torch decides.
     """
 
     id: str
@@ -72,13 +74,14 @@ def load(spec: ModelSpec) -> LoadedModel:
     Raises ``ModelNotLoaded``, whose text says what to do, when the weights are missing, gated,
     unreachable, broken, of an unknown kind or too big.
     """
-    if spec.threads:
-        torch.set_num_threads(spec.threads)
     _check_folder(spec)
     try:
-        return _load(spec)
+        loaded = _load(spec)
     except (OSError, RuntimeError, ValueError, ImportError, MemoryError, KeyError) as exc:
         raise explain(spec.id, exc) from exc
+    if threads := spec.threads or (1 if loaded.memory_bytes < ONE_THREAD_BYTES else 0):
+        torch.set_num_threads(threads)
+    return loaded
 
 
 def _check_folder(spec: ModelSpec) -> None:

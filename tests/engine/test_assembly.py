@@ -1,5 +1,7 @@
 """Models of other families: the same tokens as generate, or a refusal at the start."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from transformers import (
@@ -127,3 +129,4 @@ def test_own_forward_takes_what_it_computes_rightly(
 ) -> None:
     model = tiny_llama(**changes)
     assert is_llama_shaped(model) is fits
+    assemble(replace(loaded_from(CONFIGS[0]), model=model), LIMITS)  # refuses other scores

@@ -13,7 +13,7 @@ from planner_node.engine.kv_cache import KvSlots
 from planner_node.engine.limits import EngineLimits
 from planner_node.engine.llama import LlamaForward
 from planner_node.engine.model import Forward, TransformersForward
-from planner_node.engine.request import Constraint, Finish, Request, Sampling
+from planner_node.engine.request import Constraint, Event, Finish, Request, Sampling
 from planner_node.errors import ContextTooLong, QueueFull
 from tests.fakes.engine import (
     TINY_CONTEXT_TOKENS,
@@ -243,13 +243,16 @@ def test_stop_token_ends_and_is_not_put_out(engine: Engine) -> None:
 
 def test_same_seed_gives_the_same_tokens(engine: Engine) -> None:
     sampling = Sampling(1.0, seed=7)
-    requests = [Request(str(n), prompt_of(1, 9), sampling=sampling) for n in range(2)]
+    requests = [Request(str(n), prompt_of(1, 9), 0, 12, sampling=sampling) for n in range(2)]
     outcomes = run_together(engine, requests)
     assert outcomes["0"].token_ids == outcomes["1"].token_ids
 
 
 def test_other_seed_gives_other_tokens(engine: Engine) -> None:
-    requests = [Request(str(n), prompt_of(1, 9), sampling=Sampling(1.0, seed=n)) for n in range(2)]
+    requests = [
+        Request(str(n), prompt_of(1, 9), 0, 12, sampling=Sampling(seed=n, temperature=1.0))
+        for n in range(2)
+    ]
     outcomes = run_together(engine, requests)
     assert outcomes["0"].token_ids != outcomes["1"].token_ids
 
@@ -367,6 +370,44 @@ def test_scores_that_are_not_finite_end_their_own_request_and_spoil_no_other() -
     assert spoiled.pop("spoiled").finished is Finish.NOT_FINITE
     again = run_together(engine, rest)
     assert tokens_of(spoiled) == tokens_of(again) == tokens_of(sound)
+
+
+def test_storm_of_requests_leaves_nothing_behind(make_engine: MakeEngine) -> None:
+    """Requests come, are canceled and end in any order: each ends once, with its own text."""
+    rng = random.Random(11)
+    prefix = prompt_of(0, 20)
+    requests = [
+        Request(
+            str(n),
+            prefix[: 20 * (n % 2)] + prompt_of(n, rng.randrange(1, 40)),
+            prefix_tokens=20 * (n % 2),
+            max_new_tokens=rng.randrange(1, 9),
+            constraint=constraint_of(n) if n % 3 == 0 else None,
+        )
+        for n in range(60)
+    ]
+    engine = make_engine()
+    events: list[Event] = []
+    canceled: set[str] = set()
+    coming = list(requests)
+    while coming or not engine.idle:
+        for _ in range(min(len(coming), rng.randrange(4), 20 - engine.stats().waiting)):
+            engine.add(coming.pop())
+        if rng.random() < 0.2 and (last := engine.cancel(str(rng.randrange(60)))) is not None:
+            events.append(last)
+            canceled.add(last.request_id)
+        events += engine.step()
+    outcomes = outcomes_of(events)
+    assert outcomes.keys() == {request.request_id for request in requests}
+    whole = [
+        replace(r, constraint=constraint_of(int(r.request_id)) if r.constraint else None)
+        for r in requests
+        if r.request_id not in canceled
+    ]
+    expected = run_together(make_engine(replace(LIMITS, rows=1, waiting=99, prefixes=0)), whole)
+    assert {r: outcomes[r].token_ids for r in expected} == tokens_of(expected)
+    stats = engine.stats()
+    assert (stats.rows, stats.waiting, len(engine._prefixes)) == (0, 0, 1)
 
 
 class Crowded(LlamaForward):

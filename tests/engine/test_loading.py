@@ -117,8 +117,21 @@ def test_threads_are_set(spec: ModelSpec) -> None:
     assert threads == before + 1
 
 
+def test_small_model_runs_on_one_thread(spec: ModelSpec) -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    load(spec)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(before)
+    assert threads == 1
+
+
 def test_cuda_allocator_grows_in_segments() -> None:
     assert "expandable_segments" in os.environ["PYTORCH_CUDA_ALLOC_CONF"]
+
+
+def test_threads_do_not_spin_while_they_wait() -> None:
+    assert os.environ["OMP_WAIT_POLICY"] == "PASSIVE"
 
 
 def test_missing_folder_is_named(tmp_path: Path) -> None:

@@ -53,8 +53,8 @@ def tiny_llama(seed: int = 0, **changes: object) -> LlamaForCausalLM:
         torch.manual_seed(seed)
         model = LlamaForCausalLM(tiny_llama_config(**changes)).eval()
         with torch.no_grad():
-            for parameter in model.parameters():
-                if parameter.dim() > 1:
+            for name, parameter in model.named_parameters():
+                if parameter.dim() > 1 or name.endswith("bias"):
                     parameter.normal_(0.0, 0.15)
     return model
 
