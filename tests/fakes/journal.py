@@ -102,6 +102,9 @@ class MemoryJournal:
         ids = sorted(event_id for event_id in self._pending if event_id > after_id)
         return [self.log[event_id] for event_id in ids[:limit]]
 
+    async def outbox_depth(self) -> int:
+        return len(self._pending)
+
     async def published(self, event_ids: Sequence[int]) -> None:
         self._check_disk()
         for event_id in event_ids:

@@ -134,6 +134,12 @@ async def test_pending_stops_at_the_limit(journal: AnyJournal) -> None:
     assert await journal.pending(stored[0].event_id, 2) == stored[1:3]
 
 
+async def test_the_outbox_depth_counts_what_is_not_confirmed(journal: AnyJournal) -> None:
+    stored = await journal.commit(None, [a_status(), a_status()])
+    await journal.published([stored[0].event_id])
+    assert await journal.outbox_depth() == 1
+
+
 async def test_published_events_leave_the_outbox_and_stay_in_the_history(
     journal: AnyJournal,
 ) -> None:

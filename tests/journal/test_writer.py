@@ -171,12 +171,6 @@ async def test_without_an_outbox_nothing_waits_for_a_broker(url: str) -> None:
     await journal.close()
 
 
-async def test_the_outbox_depth_counts_what_is_not_confirmed(real: Journal) -> None:
-    stored = await real.commit(None, [a_status(), a_status()])
-    await real.published([stored[0].event_id])
-    assert await real.outbox_depth() == 1
-
-
 async def test_the_journal_can_be_started_again(real: Journal) -> None:
     await real.admit(a_record(), [])
     await real.close()

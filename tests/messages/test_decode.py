@@ -190,6 +190,7 @@ def test_an_id_of_allowed_characters_is_taken(good: str) -> None:
         ({"instruction": "a\x00b"}, "/instruction"),
         ({"instruction": "a\x1bb"}, "/instruction"),
         ({"instruction": "走" * (MAX_INSTRUCTION_CHARS + 1)}, "/instruction"),
+        ({"instruction": "a" * (MAX_INSTRUCTION_CHARS * 5)}, "/instruction"),
         ({"instruction": "a" + "\u0301\u0323" * 100}, "/instruction"),
         ({"priority": "50"}, "/priority"),
         ({"priority": 50.5}, "/priority"),
