@@ -13,12 +13,12 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from messages.problem import ProblemCode, problem
-from messages.task import TaskCommand
 from planner_node.api.control import AnswerBody, CancelBody, PriorityBody, ReplanBody
 from planner_node.api.conversation import GenerateRequest, GenerateWithFunctionRequest
 from planner_node.api.ports import Limits
 from planner_node.api.refusals import STATUS, ErrorAnswer, detail_of
 from planner_node.api.sse import MEDIA_TYPE
+from planner_node.api.views import TaskOrder
 
 _REF: Final = "#/components/schemas/{model}"
 _BODIES: Final[tuple[type[BaseModel], ...]] = (
@@ -28,7 +28,7 @@ _BODIES: Final[tuple[type[BaseModel], ...]] = (
     GenerateWithFunctionRequest,
     PriorityBody,
     ReplanBody,
-    TaskCommand,
+    TaskOrder,
 )
 _ALWAYS: Final = (ProblemCode.UNAUTHORIZED, ProblemCode.INTERNAL, ProblemCode.MODEL_NOT_READY)
 _FORBIDDEN: Final = "UNAUTHORIZED: a web page of another origin, or an unknown host name."
@@ -116,7 +116,4 @@ def _body_schemas(limits: Limits) -> dict[str, Any]:
     for name in ("GenerateRequest", "GenerateWithFunctionRequest"):
         tokens = schemas[name]["properties"]["max_new_tokens"]
         tokens["maximum"] = limits.generation.max_new_tokens_limit
-    # Over HTTP no topic says which robot a task is for.
-    command = schemas["TaskCommand"]
-    command["required"] = [*command["required"], "robot_id"]
     return schemas

@@ -17,7 +17,7 @@ from planner_node.api.control import ActionBody, AnswerBody, CancelBody, Priorit
 from planner_node.api.examples import TASK_REQUESTS
 from planner_node.api.openapi import answers, body
 from planner_node.api.ports import ApiParts, Hall
-from planner_node.api.views import TaskPage, TaskQuery, TaskView, view_of
+from planner_node.api.views import TaskOrder, TaskPage, TaskQuery, TaskView, view_of
 from planner_node.errors import BadCommand
 from planner_node.tasks.record import Origin, TaskRecord
 
@@ -57,7 +57,7 @@ _LOCATION: Final = {"Location": {"description": "Where the task is.", "schema": 
         },
         202: {"description": "Accepted and journalled.", "headers": _LOCATION},
     },
-    openapi_extra=body(TaskCommand, TASK_REQUESTS),
+    openapi_extra=body(TaskOrder, TASK_REQUESTS),
 )
 async def submit(request: Request, hall: HallOfApp) -> Response:
     """Accept a task for a robot; the plan comes on MQTT, by `/tasks/{task_id}` and by its events.

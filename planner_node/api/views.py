@@ -7,7 +7,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from messages.plan import SubtaskList
 from messages.status import TaskState, TaskStatus
 from messages.task import MAX_NAME_CHARS, TaskCommand
-from messages.wire import ID_PATTERN
+from messages.wire import ID_PATTERN, Id
 from planner_node.tasks.record import TaskFilter
 
 MAX_PAGE: Final = 500
@@ -34,6 +34,12 @@ class TaskQuery(BaseModel):
             limit=self.limit + 1,
             cursor=self.cursor,
         )
+
+
+class TaskOrder(TaskCommand):
+    """A TaskCommand over HTTP, where no topic says which robot it is for."""
+
+    robot_id: Id
 
 
 class TaskView(TaskStatus):

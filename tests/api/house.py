@@ -10,7 +10,7 @@ from messages.problem import ProblemCode
 from messages.status import NodeInfo
 from planner_node.api.ports import ApiParts, Check, Limits
 from planner_node.clock import SystemClock
-from planner_node.planner.handlers import ToolRegistry
+from planner_node.planner.handlers import Arguments, ToolRegistry
 from planner_node.planner.planner import Planner, PlannerParts
 from planner_node.prompt.catalog import load_catalog
 from planner_node.settings import (
@@ -19,6 +19,7 @@ from planner_node.settings import (
     PlannerSettings,
     QueueSettings,
 )
+from planner_node.stream.call import ToolCall
 from tests.fakes.completion import ScriptedCompleter
 from tests.fakes.journal import MemoryJournal
 
@@ -47,6 +48,7 @@ class House:
     checks: list[Check] = field(default_factory=lambda: [Check("model", ready=True)])
     limits: Limits = field(default_factory=Limits)
     registry: ToolRegistry = field(default_factory=ToolRegistry)
+    said: list[Arguments] = field(default_factory=list)  # what a test's own function was given
     _run: "asyncio.Task[None] | None" = None
 
     def work(self) -> None:
@@ -57,6 +59,12 @@ class House:
             self._run.cancel()
             await asyncio.gather(self._run, return_exceptions=True)
 
+    def handles(self, tool_name: str) -> bool:
+        return self.registry.handles(tool_name)
+
+    async def dispatch(self, call: ToolCall) -> object:
+        return await self.registry.dispatch(call)
+
     @property
     def parts(self) -> ApiParts:
         return ApiParts(
@@ -64,7 +72,7 @@ class House:
             completer=lambda: self.completer,
             readiness=lambda: self.checks,
             info=lambda: INFO,
-            tools=self.registry,
+            tools=self,
         )
 
 

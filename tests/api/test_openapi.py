@@ -82,7 +82,7 @@ def test_the_limit_of_new_tokens_is_documented() -> None:
 
 
 def test_a_task_over_http_needs_its_robot() -> None:
-    assert "robot_id" in DOCUMENT["components"]["schemas"]["TaskCommand"]["required"]
+    assert "robot_id" in DOCUMENT["components"]["schemas"]["TaskOrder"]["required"]
 
 
 @pytest.mark.parametrize("path", ["/docs", "/openapi.json"])

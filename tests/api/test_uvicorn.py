@@ -5,6 +5,8 @@ import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
 
 import httpx
 import pytest
@@ -12,12 +14,14 @@ import pytest
 from tests.api.test_presence import WITHIN_S
 from tests.api.test_tasks import submitted
 
+ROOT: Final = Path(__file__).parents[2]
+
 
 @asynccontextmanager
 async def uvicorn_on(port: int) -> AsyncIterator[asyncio.subprocess.Process]:
     arguments = ["tests.api.alone_app:app", "--host", "127.0.0.1", "--port", str(port)]
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "uvicorn", *arguments, "--log-level", "warning"
+        sys.executable, "-m", "uvicorn", *arguments, "--log-level", "warning", cwd=ROOT
     )
     try:
         yield process
