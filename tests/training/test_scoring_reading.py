@@ -63,6 +63,8 @@ def read(title: str, description: str = "") -> ParsedStep:
         ("Bring the cup to the counter", Action(Verb.CARRY, ("cup",), "counter")),
         ("Hand Ann the bowl", Action(Verb.GIVE, ("bowl",), "Ann")),
         ("Load the cup into the bowl", Action(Verb.PLACE, ("cup",), "bowl")),
+        ("Fill the cup with cold water", Action(Verb.FILL, ("cup",))),
+        ('Tell Ann "please open the lamp"', Action(Verb.REPORT, ("Ann",))),
         ("Load the cup", Action(Verb.PICK, ("cup",))),
         ("Unload the knife from the drawer", Action(Verb.PICK, ("knife",), source="drawer")),
         ("拿起第一把刀子", Action(Verb.PICK, ("刀子",))),
@@ -106,6 +108,7 @@ def test_coordinated_verbs_share_their_object() -> None:
         ("Pick up the banana", "banana"),
         ("Pick up the cup and the banana", "banana"),
         ("Go to the balcony", "balcony"),
+        ("Go to the dock", "dock"),
     ],
 )
 def test_name_that_the_instruction_lacks_is_unknown(title: str, stranger: str) -> None:

@@ -54,6 +54,12 @@ def allowed_tools(verbs: set[Verb], language: Language, taken: set[str]) -> list
     return tools
 
 
+def effect_of(names: tuple[str, ...], verbs: set[Verb], language: Language) -> Verb | None:
+    """Return what a place of those names does to a thing, where the goals ask for it."""
+    tools = allowed_tools(verbs, language, set())
+    return next((t.affords for t in tools if t.affords and set(names) & set(t.names)), None)
+
+
 def _read(entry: str, taken: set[str]) -> Entity:
     names, _, effect = entry.partition(">")
     spoken = tuple(n for n in names.replace("_", " ").split("|") if n not in taken)

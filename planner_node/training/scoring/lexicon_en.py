@@ -37,8 +37,9 @@ VERBS: Final[dict[Verb, str]] = {
     Verb.HEAT: "heat heat_up warm warm_up reheat microwave cook bake boil",
     Verb.COOL: "cool cool_down chill refrigerate freeze froze frozen",
     Verb.FILL: "fill fill_up pour refill pour_water_into top_up_with water",
-    Verb.CHECK: """check inspect examine look_at look look_over verify observe read confirm
-        monitor view scan measure weigh photograph take_a_photo_of take_a_picture_of see""",
+    Verb.CHECK: """have_a_look_at take_a_look_at check inspect examine look_at look look_over
+        verify observe read confirm monitor view scan measure weigh photograph take_a_photo_of
+        take_a_picture_of see""",
     Verb.PATROL: "patrol tour visit survey go_around go_through",
     Verb.REPORT: "report report_back tell told inform notify announce alert say log",
     Verb.WAIT: "wait stay pause stand_by standby hold_position remain",

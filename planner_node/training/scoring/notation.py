@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
-from planner_node.training.scoring.allowances import USER, allowed_tools, user
+from planner_node.training.scoring.allowances import USER, allowed_tools, effect_of, user
 from planner_node.training.scoring.records import ALL, Entity, EventPattern, Goal, Record
 from planner_node.training.scoring.terms import (
     STATES,
@@ -77,7 +77,7 @@ def _read(row: Mapping[str, object], category: str, language: Language, kind: An
     for name in _parts(row, "need"):
         cast.meet(name, Role.PLACE)
     for key, role in (("known", Role.PLACE), ("avoid", Role.OBJECT), ("avoid_place", Role.PLACE)):
-        cast.optional |= {cast.meet(name, role) for name in _parts(row, key)} - set(init.values())
+        cast.optional |= {cast.meet(name, role) for name in _parts(row, key)}
     forbidden = tuple(_event(part, cast) for part in _parts(row, "avoid_act"))
     order = tuple(
         tuple(_event(step, cast) for step in part.split(" < ")) for part in _parts(row, "order")
@@ -161,6 +161,7 @@ def _entities(
         )
         for name, role in cast.roles.items()
     ]
-    taken = {alias for entity in spoken for alias in entity.names}
     verbs = {goal.verb for goal in goals if goal.verb is not None}
+    spoken = [replace(e, affords=effect_of(e.names, verbs, language)) for e in spoken]
+    taken = {alias for entity in spoken for alias in entity.names}
     return (*spoken, *allowed_tools(verbs, language, taken), user(language))

@@ -111,6 +111,10 @@ def _place(world: World, action: Action, objects: tuple[str, ...]) -> str:
 def _change(world: World, action: Action, objects: tuple[str, ...]) -> str:
     verb = action.verb
     targets = objects or tuple(filter(None, [action.destination, action.source]))
+    if verb is Verb.FILL and action.destination:  # pouring something into it
+        targets = (action.destination,)
+    # A tool may be named beside what it is used on.
+    targets = tuple(t for t in targets if not world.entities[t].tool) or targets
     if not targets:
         return "nothing to act on"
     if not all(world.reaches(target) for target in targets):

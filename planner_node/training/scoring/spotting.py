@@ -14,12 +14,14 @@ _WORD: Final = re.compile(r"[a-z0-9][a-z0-9'/-]*|&|[^\sa-z0-9]", re.IGNORECASE)
 _APOSTROPHES: Final = str.maketrans({"’": "'", "‘": "'"})
 _COUNTING: Final = {TokenKind.NUMBER, TokenKind.MANY, TokenKind.COUNTED}
 _ARTICLE: Final = "(?:(?<=the )|(?<= a )|(?<=an )|(?<=with )|(?<=using )|(?<=to )|(?<=for ))"
+_BEFORE_NOUNS: Final = frozenset(["the", "a", "an", "your", "its", "my", "some", "of", "cold", "hot"])
+_SPEECH: Final = re.compile(r'[「『“"\ue000]([^」』”"\ue001]*)[」』”"\ue001]')
 _ENGLISH_NAME: Final = re.compile(r"[a-z]", re.IGNORECASE)
 
 
 def tokens(text: str, entities: tuple[Entity, ...], language: Language) -> list[Token]:
     """Cut a text into tokens, in order; stop words are left out, unknown words are OTHER."""
-    clean = normal(text.translate(_APOSTROPHES))
+    clean = _without_speech(normal(text.translate(_APOSTROPHES)), entities)
     found: list[Token] = []
     at = 0
     for start, end, entity_id in _spotted(clean, entities):
@@ -27,6 +29,16 @@ def tokens(text: str, entities: tuple[Entity, ...], language: Language) -> list[
         found.append(Token(TokenKind.ENTITY, clean[start:end], entity_id=entity_id))
         at = end
     return found + list(_plain(clean[at:], language))
+
+
+def _without_speech(text: str, entities: tuple[Entity, ...]) -> str:
+    """Blank what the robot is to say, but not a name in quotation marks."""
+    names = {normal(name) for entity in entities for name in entity.names}
+
+    def blank(quoted: re.Match[str]) -> str:
+        return f" {quoted[1]} " if quoted[1].strip() in names else " "
+
+    return _SPEECH.sub(blank, text)
 
 
 def _spotted(text: str, entities: tuple[Entity, ...]) -> list[tuple[int, int, str]]:
@@ -106,6 +118,8 @@ def _english(text: str) -> Iterator[Token]:
         else:
             length = 1
             token = Token(TokenKind.OTHER, words[at])
+        if token.kind is TokenKind.VERB and at and words[at - 1] in _BEFORE_NOUNS:
+            token = Token(TokenKind.OTHER, token.text)
         if token.kind is not TokenKind.OTHER or any(c.isalnum() for c in token.text):
             yield token
         at += length
