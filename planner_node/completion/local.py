@@ -17,7 +17,7 @@ from planner_node.completion.request import (
     Tool,
     ToolUse,
 )
-from planner_node.engine.request import Event, Finish, Request, Sampling, TokenEngine
+from planner_node.engine.request import Constraint, Event, Finish, Request, Sampling, TokenEngine
 from planner_node.errors import (
     ContextTooLong,
     DeadlinePassed,
@@ -29,7 +29,6 @@ from planner_node.errors import (
     UnsupportedSchema,
 )
 from planner_node.grammar.library import GrammarLibrary
-from planner_node.grammar.matcher import Matcher
 from planner_node.grammar.vocabulary import TextDecoder, Vocabulary
 from planner_node.prompt.render import Prompt, Renderer
 
@@ -66,8 +65,10 @@ class LocalCompleter:
     async def stream(self, request: CompletionRequest) -> AsyncGenerator[CompletionEvent, None]:
         """Yield text chunks, then one ``Completed``. See ``Completer``."""
         begun_s = self._clock.monotonic_s()
-        matcher = self._voice.grammars.matcher(request.tools, request.tool_choice, request.language)
-        run = self._run(request, self._prompt(request), matcher, begun_s)
+        constraint = self._voice.grammars.matcher(
+            request.tools, request.tool_choice, request.language
+        )
+        run = self._run(request, self._prompt(request), constraint, begun_s)
         decoder = TextDecoder(self._voice.vocabulary)
         first_s: float | None = None
         async with aclosing(self._engine.generate(run)) as events:
@@ -79,7 +80,7 @@ class LocalCompleter:
                     yield TextChunk(text)
                 if event.finished is not None:
                     finish = _finish(event, event.finished, request, run)
-                    if finish is FinishReason.STOP and matcher is not None and matcher.done:
+                    if finish is FinishReason.STOP and constraint is not None and constraint.done:
                         finish = FinishReason.TOOL_CALL
                     yield Completed(finish, self._usage(event, begun_s, first_s))
 
@@ -102,7 +103,11 @@ class LocalCompleter:
         return prompt
 
     def _run(
-        self, request: CompletionRequest, prompt: Prompt, matcher: Matcher | None, begun_s: float
+        self,
+        request: CompletionRequest,
+        prompt: Prompt,
+        constraint: Constraint | None,
+        begun_s: float,
     ) -> Request:
         room = self._info.context_tokens - len(prompt.token_ids)
         ends_s = (request.deadline_s, _sum(begun_s, request.timeout_s))
@@ -114,7 +119,7 @@ class LocalCompleter:
             max_new_tokens=min(request.max_new_tokens, room),
             stop_tokens=self._voice.vocabulary.stop_tokens,
             sampling=Sampling(request.temperature, request.top_p, seed),
-            constraint=matcher,
+            constraint=constraint,
             deadline_s=min((end_s for end_s in ends_s if end_s is not None), default=None),
         )
 

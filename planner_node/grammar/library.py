@@ -9,6 +9,7 @@ from llguidance import LLMatcher, LLParserLimits
 
 from planner_node.errors import UnsupportedSchema
 from planner_node.grammar.document import call_grammar
+from planner_node.grammar.free_text import FreeText
 from planner_node.grammar.limits import SchemaLimits
 from planner_node.grammar.matcher import Matcher
 from planner_node.grammar.refusal import refusal
@@ -47,24 +48,27 @@ class GrammarLibrary:
 
     def matcher(
         self, tools: Sequence[Tool], choice: ToolChoice, language: str | None = None
-    ) -> Matcher | None:
-        """Return a fresh matcher for one request, or None where the answer is free text.
+    ) -> Matcher | FreeText | None:
+        """Return a fresh constraint for one request, or None where anything may be written.
 
         ``language`` is the BCP 47 tag that the answer's strings must keep to.
         Raises UnsupportedSchema for a schema that cannot be kept or a choice that is not offered.
         """
+        forbidden = self._forbidden(language)
         if choice is ToolUse.NONE or not tools:
-            return None
+            return FreeText(self._vocabulary, forbidden) if forbidden else None
         state = self._grammar(_chosen(tools, choice), or_text=choice is ToolUse.AUTO).deep_copy()
         return Matcher(
             state,
             forcing=self._vocabulary.is_canonical,
-            forbidden=self._forbidden(language),
+            forbidden=forbidden,
         )
 
     def prepare(self) -> None:
         """Read the vocabulary once, which takes tenths of a second, before anyone waits for it."""
-        self._forbidden("zh-TW")
+        forbidden = self._forbidden("zh-TW")
+        if forbidden:
+            FreeText(self._vocabulary, forbidden)
 
     def _forbidden(self, language: str | None) -> ForbiddenCharacters | None:
         tag = (language or "").lower()

@@ -30,6 +30,15 @@ class Vocabulary:
         special, decode = self.tokens.is_special_token, self.tokens.decode_bytes
         return tuple(b"" if special(index) else decode([index]) for index in range(self.size))
 
+    @cached_property
+    def plain(self) -> int:
+        """The tokens that are text or end it, as an integer with one bit per id."""
+        bits = bytearray(self.size // 8 + 1)
+        for index, text in enumerate(self.bytes_of):
+            if text or index in self.stop_tokens:
+                bits[index // 8] |= 1 << index % 8
+        return int.from_bytes(bits, "little")
+
 
 class TextDecoder:
     """Turns ids into text as they come, holding back what is not yet a whole character.

@@ -8,6 +8,7 @@ from typing import Final
 
 from pydantic import JsonValue
 
+from planner_node.grammar.free_text import FreeText
 from planner_node.grammar.library import GrammarLibrary
 from planner_node.grammar.matcher import Matcher
 from planner_node.grammar.tool import Tool, ToolChoice, ToolUse
@@ -68,19 +69,23 @@ def tiny_matcher(
 ) -> Matcher:
     """Return a matcher for the tools over the tiny vocabulary."""
     matcher = tiny_library().matcher(tools, choice, language)
-    assert matcher is not None
+    assert isinstance(matcher, Matcher)
     return matcher
 
 
-def allowed(matcher: Matcher, vocabulary: Vocabulary) -> list[int]:
+def allowed(matcher: Matcher | FreeText, vocabulary: Vocabulary) -> list[int]:
     """Return the ids that may come next."""
     mask = bytearray((vocabulary.size + 31) // 32 * 4)
     matcher.fill(memoryview(mask).cast("i"))
-    bits = int.from_bytes(mask, "little")
-    return [token_id for token_id in range(vocabulary.size) if bits >> token_id & 1]
+    return [
+        place * 8 + bit
+        for place, byte in enumerate(mask)
+        for bit in (range(8) if byte else ())
+        if byte >> bit & 1
+    ]
 
 
-def write(matcher: Matcher, text: str, vocabulary: Vocabulary) -> int:
+def write(matcher: Matcher | FreeText, text: str, vocabulary: Vocabulary) -> int:
     """Write ``text`` in the longest tokens that are allowed; return how many bytes were."""
     left = text.encode()
     while left:
@@ -97,7 +102,7 @@ def _begins(text: bytes, token: bytes) -> bool:
     return bool(token) and text.startswith(token)
 
 
-def random_document(matcher: Matcher, vocabulary: Vocabulary, seed: int) -> str | None:
+def random_document(matcher: Matcher | FreeText, vocabulary: Vocabulary, seed: int) -> str | None:
     """Write one document at random; None where it does not close within the steps given.
 
     Closing brackets and quotes are preferred now and then, else a random writer never ends.

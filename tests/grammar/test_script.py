@@ -2,16 +2,20 @@
 
 import pytest
 
+from planner_node.errors import ConstraintBroken
+from planner_node.grammar.free_text import FreeText
 from planner_node.grammar.script import (
     ForbiddenCharacters,
     open_bytes,
     simplified_only,
     traditional_only,
 )
+from planner_node.grammar.tool import ToolUse
 from tests.fakes.grammar import (
     allowed,
     catalog,
     random_document,
+    tiny_library,
     tiny_matcher,
     tiny_vocabulary,
     tool_with,
@@ -101,3 +105,37 @@ def test_tokens_with_a_forbidden_character_inside_are_masked() -> None:
 )
 def test_open_bytes_are_those_of_an_unfinished_character(text: bytes, pending: bytes) -> None:
     assert open_bytes(text) == pending
+
+
+def free_text() -> FreeText:
+    constraint = tiny_library().matcher([], ToolUse.NONE, "zh-TW")
+    assert isinstance(constraint, FreeText)
+    return constraint
+
+
+def test_free_text_in_traditional_cannot_slide_into_simplified() -> None:
+    text = "1. 找到書本。"
+    written = write(free_text(), text + "书", tiny_vocabulary())
+    assert len(text.encode()) <= written < len((text + "书").encode())
+
+
+def test_free_text_takes_everything_else_and_the_end_of_the_turn() -> None:
+    text, words = free_text(), '{"a": 1} 1. 找到書本。\n'
+    assert write(text, words, tiny_vocabulary()) == len(words.encode())
+    assert tiny_vocabulary().stop_tokens <= set(allowed(text, tiny_vocabulary()))
+    assert not text.done
+
+
+def test_free_text_has_no_special_tokens_but_the_stops() -> None:
+    vocabulary = tiny_vocabulary()
+    specials = {i for i, text in enumerate(vocabulary.bytes_of) if not text}
+    assert specials & set(allowed(free_text(), vocabulary)) == vocabulary.stop_tokens
+
+
+def test_free_text_breaks_on_a_special_token() -> None:
+    with pytest.raises(ConstraintBroken):
+        free_text().accept(0)
+
+
+def test_free_text_of_other_languages_is_not_constrained() -> None:
+    assert tiny_library().matcher([], ToolUse.NONE, "en") is None
