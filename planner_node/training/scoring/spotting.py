@@ -14,7 +14,7 @@ _WORD: Final = re.compile(r"[a-z0-9][a-z0-9'/-]*|&|[^\sa-z0-9]", re.IGNORECASE)
 _APOSTROPHES: Final = str.maketrans({"’": "'", "‘": "'"})
 _COUNTING: Final = {TokenKind.NUMBER, TokenKind.MANY, TokenKind.COUNTED}
 _ARTICLE: Final = "(?:(?<=the )|(?<= a )|(?<=an )|(?<=with )|(?<=using )|(?<=to )|(?<=for ))"
-_BEFORE_NOUNS: Final = frozenset(["the", "a", "an", "your", "its", "my", "some", "of", "cold", "hot"])
+_BEFORE_NOUNS: Final = {"the", "a", "an", "your", "its", "my", "some", "of", "cold", "hot"}
 _SPEECH: Final = re.compile(r'[「『“"\ue000]([^」』”"\ue001]*)[」』”"\ue001]')
 _ENGLISH_NAME: Final = re.compile(r"[a-z]", re.IGNORECASE)
 
