@@ -15,6 +15,7 @@ from planner_node.errors import (
     ModelNotReady,
     PlanInvalid,
     PlannerError,
+    QueueFull,
 )
 from planner_node.planner.conversation import completion_request
 from planner_node.planner.desk import Desk, with_problem
@@ -67,6 +68,9 @@ class Run:
         except (EngineDied, ModelNotReady) as error:
             self.lost_model = True
             await self._try_again(error)
+        except QueueFull:  # of the model, which other doors use too; this task was promised a plan
+            self.lost_model = True
+            await self._hand_back(next_attempt=False)
         except DeadlinePassed:
             why = self._desk.too_late(record)
             await self._leave(TaskEvent.DEADLINE_PASSED, lambda one: with_problem(one, why))
@@ -158,11 +162,11 @@ class Run:
         else:
             await self._hand_back()
 
-    async def _hand_back(self) -> None:
-        """Put the task back in the queue, to be planned anew as the next attempt."""
+    async def _hand_back(self, *, next_attempt: bool = True) -> None:
+        """Put the task back in the queue; where a subtask was told, as the next attempt."""
         record = await self._leave(
             TaskEvent.INTERRUPTED,
-            lambda one: replace(one, attempt=one.attempt + 1, subtasks_done=0),
+            lambda one: replace(one, attempt=one.attempt + next_attempt, subtasks_done=0),
         )
         self._desk.enqueue(record)
 

@@ -16,6 +16,7 @@ from planner_node.errors import (
     ModelNotReady,
     OutOfMemory,
     PlannerError,
+    QueueFull,
     UnsupportedSchema,
 )
 from planner_node.planner.handlers import Planned, ToolRegistry
@@ -150,6 +151,16 @@ async def test_a_model_that_stays_away_fails_the_task_in_the_end(
     await hall.until("t1", "FAILED")
     assert problem_code(hall, "t1") == error.code
     assert len(completer.requests) == 2
+
+
+async def test_a_model_that_is_busy_with_others_costs_no_attempt(open_hall: HallMaker) -> None:
+    completer = ScriptedCompleter(default=Script("", error=QueueFull("256 requests wait")))
+    hall = await open_hall(Hall(completer, settings=PlannerSettings(max_attempts=1)))
+    await hall.submit("t1")
+    await hall.until_record("t1", lambda one: one.status_version >= 7)
+    completer.default = Script()
+    record = await hall.until("t1", "PLANNED")
+    assert record.attempt == 1
 
 
 async def test_a_refused_task_is_declined_in_the_users_language(open_hall: HallMaker) -> None:
