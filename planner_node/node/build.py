@@ -2,11 +2,12 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from typing import Final
 
+from messages.problem import ProblemCode, problem
 from messages.status import NodeInfo, NodeState
 from planner_node.api.ports import ApiParts, Check, Measure
 from planner_node.broker.embedded import EmbeddedBroker
@@ -93,6 +94,7 @@ class Node:
             stack.push_async_callback(self._model.stop)
             await self.planner.start()
             self.planner.hold()
+            await self._confess()
             if self._has_broker:
                 self._door = await self._open_door(stack)
             async with asyncio.TaskGroup() as group:
@@ -138,13 +140,22 @@ class Node:
         while True:
             before = self._clock.now() - timedelta(hours=journal.history_h)
             try:
-                gone = await self.journal.purge(before, journal.history_max_tasks)
+                while gone := await self.journal.purge(before, journal.history_max_tasks):
+                    self._forget(record.task_id for record in gone)
             except JournalLost as error:
                 logger.warning("! history not looked through: %s", error)
-            else:
-                if self._door is not None:
-                    self._door.clear(record.task_id for record in gone)
             await asyncio.sleep(_HISTORY_S)
+
+    def _forget(self, task_ids: Iterable[str]) -> None:
+        if self._door is not None:
+            self._door.clear(task_ids)
+
+    async def _confess(self) -> None:
+        """Tell everyone that the journal had to be begun anew: tasks may be missing."""
+        if self.journal.damage is not None:
+            await self.planner.report(
+                problem(ProblemCode.INTERNAL, {"reason": self.journal.damage, "part": "journal"})
+            )
 
     async def _stop(self) -> None:
         self._say(NodeState.DRAINING)
