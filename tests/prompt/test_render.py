@@ -35,6 +35,8 @@ FUNCTION: JsonValue = {
     "parameters": dict(TOOL.parameters),
 }
 
+# Building the official tokenizer takes seconds, on a busy machine half a minute.
+pytestmark = pytest.mark.timeout(240)
 every_tokenizer = pytest.mark.parametrize("tokenizer_of", [tiny_tokenizer, llama_31_tokenizer])
 
 
