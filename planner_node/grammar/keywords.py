@@ -19,6 +19,7 @@ FORMATS: Final = frozenset(
 ANNOTATIONS: Final = frozenset(
     {
         "$schema",
+        "$id",
         "$comment",
         "title",
         "description",
@@ -28,5 +29,8 @@ ANNOTATIONS: Final = frozenset(
         "deprecated",
         "readOnly",
         "writeOnly",
+        "discriminator",  # OpenAPI's hint beside a oneOf that stands by itself
+        "contentEncoding",
+        "contentMediaType",
     }
 )

@@ -27,13 +27,13 @@ def describes_object(root: Schema, home: str) -> bool:
     """Tell whether every value of the root schema is a JSON object."""
     if root.get("type") == "object":
         return True
-    target = _table(root, home).get(str(root.get("$ref")), {})
+    target = table_of(root, home).get(str(root.get("$ref")), {})
     return target.get("type") == "object"
 
 
 def refuse_empty_loops(root: Schema, home: str) -> None:
     """Refuse references that lead back to themselves without a value between."""
-    table = _table(root, home)
+    table = table_of(root, home)
     for start in table:
         seen, waiting = set[str](), [start]
         while waiting:
@@ -66,8 +66,8 @@ def _has_choice(node: JsonValue) -> bool:
     return bool(node.keys() & {"anyOf", "oneOf", "$ref"}) or any(map(_has_choice, node.values()))
 
 
-def _table(root: Schema, home: str) -> dict[str, Schema]:
-    """Return every schema that a reference can name, by that name."""
+def table_of(root: Schema, home: str) -> dict[str, Schema]:
+    """Return every schema that a reference can name, by the name it has in the joint document."""
     table = {f"{REF}{home}": root}
     for keyword in DEFINITIONS & root.keys():
         entries = root[keyword]

@@ -31,6 +31,7 @@ from planner_node.grammar.references import (
     refuse_empty_loops,
 )
 from planner_node.grammar.refusal import below, refusal
+from planner_node.grammar.tagged import settle_tagged_unions
 
 _NO_ARGUMENTS: Final[Schema] = {"type": "object", "properties": {}}
 MAX_SAFE_NUMBER: Final = 2**53 - 1  # RFC 8259 §6: beyond it readers disagree about integers
@@ -47,6 +48,7 @@ def normalise(schema: Mapping[str, JsonValue], home: str, limits: SchemaLimits) 
     if not describes_object(normal, home):
         raise refusal("", "type", 'must be "object": the arguments of a tool are an object')
     refuse_empty_loops(normal, home)
+    settle_tagged_unions(normal, home)
     return normal
 
 

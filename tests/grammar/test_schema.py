@@ -1,11 +1,21 @@
 """What is refused at the door, and by what name."""
 
+import json
+from typing import Annotated, Literal
+
 import pytest
-from pydantic import JsonValue
+from pydantic import BaseModel, Field, JsonValue
 
 from planner_node.errors import UnsupportedSchema
 from planner_node.grammar.tool import NamedTool, Tool, ToolUse
-from tests.fakes.grammar import catalog, tiny_library, tool_with
+from tests.fakes.grammar import (
+    catalog,
+    random_document,
+    tiny_library,
+    tiny_matcher,
+    tiny_vocabulary,
+    tool_with,
+)
 
 
 def refused(tool: Tool) -> UnsupportedSchema:
@@ -147,6 +157,52 @@ def test_annotations_do_not_matter() -> None:
 
 def test_shipped_tools_are_kept() -> None:
     assert tiny_library().matcher(tuple(catalog().tools.values()), ToolUse.AUTO) is not None
+
+
+def test_tool_of_the_seed_is_kept_as_it_stands() -> None:
+    text: JsonValue = {"type": "string", "description": "子任務的名稱。"}
+    item: JsonValue = {"type": "object", "properties": {"task": text}, "required": ["task"]}
+    tasks: JsonValue = {"type": "array", "items": item}
+    schema: dict[str, JsonValue] = {
+        "type": "object",
+        "properties": {"tasks": tasks},
+        "required": ["tasks"],
+    }
+    tool = Tool("decompose_task", "將任務分解為子任務。", schema)
+    assert tiny_library().matcher([tool], ToolUse.REQUIRED) is not None
+
+
+class Pick(BaseModel):
+    """What pydantic makes of a tagged union, first half."""
+
+    kind: Literal["pick"]
+    what: str = Field(max_length=5)
+
+
+class Go(BaseModel):
+    """Second half."""
+
+    kind: Literal["go"]
+    where: str | None = None
+
+
+class Step(BaseModel):
+    """A model with most of what pydantic writes into schemas."""
+
+    action: Annotated[Pick | Go, Field(discriminator="kind")]
+    others: list[Pick | Go] = Field(default=[], max_length=2)
+    count: int = Field(ge=0, lt=10)
+    share: float | None = None
+    pair: tuple[Literal[1], bool]
+    inner: list["Step"] = Field(default=[], max_length=1)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_schema_made_by_pydantic_is_kept(seed: int) -> None:
+    tool = Tool("step", "", Step.model_json_schema())
+    text = random_document(tiny_matcher([tool]), tiny_vocabulary(), seed)
+    assert text is not None
+    Step.model_validate(json.loads(text)["parameters"])
 
 
 def test_good_schema_after_a_refused_one_is_kept() -> None:
