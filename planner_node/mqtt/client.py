@@ -133,11 +133,14 @@ class Connection:
 
     def _own_refusal(self, publication: Publication) -> PublishOutcome | None:
         """Find what the broker would close the connection for, again and again."""
-        topic = publication.topic.encode(errors="replace")
-        if not 0 < len(topic) <= _MAX_TOPIC_BYTES or set(publication.topic) & {"\0", "+", "#"}:
+        try:
+            topic_bytes = len(publication.topic.encode())
+        except UnicodeEncodeError:
+            topic_bytes = 0
+        if not 0 < topic_bytes <= _MAX_TOPIC_BYTES or set(publication.topic) & {"\0", "+", "#"}:
             return PublishOutcome(Outcome.REFUSED, _REASON_TOPIC_INVALID, "not a topic name")
         limit_bytes = self.granted.maximum_packet_bytes
-        size_bytes = _PACKET_OVERHEAD_BYTES + len(topic) + publication.variable_bytes
+        size_bytes = _PACKET_OVERHEAD_BYTES + topic_bytes + publication.variable_bytes
         if limit_bytes is not None and size_bytes > limit_bytes:
             reason = f"{size_bytes} bytes, and the broker takes {limit_bytes}"
             return PublishOutcome(Outcome.REFUSED, _REASON_PACKET_TOO_LARGE, reason)

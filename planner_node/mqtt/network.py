@@ -46,6 +46,7 @@ from planner_node.mqtt.paho_types import (
 logger = logging.getLogger(__name__)
 
 Params = ParamSpec("Params")
+_UNSPECIFIED: Final = 0x80  # paho's word for the end of the stream
 _CALLBACKS: Final = (
     "on_socket_open",
     "on_connect",
@@ -254,7 +255,10 @@ class Network:
             return connect_failure(error, self._refusal)
         if self._farewell is not None and self._farewell.value == REASON_TAKEN_OVER:
             return Ending(EndKind.TAKEN_OVER, str(self._farewell))
-        return Ending(EndKind.LOST, str(error or self._farewell or "the connection was lost"))
+        said = (
+            "" if self._farewell is None or self._farewell.value == _UNSPECIFIED else self._farewell
+        )
+        return Ending(EndKind.LOST, str(error or said or "the connection was lost"))
 
     # -- loop --------------------------------------------------------------------------------
 

@@ -1,0 +1,179 @@
+"""The connection that comes back."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from planner_node.broker.embedded import EmbeddedBroker
+from planner_node.errors import BrokerRefused
+from planner_node.mqtt.link import Link
+from planner_node.mqtt.packets import (
+    ConnectOptions,
+    Granted,
+    Outcome,
+    Publication,
+    Subscription,
+)
+from planner_node.mqtt.reconnect import Reconnect
+from tests.fakes.mosquitto import Mosquitto, free_port
+from tests.fakes.waiting import until
+from tests.fakes.wire import NOT_AUTHORIZED_V5, TAKEN_OVER, Script, scripted
+
+Make = Callable[..., ConnectOptions]
+
+
+def everything(_granted: Granted) -> Sequence[Subscription]:
+    return [Subscription("in/#")]
+
+
+def link_to(options: ConnectOptions, min_s: float = 0.01, max_s: float = 0.05) -> Link:
+    return Link(options, everything, Reconnect(min_s, max_s, lambda: 0.5))
+
+
+@asynccontextmanager
+async def working(link: Link) -> AsyncIterator[Link]:
+    async with asyncio.TaskGroup() as group:
+        group.create_task(link.run())
+        try:
+            yield link
+        finally:
+            await link.leave()
+
+
+async def test_broker_away_at_start_is_waited_for_and_named(tmp_path: Path, options: Make) -> None:
+    port = free_port()
+    async with working(link_to(options(port))) as link:
+        await until(lambda: "no connection to" in link.state.reason)
+        assert f"127.0.0.1:{port}" in link.state.reason
+        broker = Mosquitto(tmp_path, port=port)
+        broker.start()
+        try:
+            await until(lambda: link.state.is_ok)
+        finally:
+            await link.leave()
+            broker.stop()
+
+
+async def test_link_comes_back_and_subscribes_again_after_a_broker_restart(
+    tmp_path: Path, options: Make
+) -> None:
+    broker = Mosquitto(tmp_path)
+    broker.start()
+    async with working(link_to(options(broker.port))) as link:
+        await until(lambda: link.state.is_ok)
+        broker.stop()
+        await until(lambda: not link.state.is_ok)
+        broker.start()
+        await until(lambda: link.state.is_ok)
+        connection = await link.connection()
+        await connection.publish(Publication("in/a", b"after"))
+        async with asyncio.timeout(5):
+            async for delivery in link.deliveries():
+                assert delivery.payload == b"after"
+                break
+        await link.leave()
+        broker.stop()
+
+
+async def test_refused_password_is_said_with_the_user_and_what_to_check(options: Make) -> None:
+    async with (
+        scripted(Script(connack=NOT_AUTHORIZED_V5)) as broker,
+        working(link_to(options(broker.port, username="ann", password="secret-7"))) as link,
+    ):
+        await until(lambda: broker.connects >= 2)
+        assert "'ann'" in link.state.reason
+        assert "Not authorized" in link.state.reason
+        assert "secret-7" not in link.state.reason
+
+
+async def test_embedded_broker_is_reached_through_the_fallback(options: Make) -> None:
+    async with EmbeddedBroker(0) as broker, working(link_to(options(broker.port))) as link:
+        await until(lambda: link.state.is_ok)
+        assert (await link.connection()).granted.mqtt_version == "3.1.1"
+
+
+async def test_broker_that_hangs_up_on_both_versions_is_tried_with_both(options: Make) -> None:
+    async with (
+        scripted(Script(connack=None, hangs_up=True)) as broker,
+        working(link_to(options(broker.port))),
+    ):
+        await until(lambda: len(broker.levels) >= 4)
+        assert broker.levels[:4] == [5, 4, 5, 4]
+
+
+async def test_takeover_stops_the_tries_and_is_explained(options: Make) -> None:
+    async with scripted(Script()) as broker, working(link_to(options(broker.port))) as link:
+        await until(lambda: link.state.is_ok)
+        broker.push(TAKEN_OVER)
+        await until(lambda: "another client uses our id" in link.state.reason)
+        assert broker.connects == 1
+
+
+async def test_refused_subscription_is_not_ready_and_the_way_out_works(options: Make) -> None:
+    async with (
+        scripted(Script(suback_code=0x87)) as broker,
+        working(link_to(options(broker.port))) as link,
+    ):
+        await until(lambda: "refuses us in/# (reason 0x87)" in link.state.reason)
+        outcome = await (await link.connection()).publish(Publication("a", b"x"))
+        assert (outcome.outcome, link.is_up) == (Outcome.ACCEPTED, True)
+
+
+async def test_what_the_broker_lacks_is_not_ready_with_the_reason(options: Make) -> None:
+    def too_much(_granted: Granted) -> Sequence[Subscription]:
+        raise BrokerRefused("no shared subscriptions here")
+
+    async with scripted(Script()) as broker:
+        link = Link(options(broker.port), too_much, Reconnect(0.01, 0.05, lambda: 0.5))
+        async with working(link):
+            await until(lambda: link.state.reason == "no shared subscriptions here")
+
+
+async def test_deliveries_of_an_older_connection_are_left_to_the_broker(options: Make) -> None:
+    async with scripted(Script()) as broker, working(link_to(options(broker.port))) as link:
+        await until(lambda: link.state.is_ok)
+        broker.publish("in/a", b"old", mid=1)
+        await until(lambda: not link._inbox.empty())
+        broker.cut()
+        await until(lambda: broker.connects == 2)
+        await link.connection(after_epoch=1)
+        broker.publish("in/a", b"new", mid=2)
+        async with asyncio.timeout(5):
+            async for delivery in link.deliveries():
+                assert delivery.payload == b"new"
+                break
+
+
+async def test_what_comes_right_behind_the_connack_can_be_acknowledged(options: Make) -> None:
+    async with scripted(Script()) as broker, working(link_to(options(broker.port))) as link:
+        await until(lambda: broker.connects == 1)
+        broker.publish("in/a", b"queued", mid=1)
+        async with asyncio.timeout(5):
+            async for delivery in link.deliveries():
+                assert link.acknowledge(delivery)
+                break
+        await until(lambda: broker.acknowledged == [1])
+
+
+async def test_twenty_flaps_are_survived(options: Make) -> None:
+    async with scripted(Script()) as broker, working(link_to(options(broker.port))) as link:
+        for epoch in range(1, 21):
+            await until(lambda: link.state.is_ok and link.is_up)
+            assert link.connects == epoch
+            broker.cut()
+            await until(lambda number=epoch: broker.connects > number)
+        await until(lambda: link.state.is_ok)
+
+
+async def test_cancelled_link_leaves_no_connection(options: Make) -> None:
+    async with scripted(Script()) as broker:
+        link = link_to(options(broker.port))
+        running = asyncio.create_task(link.run())
+        await until(lambda: link.state.is_ok)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        assert not link.is_up
