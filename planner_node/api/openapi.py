@@ -32,6 +32,16 @@ _BODIES: Final[tuple[type[BaseModel], ...]] = (
 )
 _ALWAYS: Final = (ProblemCode.UNAUTHORIZED, ProblemCode.INTERNAL, ProblemCode.MODEL_NOT_READY)
 _FORBIDDEN: Final = "UNAUTHORIZED: a web page of another origin, or an unknown host name."
+# One server-sent event, described as OpenAPI 3.2 does; readers of 3.1 pass it over.
+_EVENT: Final = {
+    "type": "object",
+    "properties": {
+        "event": {"type": "string"},
+        "id": {"type": "string"},
+        "retry": {"type": "integer"},
+        "data": {"type": "string"},
+    },
+}
 _WITH_BODY: Final = (
     ProblemCode.MALFORMED_JSON,
     ProblemCode.PAYLOAD_TOO_LARGE,
@@ -71,7 +81,7 @@ def _success(events: str, example: object) -> dict[str, Any]:
     if example is not None:
         content["application/json"] = {"example": example}
     if events:
-        content[MEDIA_TYPE] = {"schema": {"type": "string", "description": events}}
+        content[MEDIA_TYPE] = {"itemSchema": {**_EVENT, "description": events}}
     return content
 
 
@@ -113,7 +123,10 @@ def _body_schemas(limits: Limits) -> dict[str, Any]:
         [(model, "validation") for model in _BODIES], ref_template=_REF
     )
     schemas: dict[str, Any] = document["$defs"]
+    limit_tokens = limits.generation.max_new_tokens_limit
     for name in ("GenerateRequest", "GenerateWithFunctionRequest"):
         tokens = schemas[name]["properties"]["max_new_tokens"]
-        tokens["maximum"] = limits.generation.max_new_tokens_limit
+        tokens["maximum"] = limit_tokens
+    tokens, _null = schemas["GenerationOptions"]["properties"]["max_new_tokens"]["anyOf"]
+    tokens["maximum"] = limit_tokens
     return schemas

@@ -49,7 +49,8 @@ STATUS: Final[Mapping[ProblemCode, HTTPStatus]] = {
     ProblemCode.OUTPUT_TRUNCATED: HTTPStatus.UNPROCESSABLE_ENTITY,
     ProblemCode.REPLAN_LIMIT: HTTPStatus.CONFLICT,
     ProblemCode.UNAUTHORIZED: HTTPStatus.UNAUTHORIZED,
-    ProblemCode.NOT_ENABLED: HTTPStatus.NOT_IMPLEMENTED,
+    # Not 501: what a client asks for must never look like a fault of the node.
+    ProblemCode.NOT_ENABLED: HTTPStatus.UNPROCESSABLE_ENTITY,
     ProblemCode.INTERNAL: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
 RETRY_AFTER_S: Final[Mapping[HTTPStatus, int]] = {

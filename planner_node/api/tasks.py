@@ -134,7 +134,7 @@ async def answer(task_id: TaskId, request: Request, hall: HallOfApp) -> Response
     openapi_extra=body(ReplanBody, required=False),
 )
 async def replan(task_id: TaskId, request: Request, hall: HallOfApp) -> Response:
-    """Ask for the plan's next revision; 501 `NOT_ENABLED` where the node does not track tasks."""
+    """Ask for the plan's next revision; 422 `NOT_ENABLED` where the node does not track tasks."""
     return await _control(task_id, request, hall, ReplanBody)
 
 

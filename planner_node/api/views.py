@@ -1,8 +1,9 @@
 """A task as the HTTP door shows it, and how tasks are asked for."""
 
-from typing import Final
+import re
+from typing import Annotated, Final
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 from messages.plan import SubtaskList
 from messages.status import TaskState, TaskStatus
@@ -11,6 +12,14 @@ from messages.wire import ID_PATTERN, Id
 from planner_node.tasks.record import TaskFilter
 
 MAX_PAGE: Final = 500
+_DATE_AND_TIME: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]")
+
+
+def _is_rfc_3339(moment: object) -> object:
+    """Refuse bare numbers, which would be read as seconds since 1970."""
+    if isinstance(moment, str) and not _DATE_AND_TIME.match(moment):
+        raise ValueError("must be an RFC 3339 moment, such as 2026-03-01T12:00:00Z")
+    return moment
 
 
 class TaskQuery(BaseModel):
@@ -19,7 +28,9 @@ class TaskQuery(BaseModel):
     status: list[TaskState] = Field(default=[], description="May be repeated.")
     robot_id: str | None = Field(default=None, pattern=ID_PATTERN)
     label: str | None = Field(default=None, min_length=1, max_length=MAX_NAME_CHARS)
-    since: AwareDatetime | None = Field(default=None, description="Received at or after.")
+    since: Annotated[AwareDatetime | None, BeforeValidator(_is_rfc_3339)] = Field(
+        default=None, description="Received at or after."
+    )
     limit: int = Field(default=50, ge=1, le=MAX_PAGE)
     cursor: int | None = Field(default=None, ge=0, le=2**63 - 1)
 

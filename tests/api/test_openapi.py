@@ -43,7 +43,8 @@ def examples_of(media: dict[str, Any]) -> list[Any]:
 
 def contents(operation: dict[str, Any]) -> list[dict[str, Any]]:
     parts = [operation.get("requestBody", {}), *operation["responses"].values()]
-    return [media for part in parts for media in part.get("content", {}).values()]
+    media = [media for part in parts for media in part.get("content", {}).values()]
+    return [{"schema": one.get("itemSchema"), **one} for one in media]
 
 
 def test_every_route_of_the_contract_is_documented() -> None:
@@ -77,8 +78,10 @@ def test_requests_have_examples_in_both_languages(path: str) -> None:
 
 
 def test_the_limit_of_new_tokens_is_documented() -> None:
-    asked = DOCUMENT["components"]["schemas"]["GenerateRequest"]["properties"]
-    assert asked["max_new_tokens"]["maximum"] == 4096
+    schemas = DOCUMENT["components"]["schemas"]
+    assert schemas["GenerateRequest"]["properties"]["max_new_tokens"]["maximum"] == 4096
+    options = schemas["GenerationOptions"]["properties"]["max_new_tokens"]
+    assert options["anyOf"][0]["maximum"] == 4096
 
 
 def test_a_task_over_http_needs_its_robot() -> None:

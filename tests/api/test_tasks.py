@@ -94,7 +94,7 @@ async def test_unknown_fields_are_named_in_the_warnings(http: httpx.AsyncClient)
         ({"constraints": {"speed": 1}}, 422, "UNSUPPORTED_CONSTRAINT"),
         ({"tool": "fly"}, 422, "UNKNOWN_TOOL"),
         ({"deadline": "2020-01-01T00:00:00Z"}, 422, "EXPIRED"),
-        ({"mode": "PLAN_AND_TRACK"}, 501, "NOT_ENABLED"),
+        ({"mode": "PLAN_AND_TRACK"}, 422, "NOT_ENABLED"),
     ],
 )
 async def test_a_bad_task_is_refused(
@@ -146,7 +146,7 @@ async def test_reprioritize_moves_a_waiting_task(http: httpx.AsyncClient) -> Non
 
 async def test_replan_is_not_enabled(http: httpx.AsyncClient) -> None:
     answer = await http.post(f"/tasks/{await submitted(http)}/replan")
-    assert (answer.status_code, code_of(answer)) == (501, "NOT_ENABLED")
+    assert (answer.status_code, code_of(answer)) == (422, "NOT_ENABLED")
 
 
 async def test_answer_to_no_question_is_a_wrong_state(http: httpx.AsyncClient) -> None:
@@ -193,7 +193,15 @@ async def test_since_leaves_older_tasks_out(http: httpx.AsyncClient) -> None:
 
 @pytest.mark.parametrize(
     "query",
-    [{"status": "LOST"}, {"limit": 0}, {"limit": 501}, {"cursor": "x"}, {"since": "yesterday"}],
+    [
+        {"status": "LOST"},
+        {"limit": 0},
+        {"limit": 501},
+        {"cursor": "x"},
+        {"since": "yesterday"},
+        {"since": "0.5"},
+        {"since": "2026-03-01T12:00:00"},
+    ],
 )
 async def test_a_bad_query_is_refused(http: httpx.AsyncClient, query: dict[str, Any]) -> None:
     answer = await http.get("/tasks", params=query)
