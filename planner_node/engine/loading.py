@@ -77,7 +77,7 @@ def load(spec: ModelSpec) -> LoadedModel:
     _check_folder(spec)
     try:
         loaded = _load(spec)
-    except (OSError, RuntimeError, ValueError, ImportError, MemoryError, KeyError) as exc:
+    except Exception as exc:
         raise explain(spec.id, exc) from exc
     if threads := spec.threads or (1 if loaded.memory_bytes < ONE_THREAD_BYTES else 0):
         torch.set_num_threads(threads)
