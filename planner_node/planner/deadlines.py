@@ -9,6 +9,7 @@ from typing import Final
 
 from messages.status import TaskState
 from planner_node.clock import Clock
+from planner_node.errors import JournalLost
 from planner_node.tasks.record import TaskRecord
 
 log = logging.getLogger(__name__)
@@ -94,7 +95,11 @@ class Deadlines:
     async def _look_at(self, task_id: str) -> None:
         try:
             await self._expire(task_id)
+        except JournalLost:  # the journal itself tells why
+            self._look_later(task_id)
         except Exception:
             log.exception("! %s cannot expire now", task_id)
-            retry = self._clock.now() + timedelta(seconds=_RETRY_S)
-            self._timetable.set(task_id, retry)
+            self._look_later(task_id)
+
+    def _look_later(self, task_id: str) -> None:
+        self._timetable.set(task_id, self._clock.now() + timedelta(seconds=_RETRY_S))

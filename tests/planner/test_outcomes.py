@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncGenerator
+from typing import Any
 
 import pytest
 
@@ -244,6 +245,16 @@ async def test_a_function_that_breaks_fails_its_own_task_only(
     await hall.until("t2", "PLANNED")
     assert problem_code(hall, "t1") == ProblemCode.INTERNAL
     assert "a bug of somebody's" in caplog.text
+
+
+async def test_a_function_that_answers_nonsense_fails_its_task(open_hall: HallMaker) -> None:
+    def nonsense(arguments: object) -> Any:  # noqa: ANN401  that is the fault
+        return {"tasks": []}
+
+    hall = await open_hall(Hall(handlers=ToolRegistry({"decompose_task": nonsense})))
+    await hall.submit("t1")
+    await hall.until("t1", "FAILED")
+    assert problem_code(hall, "t1") == ProblemCode.INTERNAL
 
 
 async def test_the_log_tells_the_story_and_not_the_words(
