@@ -31,10 +31,11 @@ _GRACE_S: Final = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Generated:
-    """The whole call, and what it cost; ``first_subtask_ms`` counts from the request."""
+    """The whole call, and what it cost; both times count from the request, on one clock."""
 
     call: ToolCall
     usage: CompletionUsage
+    latency_ms: float
     first_subtask_ms: float | None
 
 
@@ -74,7 +75,7 @@ class Generation:
             raise OutputTruncated(max_new_tokens=limit, completion_tokens=tokens)
         if self._call is None:
             raise PlanInvalid("The model called no tool.", finish=completed.finish)
-        return Generated(self._call, completed.usage, self._first_subtask_ms)
+        return Generated(self._call, completed.usage, self._elapsed_ms(), self._first_subtask_ms)
 
     async def _read_all(self, completer: Completer, leash: Leash) -> Completed:
         until = self._until()
@@ -96,10 +97,13 @@ class Generation:
                     self._told = self._streams(name)
                 case SubtaskClosed(_, fields) if self._told:
                     if self._first_subtask_ms is None:
-                        self._first_subtask_ms = (self._clock.monotonic_s() - self._began_s) * 1e3
+                        self._first_subtask_ms = self._elapsed_ms()
                     await self._hand_on(fields)
                 case CallClosed(call):
                     self._call = call
+
+    def _elapsed_ms(self) -> float:
+        return (self._clock.monotonic_s() - self._began_s) * 1_000
 
     def _until(self) -> float | None:
         if self._request.timeout_s is None:
@@ -116,7 +120,7 @@ def report(generated: Generated, record: TaskRecord, model: ModelInfo) -> Genera
         prompt_tokens=generated.usage.prompt_tokens,
         completion_tokens=generated.usage.completion_tokens,
         forward_passes=generated.usage.forward_passes,
-        latency_ms=round(generated.usage.latency_ms, 3),
+        latency_ms=round(generated.latency_ms, 3),
         first_subtask_ms=_rounded(generated.first_subtask_ms),
         attempts=record.attempt,
         seed=options.seed if options else None,
