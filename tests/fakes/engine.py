@@ -1,6 +1,7 @@
 """Small stand-ins for the engine room: random tiny models and an engine that plays a script."""
 
 import asyncio
+import random
 import time
 from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -125,6 +126,21 @@ class ListedConstraint:
         self._next += 1
 
 
+def prompt_of(seed: int, num_tokens: int) -> tuple[int, ...]:
+    rng = random.Random(seed)
+    return tuple(rng.randrange(3, TINY_VOCABULARY_TOKENS) for _ in range(num_tokens))
+
+
+def constraint_of(seed: int, *, forces: bool = True) -> ListedConstraint:
+    """Return choices among a few ids, with forced runs of different length between them."""
+    rng = random.Random(seed)
+    steps: list[Step] = [prompt_of(seed, 3)]
+    for _ in range(4):
+        steps.append(frozenset(rng.sample(range(3, TINY_VOCABULARY_TOKENS), 20)))
+        steps.append(prompt_of(rng.randrange(1000), rng.randrange(9)))
+    return ListedConstraint(*steps, forces=forces)
+
+
 @dataclass(frozen=True)
 class Outcome:
     """Everything that one request brought."""
@@ -164,6 +180,10 @@ def run_together(engine: Engine, requests: Iterable[Request]) -> dict[str, Outco
     for request in requests:
         engine.add(request)
     return outcomes_of(event for events in steps_of(engine) for event in events)
+
+
+def tokens_of(outcomes: dict[str, Outcome]) -> dict[str, tuple[int, ...]]:
+    return {request_id: outcome.token_ids for request_id, outcome in outcomes.items()}
 
 
 class ScriptedEngine:
