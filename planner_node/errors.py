@@ -141,7 +141,9 @@ class ConstraintBroken(PlanningFailed):
 
 
 class PlanInvalid(PlanningFailed):
-    """The plan has the right shape and no sense."""
+    """The plan has the right shape and no sense, or breaks a constraint."""
+
+    code = ProblemCode.PLAN_INVALID
 
 
 class ModelNotReady(PlanningFailed):

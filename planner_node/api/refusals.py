@@ -47,6 +47,7 @@ STATUS: Final[Mapping[ProblemCode, HTTPStatus]] = {
     ProblemCode.GENERATION_TIMEOUT: HTTPStatus.GATEWAY_TIMEOUT,
     # The request asks for more than its own max_new_tokens allow: the client can mend it.
     ProblemCode.OUTPUT_TRUNCATED: HTTPStatus.UNPROCESSABLE_ENTITY,
+    ProblemCode.PLAN_INVALID: HTTPStatus.UNPROCESSABLE_ENTITY,
     ProblemCode.REPLAN_LIMIT: HTTPStatus.CONFLICT,
     ProblemCode.UNAUTHORIZED: HTTPStatus.UNAUTHORIZED,
     # Not 501: what a client asks for must never look like a fault of the node.

@@ -25,6 +25,7 @@ from planner_node.errors import (
     GenerationTimeout,
     ModelNotReady,
     OutOfMemory,
+    PlanInvalid,
     PlannerError,
     UnsupportedSchema,
 )
@@ -161,6 +162,8 @@ def _failure(finished: Finish, error: str) -> PlannerError:
         case Finish.CONSTRAINT:
             # A mask ran out of fuel: only a schema that passed the checks of size can do that.
             return UnsupportedSchema(f"the schema is too complex to follow: {error}", keyword="")
+        case Finish.NOT_FINITE:
+            return PlanInvalid(f"the model's scores broke down: {error}")
         case Finish.CANCELED:
             return ModelNotReady("the engine was stopped")
     return EngineDied(error)

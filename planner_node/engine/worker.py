@@ -17,7 +17,7 @@ from typing import Self
 from planner_node.engine.core import Engine
 from planner_node.engine.limits import EngineStats
 from planner_node.engine.request import Event, Finish, Request
-from planner_node.errors import EngineDied, ModelNotReady
+from planner_node.errors import EngineDied, ModelNotReady, PlannerError
 
 log = logging.getLogger(__name__)
 
@@ -195,7 +195,8 @@ class EngineWorker:
         finish, error = Finish.CANCELED, ""
         if death is not None:
             finish, error = Finish.DIED, _describe(death)
-            log.error("! engine died: %s", error, exc_info=death)
+            # What the house can explain is told by who started it; the rest needs its traceback.
+            log.error("! engine died: %s", error, exc_info=_unexplained(death))
         life.death = death
         life.ended.set()
         if not life.ready.done():
@@ -210,6 +211,11 @@ class EngineWorker:
 def _resolve(future: "asyncio.Future[Engine]", engine: Engine) -> None:
     if not future.done():
         future.set_result(engine)
+
+
+def _unexplained(death: BaseException) -> BaseException | None:
+    """Return what no error of the house explains."""
+    return None if isinstance(death, PlannerError) else death
 
 
 def _refuse(future: "asyncio.Future[asyncio.Queue[Event]]", reason: Exception) -> None:

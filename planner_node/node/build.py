@@ -54,6 +54,7 @@ class Node:
         self._given = completer
         self._clock = clock
         self._catalog = load_catalog(settings.planner.tools_dir, settings.planner.prompts_dir)
+        tools = load_handlers(settings.planner.handlers)
         self._model = LocalModel(settings.model, settings.engine, clock)
         self._door: MqttDoor | None = None
         self.journal = Journal(
@@ -65,7 +66,7 @@ class Node:
                 journal=self.journal,
                 completer=self.completer,
                 catalog=self._catalog,
-                handlers=load_handlers(settings.planner.handlers),
+                handlers=tools,
                 clock=clock,
                 planner=settings.planner,
                 queue=settings.queue,
@@ -77,6 +78,7 @@ class Node:
             completer=lambda: self.completer.real,
             readiness=self.checks,
             info=self.info,
+            tools=tools,
             measures=self.measures,
             clock=clock,
         )

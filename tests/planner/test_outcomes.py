@@ -90,7 +90,7 @@ async def test_an_answer_without_sense_fails_the_task(open_hall: HallMaker, text
     hall = await open_hall(playing(Script(text, FinishReason.STOP)))
     await hall.submit("t1")
     await hall.until("t1", "FAILED")
-    assert problem_code(hall, "t1") == ProblemCode.INTERNAL
+    assert problem_code(hall, "t1") == ProblemCode.PLAN_INVALID
 
 
 class Mute(ScriptedCompleter):
@@ -113,7 +113,7 @@ async def test_an_answer_without_end_fails_the_task(open_hall: HallMaker) -> Non
     hall = await open_hall(Hall(Mute(ends=True)))
     await hall.submit("t1")
     await hall.until("t1", "FAILED")
-    assert problem_code(hall, "t1") == ProblemCode.INTERNAL
+    assert problem_code(hall, "t1") == ProblemCode.PLAN_INVALID
 
 
 async def test_a_model_that_hangs_is_given_up(
