@@ -89,6 +89,7 @@ class _Paho(paho.Client):
             return MQTTErrorCode.MQTT_ERR_UNKNOWN
         finally:
             self.on_end(error)
+            del error  # its traceback holds this frame: a circle would keep the sockets
 
 
 def _guarded(

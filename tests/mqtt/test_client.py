@@ -373,7 +373,8 @@ async def test_many_connections_leave_no_thread_and_no_file_open(options: Make) 
                 client = await connected(options(broker.port))
                 client.connection.abort(GONE)
             await until(lambda: not network_threads())
-            await until(lambda: open_files() <= files)
+            # Each connection that leaks would keep three; a few may belong to somebody else.
+            await until(lambda: open_files() < files + 10)
         finally:
             gc.enable()
 
