@@ -54,14 +54,16 @@ class Mosquitto:
 
     def start(self) -> None:
         """Start the broker and wait until it listens."""
-        file = self._folder / "mosquitto.conf"
-        # A plain user: as root, mosquitto would change to its own user and lose the folder.
-        user = f"user {_user_name()}\n"
-        file.write_text(f"{user}listener {self.port} 127.0.0.1\n{self._conf}", encoding="utf-8")
-        self.start_with(file)
+        self._start(f"listener {self.port} 127.0.0.1\n{self._conf}")
 
-    def start_with(self, file: Path) -> None:
-        """Start the broker with a ready configuration file."""
+    def start_without_listener(self) -> None:
+        """Start with a configuration that names its own listener, at ``port``."""
+        self._start(self._conf)
+
+    def _start(self, conf: str) -> None:
+        file = self._folder / "mosquitto.conf"
+        # Our own user: as root, mosquitto would change to another one and lose the folder.
+        file.write_text(f"user {_user_name()}\n{conf}", encoding="utf-8")
         with (self._folder / "mosquitto.log").open("ab") as log:
             self._process = subprocess.Popen(
                 [binary(), "-v", "-c", str(file)], stdout=log, stderr=log, cwd=self._folder

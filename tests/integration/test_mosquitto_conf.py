@@ -1,0 +1,179 @@
+"""The mosquitto that we ship: a real one, started with config/mosquitto.conf and config/acl."""
+
+import asyncio
+import re
+import subprocess
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from messages.topics import TOPICS, Direction, Topic
+from planner_node.mqtt.address import connect_options
+from planner_node.mqtt.client import Connection
+from planner_node.mqtt.packets import Delivery, Ending, EndKind, Outcome, Publication, Subscription
+from planner_node.settings import MqttSettings
+from tests.fakes.mosquitto import Mosquitto, free_port
+
+pytestmark = pytest.mark.broker
+
+CONFIG = Path(__file__).parents[2] / "config"
+ROOT = "planner/v1"
+PASSWORD = "a password of the test"
+USERS = ("planner-1", "operator", "r1", "r2")
+NOT_AUTHORIZED = 0x87
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mosquitto]:
+    """Start mosquitto with the shipped files; only the paths and the port are the test's."""
+    folder = tmp_path_factory.mktemp("shipped")
+    passwords = folder / "passwords"
+    passwords.write_text("".join(f"{user}:{PASSWORD}\n" for user in USERS), encoding="utf-8")
+    subprocess.run(["mosquitto_passwd", "-U", str(passwords)], check=True, timeout=10)
+    (folder / "acl").write_bytes((CONFIG / "acl").read_bytes())
+    for secret in (passwords, folder / "acl"):
+        secret.chmod(0o600)
+    conf = (CONFIG / "mosquitto.conf").read_text(encoding="utf-8")
+    port = free_port()
+    conf = conf.replace("/mosquitto/config", str(folder)).replace("/mosquitto/data", str(folder))
+    conf = re.sub(r"(?m)^listener 1883$", f"listener {port} 127.0.0.1", conf)
+    broker = Mosquitto(folder, conf, port)
+    broker.start_without_listener()
+    try:
+        yield broker
+    finally:
+        broker.stop()
+
+
+@dataclass
+class Guest:
+    """Somebody with a user name."""
+
+    connection: Connection
+    heard: asyncio.Queue[Delivery] = field(default_factory=asyncio.Queue)
+
+    async def says(self, topic: str, payload: bytes = b"x", *, retain: bool = False) -> int:
+        outcome = await self.connection.publish(Publication(topic, payload, retain=retain))
+        return outcome.reason_code
+
+    async def next(self) -> Delivery:
+        async with asyncio.timeout(5):
+            return await self.heard.get()
+
+
+Enter = Callable[..., AbstractAsyncContextManager[Guest]]
+
+
+@pytest.fixture
+def enter(broker: Mosquitto) -> Enter:
+    """Let a guest in by user name and filters: an async context."""
+
+    @asynccontextmanager
+    async def let_in(user: str, *filters: str, is_v5: bool = True) -> AsyncIterator[Guest]:
+        heard: asyncio.Queue[Delivery] = asyncio.Queue()
+        settings = MqttSettings.model_validate(
+            {"url": f"mqtt://{user}@127.0.0.1:{broker.port}", "password": PASSWORD}
+        )
+        options = replace(connect_options(settings, f"client-of-{user}", None), session_expiry_s=0)
+        connection = Connection(options, is_v5=is_v5, epoch=1, deliver=heard.put_nowait)
+        if (ending := await connection.open()) is not None:
+            raise ConnectionError(ending.reason)
+        if filters:
+            await connection.subscribe([Subscription(name, newly_only=False) for name in filters])
+        try:
+            yield Guest(connection, heard)
+        finally:
+            await connection.close()
+
+    return let_in
+
+
+def name_of(row: Topic, robot_id: str) -> str:
+    ids = {"robot_id": robot_id, "task_id": "t1", "node_id": "planner-1"}
+    return f"{ROOT}/{row.pattern.format(**ids)}"
+
+
+ROBOT_IN = {
+    name: row
+    for name, row in TOPICS.items()
+    if row.direction is Direction.IN and "{robot_id}" in row.pattern
+}
+ROBOT_OUT = {
+    name: row
+    for name, row in TOPICS.items()
+    if row.direction is Direction.OUT and "{robot_id}" in row.pattern
+}
+OUT = {name: row for name, row in TOPICS.items() if row.direction is Direction.OUT}
+
+
+@pytest.mark.parametrize(
+    ("username", "password"), [(None, None), ("r1", "wrong"), ("stranger", PASSWORD)]
+)
+async def test_nobody_comes_in_without_the_password(
+    broker: Mosquitto, username: str | None, password: str | None
+) -> None:
+    settings = MqttSettings(url=broker.url)
+    options = replace(
+        connect_options(settings, "somebody", None), username=username, password=password
+    )
+    ending = await Connection(options, is_v5=True, epoch=1, deliver=print).open()
+    assert ending == Ending(EndKind.REFUSED, "the broker refused: Not authorized")
+
+
+@pytest.mark.parametrize("row", ROBOT_IN.values(), ids=ROBOT_IN)
+async def test_robot_speaks_on_its_own_topics_only(enter: Enter, row: Topic) -> None:
+    async with enter("r1") as robot:
+        assert await robot.says(name_of(row, "r1")) < 0x80
+        assert await robot.says(name_of(row, "r2")) == NOT_AUTHORIZED
+
+
+@pytest.mark.parametrize("row", OUT.values(), ids=OUT)
+async def test_robot_cannot_speak_for_the_node(enter: Enter, row: Topic) -> None:
+    async with enter("r1") as robot:
+        assert await robot.says(name_of(row, "r1")) == NOT_AUTHORIZED
+
+
+@pytest.mark.parametrize("row", ROBOT_OUT.values(), ids=ROBOT_OUT)
+async def test_robot_hears_its_own_plans_and_nobody_elses(enter: Enter, row: Topic) -> None:
+    async with enter("r1", f"{ROOT}/#") as robot, enter("planner-1") as node:
+        await node.says(name_of(row, "r2"), b"other")
+        await node.says(name_of(row, "r1"), b"own")
+        assert (await robot.next()).payload == b"own"
+
+
+async def test_robot_hears_how_the_node_is(enter: Enter) -> None:
+    async with enter("r1", f"{ROOT}/nodes/+/status") as robot, enter("planner-1") as node:
+        await node.says(f"{ROOT}/nodes/planner-1/status", b"READY")
+        assert (await robot.next()).payload == b"READY"
+
+
+@pytest.mark.parametrize("row", TOPICS.values(), ids=TOPICS)
+async def test_node_hears_and_speaks_on_every_topic(enter: Enter, row: Topic) -> None:
+    async with enter("planner-1", f"{ROOT}/#") as node:
+        assert await node.says(name_of(row, "r1"), b"heard") < 0x80
+        assert (await node.next()).payload == b"heard"
+
+
+async def test_operator_sends_tasks_for_every_robot_and_no_plans(enter: Enter) -> None:
+    async with enter("operator") as operator:
+        assert await operator.says(f"{ROOT}/robots/r2/task") < 0x80
+        assert await operator.says(f"{ROOT}/robots/r2/control") < 0x80
+        assert await operator.says(f"{ROOT}/robots/r2/subtasks") == NOT_AUTHORIZED
+
+
+async def test_task_of_one_mebibyte_reaches_the_node_for_its_typed_refusal(enter: Enter) -> None:
+    async with enter("planner-1", f"{ROOT}/robots/+/task") as node, enter("r1") as robot:
+        await robot.says(f"{ROOT}/robots/r1/task", b"x" * 1_048_576)
+        assert len((await node.next()).payload) == 1_048_576
+
+
+async def test_broker_says_how_large_a_packet_may_be(enter: Enter) -> None:
+    async with enter("r1") as robot:
+        limit_bytes = robot.connection.granted.maximum_packet_bytes
+        outcome = await robot.connection.publish(
+            Publication(f"{ROOT}/robots/r1/task", b"x" * 2_000_000)
+        )
+    assert (limit_bytes, outcome.outcome) == (2_000_000, Outcome.REFUSED)
