@@ -9,6 +9,7 @@ import hashlib
 import logging
 import re
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -63,8 +64,8 @@ class Commands:
         self._policy = policy
         self._told: OrderedDict[str, bytes] = OrderedDict()
 
-    async def take(self, delivery: Delivery, spare_id: str) -> None:
-        """Carry out one delivery; ``spare_id`` is the id of a task that brings none.
+    async def take(self, delivery: Delivery, spare_id: Callable[[], str]) -> None:
+        """Carry out one delivery; ``spare_id`` makes the id of a task that brings none.
 
         Raises:
             JournalLost: nothing was promised; try again.
@@ -102,7 +103,7 @@ class Commands:
         return Origin(robot_id=route.robot_id, warnings=tuple(warnings), reply=reply)
 
     async def _answered(
-        self, row: Topic, delivery: Delivery, origin: Origin, spare_id: str
+        self, row: Topic, delivery: Delivery, origin: Origin, spare_id: Callable[[], str]
     ) -> None:
         try:
             await self._carry_out(row, delivery, origin, spare_id)
@@ -121,7 +122,7 @@ class Commands:
         await self._planner.refuse(fault, origin, task_id, is_control=row is ROBOT_CONTROL)
 
     async def _carry_out(
-        self, row: Topic, delivery: Delivery, origin: Origin, spare_id: str
+        self, row: Topic, delivery: Delivery, origin: Origin, spare_id: Callable[[], str]
     ) -> None:
         if row is ROBOT_PROFILE:
             decode(RobotProfile, delivery.payload)
@@ -136,11 +137,11 @@ class Commands:
             decode(SubtaskFeedback, delivery.payload)
             raise NotEnabled("feedback is not followed yet")
 
-    async def _task(self, delivery: Delivery, origin: Origin, spare_id: str) -> None:
+    async def _task(self, delivery: Delivery, origin: Origin, spare_id: Callable[[], str]) -> None:
         decoded = decode_task(delivery.payload)
         command: TaskCommand = decoded.message
         if command.task_id is None:
-            command = command.model_copy(update={"task_id": spare_id})
+            command = command.model_copy(update={"task_id": spare_id()})
         await self._planner.submit(command, _warned(origin, decoded.warnings))
 
     def _is_news(self, delivery: Delivery) -> bool:

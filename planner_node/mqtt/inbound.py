@@ -1,6 +1,7 @@
 """Takes deliveries to the planner, in order for each robot, and acknowledges what is journalled."""
 
 import asyncio
+import functools
 import hashlib
 import logging
 from collections import OrderedDict
@@ -46,7 +47,8 @@ class SpareIds:
 
     def forget(self, delivery: Delivery) -> None:
         """The broker has our acknowledgement, so the delivery does not come again."""
-        self._ids.pop(self._key(delivery), None)
+        if self._ids:
+            self._ids.pop(self._key(delivery), None)
 
     @staticmethod
     def _key(delivery: Delivery) -> tuple[int, str, bytes]:
@@ -98,12 +100,12 @@ class Inbound:
     async def _take(self, delivery: Delivery, before: list[asyncio.Task[None]]) -> None:
         if before:
             await asyncio.wait(before)
-        spare_id = self._spare_ids.of(delivery)
-        if await self._journalled(delivery, spare_id) and self._line.acknowledge(delivery):
+        if await self._journalled(delivery) and self._line.acknowledge(delivery):
             self._spare_ids.forget(delivery)
 
-    async def _journalled(self, delivery: Delivery, spare_id: str) -> bool:
+    async def _journalled(self, delivery: Delivery) -> bool:
         """Try until the journal has the command or its refusal; False if it is too late."""
+        spare_id = functools.cache(functools.partial(self._spare_ids.of, delivery))
         reason, tries = "", 0
         while delivery.qos == 0 or self._line.is_current(delivery):
             try:

@@ -1,5 +1,6 @@
 """paho's types ↔ ours: properties, deliveries, CONNECT and the reasons of endings."""
 
+import functools
 import ssl
 from typing import Any, Final
 
@@ -67,11 +68,27 @@ def connect_arguments(options: ConnectOptions, *, is_v5: bool) -> dict[str, Any]
     return {"clean_start": False, "properties": properties}
 
 
+class _Packed(Properties):
+    """Properties that are packed once: most messages of a node have the same ones."""
+
+    def pack(self) -> bytes:
+        if not hasattr(self, "_bytes"):
+            # past Properties.__setattr__, which takes MQTT's own names only
+            object.__setattr__(self, "_bytes", super().pack())  # type: ignore[no-untyped-call]  # paho
+        packed: bytes = self.__dict__["_bytes"]
+        return packed
+
+
 def publish_properties(publication: Publication, packet_type: int = PacketTypes.PUBLISH) -> Any:  # noqa: ANN401  as above
     """Return a publication's MQTT 5 properties."""
-    ours, properties = publication.properties, _properties(packet_type)
+    return _publish_properties(publication.properties, publication.expiry_s, packet_type)
+
+
+@functools.lru_cache(maxsize=256)
+def _publish_properties(ours: MessageProperties, expiry_s: int | None, packet_type: int) -> Any:  # noqa: ANN401  as above
+    properties = _Packed(packet_type)  # type: ignore[no-untyped-call]  # paho
     given = {
-        "MessageExpiryInterval": publication.expiry_s,
+        "MessageExpiryInterval": expiry_s,
         "ContentType": ours.content_type,
         "ResponseTopic": ours.response_topic,
         "CorrelationData": ours.correlation_data,

@@ -16,6 +16,10 @@ FEEDBACK, PROFILE = f"{ROOT}/robots/r1/feedback", f"{ROOT}/robots/r1/profile"
 GOOD_FEEDBACK = '{"task_id": "t1", "subtask_id": "s1", "state": "FINISHED"}'
 
 
+def spare() -> str:
+    return "spare"
+
+
 @pytest.fixture
 def planner() -> RecordingPlanner:
     return RecordingPlanner()
@@ -27,7 +31,7 @@ def commands(planner: RecordingPlanner) -> Commands:
 
 
 async def test_task_as_json_is_submitted(commands: Commands, planner: RecordingPlanner) -> None:
-    await commands.take(delivery(TASK, '{"instruction": "go", "task_id": "t1"}'), "spare")
+    await commands.take(delivery(TASK, '{"instruction": "go", "task_id": "t1"}'), spare)
     [(command, origin)] = planner.submitted
     assert (command.instruction, command.task_id, origin.robot_id) == ("go", "t1", "r1")
 
@@ -35,7 +39,7 @@ async def test_task_as_json_is_submitted(commands: Commands, planner: RecordingP
 async def test_bare_text_is_submitted_under_the_spare_id(
     commands: Commands, planner: RecordingPlanner
 ) -> None:
-    await commands.take(delivery(TASK, "將書本放在側桌上。"), "spare")
+    await commands.take(delivery(TASK, "將書本放在側桌上。"), spare)
     [(command, _)] = planner.submitted
     assert (command.instruction, command.task_id) == ("將書本放在側桌上。", "spare")
 
@@ -45,7 +49,7 @@ async def test_unknown_fields_and_an_ignored_reply_topic_become_warnings(
 ) -> None:
     properties = MessageProperties(response_topic="$SYS/x")
     await commands.take(
-        delivery(TASK, '{"instruction": "go", "colour": 1}', properties=properties), "spare"
+        delivery(TASK, '{"instruction": "go", "colour": 1}', properties=properties), spare
     )
     [(_, origin)] = planner.submitted
     assert [warning.split(":")[0] for warning in origin.warnings] == [
@@ -58,14 +62,14 @@ async def test_reply_topic_correlation_and_trace_travel_with_the_task(
     commands: Commands, planner: RecordingPlanner
 ) -> None:
     properties = MessageProperties(response_topic="desk/7", correlation_data=b"\xff")
-    await commands.take(delivery(TASK, "go", properties=properties), "spare")
+    await commands.take(delivery(TASK, "go", properties=properties), spare)
     [(_, origin)] = planner.submitted
     assert origin.reply is not None
     assert (origin.reply.topic, origin.reply.correlation_data) == ("desk/7", b"\xff")
 
 
 async def test_control_is_handed_on(commands: Commands, planner: RecordingPlanner) -> None:
-    await commands.take(delivery(CONTROL, '{"op": "CANCEL", "task_id": "t1"}'), "spare")
+    await commands.take(delivery(CONTROL, '{"op": "CANCEL", "task_id": "t1"}'), spare)
     [(control, origin)] = planner.controlled
     assert (control.op, control.task_id, origin.robot_id) == ("CANCEL", "t1", "r1")
 
@@ -103,7 +107,7 @@ async def test_control_is_handed_on(commands: Commands, planner: RecordingPlanne
 async def test_bad_task_is_refused_on_the_robots_status(
     commands: Commands, planner: RecordingPlanner, payload: bytes, code: ProblemCode
 ) -> None:
-    await commands.take(delivery(TASK, payload), "spare")
+    await commands.take(delivery(TASK, payload), spare)
     [(problem, origin, task_id, is_control)] = planner.refused
     assert (problem.code, origin.robot_id, task_id, is_control) == (code, "r1", None, False)
     assert planner.submitted == []
@@ -112,7 +116,7 @@ async def test_bad_task_is_refused_on_the_robots_status(
 async def test_refusal_names_the_task_when_its_id_can_be_read(
     commands: Commands, planner: RecordingPlanner
 ) -> None:
-    await commands.take(delivery(TASK, '{"instruction": 7, "task_id": "t1"}'), "spare")
+    await commands.take(delivery(TASK, '{"instruction": 7, "task_id": "t1"}'), spare)
     assert planner.refused[0][2] == "t1"
 
 
@@ -120,7 +124,7 @@ async def test_refusal_of_the_planner_goes_to_the_sender(
     commands: Commands, planner: RecordingPlanner
 ) -> None:
     planner.failures.append(QueueFull("full"))
-    await commands.take(delivery(TASK, '{"instruction": "go", "task_id": "t1"}'), "spare")
+    await commands.take(delivery(TASK, '{"instruction": "go", "task_id": "t1"}'), spare)
     [(problem, _, task_id, _)] = planner.refused
     assert (problem.code, task_id) == (ProblemCode.QUEUE_FULL, "t1")
 
@@ -129,7 +133,7 @@ async def test_refused_control_is_marked_as_one(
     commands: Commands, planner: RecordingPlanner
 ) -> None:
     planner.failures.append(TaskNotFound("t9"))
-    await commands.take(delivery(CONTROL, '{"op": "GET", "task_id": "t9"}'), "spare")
+    await commands.take(delivery(CONTROL, '{"op": "GET", "task_id": "t9"}'), spare)
     [(problem, _, task_id, is_control)] = planner.refused
     assert (problem.code, task_id, is_control) == (ProblemCode.TASK_NOT_FOUND, "t9", True)
 
@@ -145,7 +149,7 @@ async def test_refused_control_is_marked_as_one(
 async def test_retained_command_is_refused(
     commands: Commands, planner: RecordingPlanner, topic: str, payload: str
 ) -> None:
-    await commands.take(delivery(topic, payload, retain=True), "spare")
+    await commands.take(delivery(topic, payload, retain=True), spare)
     [(problem, _, task_id, _)] = planner.refused
     assert (problem.code, task_id) == (ProblemCode.RETAINED_COMMAND, "t1")
     assert planner.calls == []
@@ -154,26 +158,26 @@ async def test_retained_command_is_refused(
 async def test_clearing_a_retained_command_is_not_a_command(
     commands: Commands, planner: RecordingPlanner
 ) -> None:
-    await commands.take(delivery(TASK, b"", retain=True), "spare")
+    await commands.take(delivery(TASK, b"", retain=True), spare)
     assert (planner.refused, planner.submitted) == ([], [])
 
 
 async def test_task_past_its_message_expiry_is_refused(
     commands: Commands, planner: RecordingPlanner
 ) -> None:
-    await commands.take(delivery(TASK, "go", expiry_s=0), "spare")
+    await commands.take(delivery(TASK, "go", expiry_s=0), spare)
     assert planner.refused[0][0].code is ProblemCode.EXPIRED
 
 
 async def test_message_expiry_does_not_become_the_deadline(
     commands: Commands, planner: RecordingPlanner
 ) -> None:
-    await commands.take(delivery(TASK, "go", expiry_s=30), "spare")
+    await commands.take(delivery(TASK, "go", expiry_s=30), spare)
     assert planner.submitted[0][0].deadline is None
 
 
 async def test_feedback_is_not_enabled(commands: Commands, planner: RecordingPlanner) -> None:
-    await commands.take(delivery(FEEDBACK, GOOD_FEEDBACK), "spare")
+    await commands.take(delivery(FEEDBACK, GOOD_FEEDBACK), spare)
     [(problem, _, task_id, _)] = planner.refused
     assert (problem.code, task_id) == (ProblemCode.NOT_ENABLED, "t1")
 
@@ -182,7 +186,7 @@ async def test_profile_is_answered_once_for_each_content(
     commands: Commands, planner: RecordingPlanner
 ) -> None:
     for payload in ('{"places": ["a"]}', '{"places": ["a"]}', '{"places": ["b"]}'):
-        await commands.take(delivery(PROFILE, payload, retain=True), "spare")
+        await commands.take(delivery(PROFILE, payload, retain=True), spare)
     assert [problem.code for problem, *_ in planner.refused] == [ProblemCode.NOT_ENABLED] * 2
 
 
@@ -192,15 +196,15 @@ async def test_profile_whose_answer_was_not_journalled_is_answered_again(
     planner.refusal_failures.append(JournalLost("disk full"))
     profile = delivery(PROFILE, "{}", retain=True)
     with pytest.raises(JournalLost):
-        await commands.take(profile, "spare")
-    await commands.take(profile, "spare")
+        await commands.take(profile, spare)
+    await commands.take(profile, spare)
     assert len(planner.refused) == 1
 
 
 async def test_fleet_task_is_reported_on_the_errors_topic(
     commands: Commands, planner: RecordingPlanner
 ) -> None:
-    await commands.take(delivery(f"{ROOT}/fleet/task", "go"), "spare")
+    await commands.take(delivery(f"{ROOT}/fleet/task", "go"), spare)
     assert [problem.code for problem in planner.reported] == [ProblemCode.NOT_ENABLED]
 
 
@@ -211,7 +215,7 @@ async def test_topic_that_names_no_robot_is_reported_with_the_facts(
     commands: Commands, planner: RecordingPlanner, robot_id: str
 ) -> None:
     topic = f"{ROOT}/robots/{robot_id}/task"
-    await commands.take(delivery(topic, b"\xff" + b"x" * 999), "spare")
+    await commands.take(delivery(topic, b"\xff" + b"x" * 999), spare)
     [problem] = planner.reported
     facts = {reference.key: reference.value for reference in problem.references}
     assert (problem.code, facts["topic"]) == (ProblemCode.SCHEMA_INVALID, topic)
@@ -222,7 +226,7 @@ async def test_topic_that_names_no_robot_is_reported_with_the_facts(
 async def test_topic_that_is_not_ours_is_left_alone(
     commands: Commands, planner: RecordingPlanner
 ) -> None:
-    await commands.take(delivery("weather/today", "rain"), "spare")
+    await commands.take(delivery("weather/today", "rain"), spare)
     assert (planner.reported, planner.refused) == ([], [])
 
 
@@ -231,7 +235,7 @@ async def test_lost_journal_is_not_turned_into_a_refusal(
 ) -> None:
     planner.failures.append(JournalLost("disk full"))
     with pytest.raises(JournalLost):
-        await commands.take(delivery(TASK, "go"), "spare")
+        await commands.take(delivery(TASK, "go"), spare)
     assert planner.refused == []
 
 
