@@ -44,9 +44,21 @@ def configure(client: paho.Client, options: ConnectOptions, *, is_v5: bool) -> N
         client.will_set(will.topic, will.payload, will.qos, will.retain, properties)
 
 
+class _TlsSocket(ssl.SSLSocket):
+    """Closed when its handshake fails; paho would leave it to the collector."""
+
+    def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001, FBT002  ssl's signature
+        try:
+            super().do_handshake(block)
+        except OSError:
+            self.close()
+            raise
+
+
 def _tls_context(options: ConnectOptions) -> ssl.SSLContext:
     """Read the files anew for each connection, so that a renewed certificate is picked up."""
     context = ssl.create_default_context(cafile=options.ca_file)
+    context.sslsocket_class = _TlsSocket
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if options.certificate_file is not None:
         context.load_cert_chain(options.certificate_file, options.key_file)
