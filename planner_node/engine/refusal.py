@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-import httpx
+import httpx2
 import torch
 from huggingface_hub.errors import (
     EntryNotFoundError,
@@ -52,7 +52,7 @@ REASONS: Final[tuple[tuple[str, Kinds, tuple[str, ...], str], ...]] = (
     ),
     (
         "NO_NETWORK",
-        (LocalEntryNotFoundError, OfflineModeIsEnabled, httpx.TransportError),
+        (LocalEntryNotFoundError, OfflineModeIsEnabled, httpx2.TransportError),
         ("We couldn't connect", "outgoing traffic has been disabled"),
         (
             "{id} is not on this machine and the hub cannot be reached. Check the network and "

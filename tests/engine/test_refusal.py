@@ -1,6 +1,6 @@
 """What people read when a model does not load."""
 
-import httpx
+import httpx2
 import pytest
 import torch
 from huggingface_hub.errors import (
@@ -12,7 +12,7 @@ from huggingface_hub.errors import (
 
 from planner_node.engine.refusal import explain
 
-RESPONSE = httpx.Response(403, request=httpx.Request("GET", "http://hub.invalid/model"))
+RESPONSE = httpx2.Response(403, request=httpx2.Request("GET", "http://hub.invalid/model"))
 
 
 def wrapped(cause: BaseException) -> OSError:
@@ -27,7 +27,7 @@ FAILURES = [
     (RepositoryNotFoundError("none", response=RESPONSE), "NOT_FOUND", "model.id"),
     (LocalEntryNotFoundError("none"), "NO_NETWORK", "folder"),
     (OfflineModeIsEnabled("offline"), "NO_NETWORK", "folder"),
-    (httpx.ConnectError("refused"), "NO_NETWORK", "network"),
+    (httpx2.ConnectError("refused"), "NO_NETWORK", "network"),
     (FileNotFoundError("model.safetensors"), "MISSING", "Download the model again"),
     (torch.OutOfMemoryError("CUDA out of memory"), "OUT_OF_MEMORY", "nvidia-smi"),
     (MemoryError(), "OUT_OF_MEMORY", "4 bit"),
