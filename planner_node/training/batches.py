@@ -35,7 +35,9 @@ def batches(
     while True:
         rows = [render(tokenizer, sample(seed, index)) for index in range(start, start + POOL)]
         start += POOL
-        rows = sorted((row for row in rows if len(row[0]) + len(row[1]) <= LONGEST_TOKENS), key=_length)
+        rows = sorted(
+            (row for row in rows if len(row[0]) + len(row[1]) <= LONGEST_TOKENS), key=_length
+        )
         groups = _grouped(rows, batch_tokens)
         random.Random(f"{seed}:{start}").shuffle(groups)
         for number, group in enumerate(groups):

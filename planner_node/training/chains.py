@@ -35,7 +35,9 @@ def fetch_and_bring(names: Names) -> list[Intent]:
 
 def out_of_container(names: Names) -> list[Intent]:
     """Open it, take something out, close it, bring the thing on."""
-    box = replace(names.other("openable") if names.chance(0.5) else names.place("container"), rel=Rel.IN)
+    box = replace(
+        names.other("openable") if names.chance(0.5) else names.place("container"), rel=Rel.IN
+    )
     load = things(names, 1, 1, "food", "drink", "item")
     intents = [Intent("open", (box,)), Intent("pick", load, source=box, source_rel=Rel.IN)]
     if names.chance(0.55):
@@ -46,7 +48,9 @@ def out_of_container(names: Names) -> list[Intent]:
 
 def into_container(names: Names) -> list[Intent]:
     """Open it, put something in, close it."""
-    box = replace(names.other("openable") if names.chance(0.5) else names.place("container"), rel=Rel.IN)
+    box = replace(
+        names.other("openable") if names.chance(0.5) else names.place("container"), rel=Rel.IN
+    )
     load = things(names, 1, names.rng.choice((1, 1, 2)))
     intents = [Intent("open", (box,)), Intent("move", load, box, Rel.IN)]
     if names.chance(0.75):
@@ -69,7 +73,13 @@ def treat_and_bring(names: Names) -> list[Intent]:
 
 def several_treatments(names: Names) -> list[Intent]:
     (thing,) = things(names, 1, 1, "food", "food", "dish")
-    pairs = (("wash", "slice"), ("slice", "heat"), ("wash", "heat"), ("wash", "cool"), ("heat", "cool"))
+    pairs = (
+        ("wash", "slice"),
+        ("slice", "heat"),
+        ("wash", "heat"),
+        ("wash", "cool"),
+        ("heat", "cool"),
+    )
     first, second = names.rng.choice(pairs)
     intents = [Intent(first, (thing,)), Intent(second, (thing,))]
     return [*intents, hand_on(names, (thing,))] if names.chance(0.6) else intents
@@ -77,7 +87,9 @@ def several_treatments(names: Names) -> list[Intent]:
 
 def return_home(names: Names) -> list[Intent]:
     """Do something and come back."""
-    first = names.rng.choice((families.move, families.tour, families.deliver, families.cargo))(names)
+    first = names.rng.choice((families.move, families.tour, families.deliver, families.cargo))(
+        names
+    )
     home = families.dock(names.lang) if names.chance(0.3) else names.place("zone", "room")
     last = Intent("charge", places=(home,)) if names.chance(0.3) else Intent("go", places=(home,))
     return [first[0], last]
@@ -111,34 +123,3 @@ def sequence(names: Names) -> list[Intent]:
             drawn = [*drawn, hand_on(names, drawn[0].things)]
         intents.extend(replace(intent, left=None) for intent in drawn)
     return intents[:4]
-
-
-FAMILIES: Final[dict[str, tuple[int, Family]]] = {
-    "move": (24, families.move),
-    "move_from": (12, families.move_from),
-    "cargo": (8, families.cargo),
-    "distribute": (9, families.distribute),
-    "deliver": (12, families.deliver),
-    "treat": (9, families.treat),
-    "switch": (8, families.switch),
-    "tour": (9, families.tour),
-    "clean": (5, families.clean),
-    "nest": (4, families.nest),
-    "fill_or_pour": (4, families.fill_or_pour),
-    "get": (5, families.get),
-    "people": (6, families.people),
-    "idle": (5, families.idle),
-    "act": (6, families.act),
-    "quantity": (6, families.quantity),
-    "everything": (4, families.everything),
-    "condition": (6, families.condition),
-    "keep": (3, families.keep),
-    "fetch_and_bring": (7, fetch_and_bring),
-    "out_of_container": (4, out_of_container),
-    "into_container": (3, into_container),
-    "go_and_get": (3, go_and_get),
-    "treat_and_bring": (4, treat_and_bring),
-    "several_treatments": (2, several_treatments),
-    "return_home": (3, return_home),
-    "sequence": (16, sequence),
-}

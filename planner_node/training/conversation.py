@@ -36,7 +36,9 @@ class Offer:
         if not self.plans:
             return ()
         properties: dict[str, object] = {
-            key: {"type": "string", "enum": list(self.shown)} if key == "skill" else {"type": "string"}
+            key: {"type": "string", "enum": list(self.shown)}
+            if key == "skill"
+            else {"type": "string"}
             for key in self.keys
         }
         items = {"type": "object", "properties": properties, "required": list(self.keys)}
@@ -46,7 +48,10 @@ class Offer:
 
 def _tool(name: str, properties: dict[str, object]) -> dict[str, object]:
     parameters = {"type": "object", "properties": properties, "required": list(properties)}
-    return {"type": "function", "function": {"name": name, "description": "", "parameters": parameters}}
+    return {
+        "type": "function",
+        "function": {"name": name, "description": "", "parameters": parameters},
+    }
 
 
 ASK_TOOL = _tool(
@@ -82,7 +87,10 @@ def _shaped(rng: random.Random, steps: Sequence[Step], *, others: bool) -> Offer
     if share < 0.82:
         return Offer(plans=True, others=others, keys=("task",))
     chosen, shown = skill_words.enumeration(tuple(steps), rng)
-    keys = rng.choice((("task", "description", "skill"),) * 3 + (("skill", "task", "description"), ("task", "skill")))
+    keys = rng.choice(
+        (("task", "description", "skill"),) * 3
+        + (("skill", "task", "description"), ("task", "skill"))
+    )
     return Offer(True, others, keys, chosen, tuple(shown))
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from planner_node.training import conversation, replies
-from planner_node.training.chains import FAMILIES
 from planner_node.training.conversation import Offer, Turn
+from planner_node.training.families import FAMILIES
 from planner_node.training.names import Names
 from planner_node.training.phrasing import Speaker
 from planner_node.training.planning import Intent, Plan, plan
@@ -18,6 +18,7 @@ from planner_node.training.world import Step, Verb, Violation
 ASK_SHARE: Final = 0.05
 DECLINE_SHARE: Final = 0.06
 CONTEXT_SHARE: Final = 0.10
+LANGUAGE_SHARE: Final = 0.06
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +73,21 @@ def _planned(names: Names) -> Sample:
     lines: list[str] = []
     if names.chance(CONTEXT_SHARE):
         steps, lines = _context(names, steps)
+    told = "" if any(step.note for step in steps) else _wanted_language(names)
+    if told:
+        lines.append(conversation.line("language", ["zh-TW" if told == "zh" else "en"]))
     offer = conversation.draw_offer(rng, steps)
     turns = (*conversation.system(rng), Turn("user", "\n".join([said, *lines])))
-    return Sample(
-        family, lang, turns, offer.tools(), written(steps, lang, offer), steps, tuple(names.used)
-    )
+    answer = written(steps, told or lang, offer)
+    return Sample(family, told or lang, turns, offer.tools(), answer, steps, tuple(names.used))
+
+
+def _wanted_language(names: Names) -> str:
+    """The language a request asks for: mostly none, mostly its own; names stay as they are."""
+    if not names.chance(LANGUAGE_SHARE):
+        return ""
+    other = {"zh": "en", "en": "zh"}[names.lang]
+    return other if names.chance(0.15) else names.lang
 
 
 def _checked(made: Plan) -> tuple[Step, ...]:
@@ -90,16 +101,22 @@ def _context(names: Names, steps: tuple[Step, ...]) -> tuple[tuple[Step, ...], l
     rng = names.rng
     lines = []
     if rng.random() < 0.4:
-        lines.append(conversation.line("places", [names.place().text for _ in range(rng.randint(1, 3))]))
+        lines.append(
+            conversation.line("places", [names.place().text for _ in range(rng.randint(1, 3))])
+        )
     if rng.random() < 0.4:
-        lines.append(conversation.line("objects", [names.thing().text for _ in range(rng.randint(1, 3))]))
+        lines.append(
+            conversation.line("objects", [names.thing().text for _ in range(rng.randint(1, 3))])
+        )
     if rng.random() < 0.45 and len(steps) > 1:
         steps, done = _progress(names, steps)
         lines += done
     if rng.random() < 0.15:
         lines.append(conversation.line("notes", [names.word("message")]))
-    if rng.random() < 0.25:
-        lines.append(conversation.line("language", ["zh-TW" if names.lang == "zh" else "en"]))
+    if rng.random() < 0.1:
+        lines.append(conversation.line("max_subtasks", [str(len(steps) + rng.randint(0, 12))]))
+    if rng.random() < 0.1:
+        lines.append(conversation.line("forbidden", [names.thing().text]))
     return steps, lines
 
 
@@ -122,7 +139,11 @@ def written(steps: Sequence[Step], lang: str, offer: Offer) -> str:
         return conversation.numbered([title for title, _ in pairs], lang)
     items = []
     for step, (title, description) in zip(steps, pairs, strict=True):
-        values = {"task": title, "description": description, "skill": offer.skills.get(step.verb, "")}
+        values = {
+            "task": title,
+            "description": description,
+            "skill": offer.skills.get(step.verb, ""),
+        }
         items.append({key: values[key] for key in offer.keys})
     return conversation.call("decompose_task", {"tasks": items})
 
@@ -130,7 +151,9 @@ def written(steps: Sequence[Step], lang: str, offer: Offer) -> str:
 def _asked(names: Names) -> Sample:
     rng, lang = names.rng, names.lang
     asked = replies.ask(names)
-    said = "\n".join([asked.said, *(conversation.line(key, list(found)) for key, found in asked.context)])
+    said = "\n".join(
+        [asked.said, *(conversation.line(key, list(found)) for key, found in asked.context)]
+    )
     arguments: dict[str, object] = {"question": asked.question, "options": list(asked.options)}
     call = conversation.call("ask_clarification", arguments)
     steps = _checked(plan(asked.intents)) if asked.intents else ()

@@ -80,7 +80,9 @@ def _chinese(frame: str, rng: random.Random) -> str:
     return frame
 
 
-def _swap_one(frame: str, table: dict[str, tuple[str, ...]], rng: random.Random, *, word: bool) -> str:
+def _swap_one(
+    frame: str, table: dict[str, tuple[str, ...]], rng: random.Random, *, word: bool
+) -> str:
     found = [key for key in table if key in frame]
     if not found:
         return frame

@@ -29,7 +29,8 @@ class Speaker:
 
     def instruction(self, intents: Sequence[Intent]) -> str:
         """The whole instruction for ``intents``, in the order they are to be done."""
-        bare = len(intents) == 1 and self.rng.random() < 0.35
+        told = intents[0].note == "told"
+        bare = told or (len(intents) == 1 and self.rng.random() < 0.35)
         clauses = [self.clause(intent, bare=bare) for intent in intents]
         sentence = self._joined(clauses)
         wrapped = sentence if bare else self._wrapped(sentence)
@@ -69,19 +70,23 @@ class Speaker:
         if long and kind == "question":
             kind = "polite"
         pattern = self.rng.choice(tables[kind])
-        greeting = self.rng.choice(sections(self.lang, "others")["greeting_block"][0].split(
-            ", " if self.lang == "en" else " "
-        ))
+        greeting = self.rng.choice(
+            sections(self.lang, "others")["greeting_block"][0].split(
+                ", " if self.lang == "en" else " "
+            )
+        )
         wrapped = fill(pattern, {"c": sentence, "g": greeting})
         return wrapped + ("?" if kind == "question" else "")
 
     def _pattern(self, section: str, slots: dict[str, str], *, bare: bool = False) -> str:
         lines = sections(self.lang, "clauses")[section]
-        usable = [line for line in lines if bare or not line.startswith("!")]
+        usable = [line for line in lines if bare or not line.startswith("!")] or list(lines)
         return fill(expand(self.rng.choice(usable).lstrip("!"), self.rng), slots)
 
     def _section(self, intent: Intent, *, known: bool) -> str:
         kind = intent.kind
+        if intent.note == "told":
+            return f"told.{kind}"
         if kind == "move":
             return self._move_section(intent, known=known)
         if kind in TREATMENTS:
@@ -130,12 +135,21 @@ class Speaker:
         if intent.source is not None:
             slots |= surface.source(intent.source, intent.source_rel)
             slots["r"] = slots["S"]
-            if intent.kind in {"on", "off", "open", "close"}:
+            if "v" in slots and intent.kind in {"on", "off", "open", "close"}:
                 slots["v"] = self._located(slots)
+        if len(intent.things) == 2 and intent.kind == "if.else":
+            first, second = intent.things
+            slots |= {
+                "o1": surface.thing(first),
+                "o2": surface.thing(second),
+                "i1": self._indefinite(first),
+            }
         if intent.tool is not None:
             slots |= {
                 "a": surface.place(intent.tool),
-                "c": surface.to(intent.tool, Rel.IN),
+                "c": surface.to(
+                    intent.tool, intent.tool.rel if intent.kind == "instead" else Rel.IN
+                ),
                 "C": surface.place(intent.tool),
             }
         if intent.places:
@@ -149,6 +163,10 @@ class Speaker:
 
     def _with_parts(self, intent: Intent, slots: dict[str, str]) -> dict[str, str]:
         """A distribution says its parts one after another: put A here and B there."""
+        if intent.kind == "collect":
+            return slots | {"whole": self._collected(intent, slots)}
+        if intent.kind == "share":
+            return slots | {"whole": self._shared(intent)}
         if intent.kind != "distribute":
             return slots
         first, *rest = intent.parts
@@ -157,6 +175,25 @@ class Speaker:
         joiner = self.rng.choice(sections(self.lang, "wrappers")[f"gap{len(said)}"])
         slots["whole"] = fill(joiner, dict(zip("abc", said, strict=False)))
         return slots
+
+    def _collected(self, intent: Intent, slots: dict[str, str]) -> str:
+        lines = sections(self.lang, "clauses")["collect.part"]
+        first, second = (self._slots(part, known=False) for part in intent.parts)
+        said = fill(expand(self.rng.choice(lines[:2]), self.rng), first)
+        also = fill(expand(self.rng.choice(lines), self.rng), second)
+        return self._pattern("collect.tail", slots | {"a": said, "b": also})
+
+    def _shared(self, intent: Intent) -> str:
+        lines = sections(self.lang, "clauses")["share.part"]
+        said = [
+            fill(
+                expand(self.rng.choice(lines if number else lines[:2]), self.rng),
+                self._slots(part, known=False),
+            )
+            for number, part in enumerate(intent.parts)
+        ]
+        joiner = self.rng.choice(sections(self.lang, "wrappers")[f"gap{len(said)}"])
+        return fill(joiner, dict(zip("abc", said, strict=False)))
 
     def _gapped(self, part: Intent, slots: dict[str, str]) -> str:
         if self.lang == "en":

@@ -28,7 +28,7 @@ SKELETON: Final = (
     '", "options": [',
     '", "reason": "',
     'reason_code": "',
-    ' []}}',
+    " []}}",
     '", "',
     "decompose_task: tasks[task description]",
     "decompose_task: tasks[task]",
@@ -46,7 +46,20 @@ SKELETON: Final = (
     "reason_code",
     "\n\nTools:\n",
 )
-_WORDS: Final = ("機器人", "任務", "使用者", "步驟", "子任務", "規劃", "分解", "幫我", "可以", "麻煩", "然後", "充電站")
+_WORDS: Final = (
+    "機器人",
+    "任務",
+    "使用者",
+    "步驟",
+    "子任務",
+    "規劃",
+    "分解",
+    "幫我",
+    "可以",
+    "麻煩",
+    "然後",
+    "充電站",
+)
 _HAN_OR_MARK: Final = re.compile(r"[\u3000-\u9fff\uff00-\uffef]{2,}")
 
 
@@ -70,4 +83,10 @@ def pattern() -> str:
     whole = sorted([*SKELETON, *standing_texts()], key=len, reverse=True)
     fixed = [*(re.escape(text) for text in whole), *phrases()]
     rest = [r"[\u3400-\u9fff]", r" ?[a-z]+", r"[A-Z][a-z]*", r"[0-9]", r"\n+", r" +", r"[\s\S]"]
-    return "|".join([*fixed, *rest]).replace(r"\ ", " ").replace("\\\n", r"\n").replace("\n", r"\n").replace('\\"', '"')
+    return (
+        "|".join([*fixed, *rest])
+        .replace(r"\ ", " ")
+        .replace("\\\n", r"\n")
+        .replace("\n", r"\n")
+        .replace('\\"', '"')
+    )

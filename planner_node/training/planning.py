@@ -316,6 +316,114 @@ def _if_present(planner: Planner, intent: Intent) -> None:
     _move(planner, intent)
 
 
+def _collect(planner: Planner, intent: Intent) -> None:
+    """Fetch each part from its own source, two at a time, then place them together."""
+    place = _place_of(intent)
+    loads = tuple(part.things[0] for part in intent.parts)
+    for part in intent.parts:
+        planner.acquire(part.things[0], part.source)
+    planner.reach(place)
+    planner.do(Verb.PLACE, *loads, place=place, rel=intent.rel)
+    for thing in loads:
+        planner.expect("at", thing, place)
+
+
+def _share(planner: Planner, intent: Intent) -> None:
+    for part in intent.parts:
+        _deliver(planner, part)
+
+
+def _lamp(planner: Planner, intent: Intent) -> None:
+    """Hold the thing near the lamp, switch it on, look, put the thing down."""
+    (thing,), lamp = intent.things, intent.tool
+    if lamp is None:
+        raise ValueError("looking needs a lamp")
+    planner.acquire(thing)
+    planner.reach(lamp)
+    planner.do(Verb.ON, lamp)
+    planner.do(Verb.CHECK, place=thing)
+    planner.do(Verb.PUT_DOWN, thing)
+    planner.expect(Verb.CHECK, None, thing)
+
+
+def _wipe_with(planner: Planner, intent: Intent) -> None:
+    (cloth,) = intent.things
+    planner.acquire(cloth)
+    for place in intent.places:
+        planner.reach(place)
+        planner.do(Verb.WIPE, place=place)
+        planner.expect(Verb.WIPE, None, place)
+    planner.do(Verb.PUT_DOWN, cloth)
+
+
+def _from_person(planner: Planner, intent: Intent) -> None:
+    if intent.person is None:
+        raise ValueError("somebody must hand the thing over")
+    for thing in intent.things:
+        planner.acquire(thing, intent.person)
+        planner.expect("held", thing)
+
+
+def _meet(planner: Planner, intent: Intent) -> None:
+    (person,), room = intent.things, intent.source
+    if room is None:
+        raise ValueError("a meeting needs a place")
+    planner.reach(room)
+    planner.do(Verb.FIND, person)
+    for place in intent.places:
+        planner.do(Verb.GUIDE, person, place=place)
+        planner.expect(Verb.GUIDE, None, place)
+    if not intent.places:
+        planner.do(Verb.FOLLOW, person)
+        planner.expect(Verb.FOLLOW, person)
+
+
+def _count(planner: Planner, intent: Intent) -> None:
+    place, (thing,) = intent.source, intent.things
+    if place is None:
+        raise ValueError("counting needs a place")
+    planner.reach(place)
+    planner.emit(Step(Verb.COUNT, (thing,), place, intent.source_rel))
+    planner.emit(Step(Verb.REPORT))
+    planner.expect(Verb.COUNT, thing)
+
+
+def _if_else(planner: Planner, intent: Intent) -> None:
+    """Look for the first; bring it, or the second where the first is missing."""
+    place, person, (first, second) = intent.source, intent.person, intent.things
+    if place is None or person is None:
+        raise ValueError("a choice needs a place and a person")
+    planner.reach(place)
+    planner.emit(Step(Verb.CHECK, (first,), place, intent.source_rel))
+    planner.world.at[first.text] = planner.start[first.text] = place.text
+    planner.emit(Step(Verb.PICK, (first,), second, note="else"))
+    planner.reach(person)
+    planner.do(Verb.GIVE, first, place=person)
+    planner.expect("at", first, person)
+
+
+def _set(planner: Planner, intent: Intent) -> None:
+    (device,) = intent.things
+    planner.reach(device)
+    planner.emit(Step(Verb.SET, (device,), note=intent.note))
+    planner.expect(Verb.SET, device)
+
+
+def _switch_group(verb: Verb) -> Callable[[Planner, Intent], None]:
+    """All devices of a kind are searched; a single one is walked to."""
+    single = _switch(verb)
+
+    def expand(planner: Planner, intent: Intent) -> None:
+        if not intent.things[0].group:
+            single(planner, intent)
+            return
+        planner.do(Verb.FIND, *intent.things)
+        planner.do(verb, *intent.things)
+        planner.expect(verb, intent.things[0])
+
+    return expand
+
+
 def _if_battery(planner: Planner, intent: Intent) -> None:
     planner.emit(Step(Verb.CHECK, note="battery"))
     planner.reach(intent.places[0])
@@ -334,8 +442,21 @@ EXPANSIONS: Final[dict[str, Callable[[Planner, Intent], None]]] = {
     "slice": _treat(Verb.SLICE),
     "fill": _fill,
     "pour": _pour,
-    "on": _switch(Verb.ON),
-    "off": _switch(Verb.OFF),
+    "stack": _move,
+    "instead": _move,
+    "load": _move,
+    "collect": _collect,
+    "share": _share,
+    "lamp": _lamp,
+    "wipe.with": _wipe_with,
+    "collect.person": _from_person,
+    "meet.guide": _meet,
+    "meet.follow": _meet,
+    "count": _count,
+    "if.else": _if_else,
+    "set": _set,
+    "on": _switch_group(Verb.ON),
+    "off": _switch_group(Verb.OFF),
     "open": _switch(Verb.OPEN),
     "close": _switch(Verb.CLOSE),
     "lock": _switch(Verb.LOCK),

@@ -18,7 +18,15 @@ ASKS: Final = ("place", "place", "place", "thing", "thing", "fetch", "person", "
 DECLINES: Final = (
     *("NOT_A_TASK",) * 8,
     *("UNSAFE.harm", "UNSAFE.harm", "UNSAFE.fire", "UNSAFE.electric", "UNSAFE.electric"),
-    *("UNSAFE.break", "UNSAFE.flood", "UNSAFE.chemical", "UNSAFE.block", "IMPOSSIBLE", "IMPOSSIBLE", "IMPOSSIBLE"),
+    *(
+        "UNSAFE.break",
+        "UNSAFE.flood",
+        "UNSAFE.chemical",
+        "UNSAFE.block",
+        "IMPOSSIBLE",
+        "IMPOSSIBLE",
+        "IMPOSSIBLE",
+    ),
 )
 
 
@@ -68,9 +76,12 @@ def _ask_missing(names: Names, kind: str) -> Question:
     place, rel = destination(names)
     slots = {"o": surface.thing(thing), "d": surface.to(place, rel), "D": surface.place(place)}
     table = sections(names.lang, "replies")
-    said = _polite(names, fill(expand(names.rng.choice(table[f"ask.{kind}"]), names.rng), slots), "")
+    said = _polite(
+        names, fill(expand(names.rng.choice(table[f"ask.{kind}"]), names.rng), slots), ""
+    )
     question = fill(
-        table[f"ask.{kind}.q"][0], {"o": noun(thing, names.lang), "P": placed(place, rel, names.lang)}
+        table[f"ask.{kind}.q"][0],
+        {"o": noun(thing, names.lang), "P": placed(place, rel, names.lang)},
     )
     answers: dict[str, tuple[str, tuple[Intent, ...]]] = {
         "place": (slots["d"], (Intent("move", (thing,), place, rel),)),
@@ -82,7 +93,12 @@ def _ask_missing(names: Names, kind: str) -> Question:
     answer, intents = answers.get(kind, ("", ()))
     options, context = _candidates(names, kind, place)
     return Question(
-        said, question, options, typed(answer, names.lang, names.rng) if answer else "", intents, context
+        said,
+        question,
+        options,
+        typed(answer, names.lang, names.rng) if answer else "",
+        intents,
+        context,
     )
 
 
@@ -128,7 +144,9 @@ def _slots(names: Names) -> dict[str, str]:
         "o2": surface.thing(names.thing()),
         "n": marked(device),
         "v": surface.place(device),
-        "p": surface.place(names.person()) if names.chance(0.8) else ("他" if names.lang == "zh" else "him"),
+        "p": surface.place(names.person())
+        if names.chance(0.8)
+        else ("他" if names.lang == "zh" else "him"),
         "D": surface.place(names.place("room", "surface")),
         "m": str(names.rng.randint(1, 99)),
     }
@@ -137,7 +155,15 @@ def _slots(names: Names) -> dict[str, str]:
 def _noise(names: Names) -> str:
     """Keys hit by accident."""
     rng = names.rng
-    alphabets = ("asdfghjkl", "qwertyuiop", "zxcvbnm", "ㄅㄆㄇㄈㄉㄊㄋㄌㄍㄎㄏㄐㄑㄒ", ".,!?;:", "0123456789", "abcdefghijklmnop ")
+    alphabets = (
+        "asdfghjkl",
+        "qwertyuiop",
+        "zxcvbnm",
+        "ㄅㄆㄇㄈㄉㄊㄋㄌㄍㄎㄏㄐㄑㄒ",
+        ".,!?;:",
+        "0123456789",
+        "abcdefghijklmnop ",
+    )
     if rng.random() < 0.2:
         return made_up.code(rng)
     alphabet = rng.choice(alphabets)

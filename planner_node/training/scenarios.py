@@ -110,8 +110,12 @@ def treat(names: Names, kind: str = "") -> list[Intent]:
 
 
 def switch(names: Names) -> list[Intent]:
-    kind = names.rng.choice(("on", "on", "off", "off", "open", "open", "close", "close", "lock", "unlock"))
-    section = {"on": "device", "off": "device", "open": "openable", "close": "openable"}.get(kind, "lockable")
+    kind = names.rng.choice(
+        ("on", "on", "off", "off", "open", "open", "close", "close", "lock", "unlock")
+    )
+    section = {"on": "device", "off": "device", "open": "openable", "close": "openable"}.get(
+        kind, "lockable"
+    )
     count = names.rng.choices((1, 2, 3), (68, 24, 8))[0]
     devices = tuple(names.other(section) for _ in range(count))
     intent = Intent(kind, devices)
@@ -142,7 +146,9 @@ def _stop(names: Names, kind: str) -> Name:
 
 
 def clean(names: Names) -> list[Intent]:
-    kind = names.rng.choice(("sweep", "mop", "vacuum", "wipe", "wipe", "clean", "clean", "tidy", "disinfect"))
+    kind = names.rng.choice(
+        ("sweep", "mop", "vacuum", "wipe", "wipe", "clean", "clean", "tidy", "disinfect")
+    )
     count = names.rng.choices((1, 2, 3), (70, 22, 8))[0]
     rooms = kind in {"sweep", "mop", "vacuum", "tidy"} or names.chance(0.3)
     places = tuple(names.place("room") if rooms else names.other("cleanable") for _ in range(count))
@@ -160,7 +166,18 @@ def fill_or_pour(names: Names) -> list[Intent]:
         substance = names.rng.choice(
             ("水", "熱水", "冰水", "茶", "咖啡", "果汁", "牛奶", "沙子", "冰塊", "米", "湯")
             if names.lang == "zh"
-            else ("water", "hot water", "cold water", "tea", "coffee", "juice", "milk", "ice", "sand", "rice")
+            else (
+                "water",
+                "hot water",
+                "cold water",
+                "tea",
+                "coffee",
+                "juice",
+                "milk",
+                "ice",
+                "sand",
+                "rice",
+            )
         )
         vessel = names.thing("dish")
         intent = Intent("fill", (vessel,), note=substance)
@@ -185,7 +202,9 @@ def get(names: Names) -> list[Intent]:
     kind = names.rng.choice(("find", "find", "pick", "pick", "discard"))
     intent = Intent(kind, things(names, 1, names.rng.choice((1, 1, 1, 2))))
     if kind != "discard" and names.chance(0.4):
-        place = names.place("room") if kind == "find" else names.place("surface", "container", "room")
+        place = (
+            names.place("room") if kind == "find" else names.place("surface", "container", "room")
+        )
         intent = replace(intent, source=place, source_rel=place.rel)
     return [intent]
 
@@ -215,7 +234,12 @@ def _message(names: Names, kind: str) -> str:
 def idle(names: Names) -> list[Intent]:
     kind = names.rng.choice(("wait", "wait", "charge", "charge", "photo"))
     if kind == "photo":
-        return [Intent("photo", places=(names.other("device") if names.chance(0.5) else _stop(names, "go"),))]
+        return [
+            Intent(
+                "photo",
+                places=(names.other("device") if names.chance(0.5) else _stop(names, "go"),),
+            )
+        ]
     if kind == "charge":
         station = names.place("zone") if names.chance(0.5) else dock(names.lang)
         return [Intent("charge", places=(station,))]
@@ -270,14 +294,25 @@ def _counted(names: Names, count: int) -> tuple[tuple[Name, ...], str]:
 
 def _counted_zh(names: Names, count: int) -> tuple[tuple[Name, ...], str]:
     tables = sections("zh", "things")
-    header = names.rng.choice([h for h in tables if h.split()[0] in {"item", "food", "dish", "box"}])
+    header = names.rng.choice(
+        [h for h in tables if h.split()[0] in {"item", "food", "dish", "box"}]
+    )
     classifier = header.split()[1]
-    noun = names.thing().text if names.chance(0.4) else names.rng.choice(words("zh", "things", header))
+    noun = (
+        names.thing().text if names.chance(0.4) else names.rng.choice(words("zh", "things", header))
+    )
     if noun[0].isascii():
         noun = names.rng.choice(words("zh", "things", header))
     number = names.rng.choice(("兩三四"[count - 2], "兩三四"[count - 2], str(count)))
     marker = f"{OPEN}{noun}{SHUT}"
-    said = names.rng.choice((f"{number}{classifier}{marker}", f"{number}{classifier}{marker}", f"這{number}{classifier}{marker}", f"那{number}{classifier}{marker}"))
+    said = names.rng.choice(
+        (
+            f"{number}{classifier}{marker}",
+            f"{number}{classifier}{marker}",
+            f"這{number}{classifier}{marker}",
+            f"那{number}{classifier}{marker}",
+        )
+    )
     return tuple(Name(f"第{'一二三四'[i]}{classifier}{noun}") for i in range(count)), said
 
 

@@ -31,7 +31,12 @@ _WORDS: Final[dict[Verb, tuple[str, ...]]] = {
     Verb.FOLLOW: ("follow",),
     Verb.PHOTO: ("photograph", "take_photo"),
 }
-_SAME: Final = {Verb.PUT_DOWN: Verb.PLACE, Verb.ASK: Verb.SAY, Verb.REPORT: Verb.SAY, Verb.DISCARD: Verb.PLACE}
+_SAME: Final = {
+    Verb.PUT_DOWN: Verb.PLACE,
+    Verb.ASK: Verb.SAY,
+    Verb.REPORT: Verb.SAY,
+    Verb.DISCARD: Verb.PLACE,
+}
 _OTHER: Final = ("other", "act", "manipulate", "custom")
 
 
@@ -40,7 +45,9 @@ def enumeration(steps: tuple[Step, ...], rng: random.Random) -> tuple[dict[Verb,
     style = rng.choice((str, str, str.upper, _camel))
     verbs = {_SAME.get(step.verb, step.verb) for step in steps}
     extra = rng.sample(sorted(_WORDS), rng.randint(1, 5))
-    chosen = {verb: style(rng.choice(_WORDS[verb])) for verb in sorted({*verbs, *extra}) if verb in _WORDS}
+    chosen = {
+        verb: style(rng.choice(_WORDS[verb])) for verb in sorted({*verbs, *extra}) if verb in _WORDS
+    }
     other = style(rng.choice(_OTHER))
     skills = {step.verb: chosen.get(_SAME.get(step.verb, step.verb), other) for step in steps}
     shown = list(dict.fromkeys([*chosen.values(), other]))

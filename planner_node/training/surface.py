@@ -40,7 +40,9 @@ ZH_REL: Final = {
 }
 _ZH_ENDINGS: Final = ("上", "裡", "旁", "下", "前", "後", "內", "中", "邊", "面")
 _EN_DEFINITE: Final = ("the",) * 12 + ("this", "that", "my", "your", "our", "")
-_EN_ARTICLES: Final = ("the",) * 9 + ("a",) * 6 + ("some", "my", "my", "this", "that", "one", "", "")
+_EN_ARTICLES: Final = (
+    ("the",) * 9 + ("a",) * 6 + ("some", "my", "my", "this", "that", "one", "", "")
+)
 _ZH_DETERMINERS: Final = ("",) * 14 + ("那個", "這個", "一個", "我的", "那些", "一些")
 
 
@@ -54,10 +56,14 @@ class Surface:
     def thing(self, name: Name) -> str:
         if self.lang == "zh":
             if name.group:
-                return self._one_of("所有", "所有的", "全部的", "全部", "每一個", "每個") + marked(name)
+                return self._one_of("所有", "所有的", "全部的", "全部", "每一個", "每個") + marked(
+                    name
+                )
             return self._one_of(*_ZH_DETERMINERS) + marked(name)
         if name.group:
-            return f"{self._one_of('all the', 'all', 'all of the', 'all', 'all the')} {marked(name)}"
+            return (
+                f"{self._one_of('all the', 'all', 'all of the', 'all', 'all the')} {marked(name)}"
+            )
         return self._with_article(name, _EN_ARTICLES)
 
     def place(self, name: Name) -> str:

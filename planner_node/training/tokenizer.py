@@ -51,7 +51,11 @@ class Merges:
     def split(self, text: str) -> list[str]:
         parts = list(text)
         while True:
-            ranked = [(self.rank[pair], at) for at, pair in enumerate(zip(parts, parts[1:], strict=False)) if pair in self.rank]
+            ranked = [
+                (self.rank[pair], at)
+                for at, pair in enumerate(zip(parts, parts[1:], strict=False))
+                if pair in self.rank
+            ]
             if not ranked:
                 return parts
             at = min(ranked)[1]
@@ -96,7 +100,9 @@ def texts(samples: Iterable[Sample]) -> list[str]:
     return [text for s in samples for text in (*(turn.content for turn in s.turns), s.answer)]
 
 
-def build(seed: int, *, samples: int = 12_000, characters: int = 1_050, words: int = 1_200) -> Tokenizer:
+def build(
+    seed: int, *, samples: int = 12_000, characters: int = 1_050, words: int = 1_200
+) -> Tokenizer:
     """Learn the vocabulary from the first ``samples`` of ``seed``."""
     found = texts(sample(seed, index) for index in range(samples))
     merges = Merges()
@@ -111,7 +117,9 @@ def build(seed: int, *, samples: int = 12_000, characters: int = 1_050, words: i
         merges.add(phrase)
     cut = re.compile(pattern())
     whole = {*SKELETON, *standing_texts()}
-    ascii_pieces = Counter(p for text in found for p in cut.findall(text) if p.isascii() and p not in whole)
+    ascii_pieces = Counter(
+        p for text in found for p in cut.findall(text) if p.isascii() and p not in whole
+    )
     for role in _ROLES:
         ascii_pieces[role] += 10_000
     _learn_words(merges, ascii_pieces, words)
@@ -134,7 +142,9 @@ def _assembled(merges: Merges) -> Tokenizer:
         ]
     )
     tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.add_special_tokens([AddedToken(text, special=True, normalized=False) for text in SPECIALS])
+    tokenizer.add_special_tokens(
+        [AddedToken(text, special=True, normalized=False) for text in SPECIALS]
+    )
     return tokenizer
 
 

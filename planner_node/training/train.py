@@ -101,7 +101,9 @@ class Run:
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = rate
-        loss = loss_of(self.model, Batch(batch.ids.to(self.device), batch.labels.to(self.device), 0))
+        loss = loss_of(
+            self.model, Batch(batch.ids.to(self.device), batch.labels.to(self.device), 0)
+        )
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), CLIP)
         for optimizer in self.optimizers:
@@ -121,14 +123,20 @@ class Run:
         earlier = self.progress.seconds
         smooth = 0.0
         with tqdm(
-            total=int(self.recipe.tokens), initial=self.progress.tokens, unit="tok", unit_scale=True, mininterval=5
+            total=int(self.recipe.tokens),
+            initial=self.progress.tokens,
+            unit="tok",
+            unit_scale=True,
+            mininterval=5,
         ) as bar:
             while self.progress.tokens < self.recipe.tokens:
                 batch = next(source)
                 loss = self.step(batch)
                 smooth = 0.97 * smooth + 0.03 * loss if smooth else loss
                 bar.update(batch.tokens)
-                bar.set_postfix(loss=f"{smooth:.4f}", lr=f"{self.learning_rate():.1e}", refresh=False)
+                bar.set_postfix(
+                    loss=f"{smooth:.4f}", lr=f"{self.learning_rate():.1e}", refresh=False
+                )
                 now = time.monotonic()
                 self.progress.seconds = earlier + now - began
                 if now - saved > checkpoint_every_s:
@@ -153,17 +161,32 @@ def parser() -> argparse.ArgumentParser:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     made.add_argument("--out", type=Path, default=Path("var/training"), help="folder of the run")
-    made.add_argument("--seed", type=int, default=recipe.seed, help="of data, vocabulary and weights")
-    made.add_argument("--tokens", type=float, default=recipe.tokens, help="tokens to train on, padding included")
-    made.add_argument("--batch-tokens", type=int, default=recipe.batch_tokens, help="tokens per update")
+    made.add_argument(
+        "--seed", type=int, default=recipe.seed, help="of data, vocabulary and weights"
+    )
+    made.add_argument(
+        "--tokens", type=float, default=recipe.tokens, help="tokens to train on, padding included"
+    )
+    made.add_argument(
+        "--batch-tokens", type=int, default=recipe.batch_tokens, help="tokens per update"
+    )
     made.add_argument("--lr", type=float, default=recipe.lr, help="highest learning rate")
-    made.add_argument("--decay-share", type=float, default=recipe.decay_share, help="last share of the run, rate falls to zero")
+    made.add_argument(
+        "--decay-share",
+        type=float,
+        default=recipe.decay_share,
+        help="last share of the run, rate falls to zero",
+    )
     made.add_argument("--hidden", type=int, default=recipe.shape.hidden)
     made.add_argument("--layers", type=int, default=recipe.shape.layers)
-    made.add_argument("--threads", type=int, default=0, help="CPU threads; 0 leaves the choice to torch")
+    made.add_argument(
+        "--threads", type=int, default=0, help="CPU threads; 0 leaves the choice to torch"
+    )
     made.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:1")
     made.add_argument("--checkpoint-every-s", type=float, default=120.0)
-    made.add_argument("--stop-after-s", type=float, default=float("inf"), help="stop early, resumable")
+    made.add_argument(
+        "--stop-after-s", type=float, default=float("inf"), help="stop early, resumable"
+    )
     made.add_argument("--fresh", action="store_true", help="ignore the last checkpoint")
     return made
 

@@ -73,6 +73,8 @@ def _patterns(step: Step, lang: str) -> tuple[str, str]:
         key = "CHECK.battery"
     elif step.verb is Verb.CHECK and step.things:
         key = "CHECK.in"
+    elif step.note == "else":
+        key = "PICK.else"
     elif step.note == "if" or (step.verb is Verb.CHARGE and step.note):
         key = f"{key}.if"
     title, description = table[key]

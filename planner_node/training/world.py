@@ -50,6 +50,8 @@ class Verb(StrEnum):
     TIDY = "TIDY"
     DISINFECT = "DISINFECT"
     PHOTO = "PHOTO"
+    COUNT = "COUNT"
+    SET = "SET"
     ACT = "ACT"
 
 
@@ -120,7 +122,7 @@ AT_PLACE: Final = frozenset(
 ON_THING: Final = frozenset(
     {
         *(Verb.OPEN, Verb.CLOSE, Verb.ON, Verb.OFF, Verb.LOCK, Verb.UNLOCK),
-        *(Verb.WASH, Verb.HEAT, Verb.COOL, Verb.SLICE, Verb.FILL, Verb.FOLLOW, Verb.ACT),
+        *(Verb.WASH, Verb.HEAT, Verb.COOL, Verb.SLICE, Verb.FILL, Verb.FOLLOW, Verb.ACT, Verb.SET),
     }
 )
 

@@ -1,0 +1,53 @@
+"""Writes the folder that the service loads: weights, tokenizer, chat template, configuration.
+
+python -m planner_node.training.export --out var/training --to planner_node/models/embedded
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from transformers import GenerationConfig
+
+from planner_node.training.tokenizer import BOS, EOT, PAD
+from planner_node.training.train import Recipe, Run
+
+STOPS = (EOT, "<|eom_id|>", "<|end_of_text|>")
+
+
+def export(run: Run, folder: Path) -> None:
+    """Write ``run``'s network and tokenizer to ``folder`` in the Hugging Face layout."""
+    folder.mkdir(parents=True, exist_ok=True)
+    ids = run.tokenizer.convert_tokens_to_ids
+    stops = [ids(stop) for stop in STOPS]
+    model = run.model.to(torch.float32)
+    model.config.use_cache = True
+    model.generation_config = GenerationConfig(
+        bos_token_id=ids(BOS),
+        eos_token_id=stops,
+        pad_token_id=ids(PAD),
+        do_sample=False,
+        max_length=2048,
+    )
+    model.save_pretrained(folder, safe_serialization=True)
+    run.tokenizer.save_pretrained(folder)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--out", type=Path, default=Path("var/training"), help="folder of the run")
+    parser.add_argument("--to", type=Path, default=Path("planner_node/models/embedded"))
+    args = parser.parse_args(argv)
+    run = Run(args.out, Recipe(), "cpu")
+    if not run.resume():
+        raise SystemExit(f"no checkpoint in {args.out}: run planner_node.training.train first")
+    export(run, args.to)
+    print(f"{run.progress.tokens:,} tokens, {run.progress.seconds / 60:.0f} minutes -> {args.to}")  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()

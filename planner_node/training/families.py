@@ -1,0 +1,55 @@
+"""Every family of request with its share of the corpus."""
+
+from typing import Final
+
+from planner_node.training import arrangements, chains, errands, scenarios
+from planner_node.training.scenarios import Family
+
+
+FAMILIES: Final[dict[str, tuple[int, Family]]] = {
+    "move": (24, scenarios.move),
+    "move_from": (12, scenarios.move_from),
+    "cargo": (8, scenarios.cargo),
+    "distribute": (9, scenarios.distribute),
+    "deliver": (12, scenarios.deliver),
+    "treat": (9, scenarios.treat),
+    "switch": (8, scenarios.switch),
+    "tour": (9, scenarios.tour),
+    "clean": (5, scenarios.clean),
+    "nest": (4, scenarios.nest),
+    "fill_or_pour": (4, scenarios.fill_or_pour),
+    "get": (5, scenarios.get),
+    "people": (6, scenarios.people),
+    "idle": (5, scenarios.idle),
+    "act": (6, scenarios.act),
+    "quantity": (6, scenarios.quantity),
+    "everything": (4, scenarios.everything),
+    "condition": (6, scenarios.condition),
+    "keep": (3, scenarios.keep),
+    "fetch_and_bring": (7, chains.fetch_and_bring),
+    "out_of_container": (4, chains.out_of_container),
+    "into_container": (3, chains.into_container),
+    "go_and_get": (3, chains.go_and_get),
+    "treat_and_bring": (4, chains.treat_and_bring),
+    "several_treatments": (2, chains.several_treatments),
+    "return_home": (3, chains.return_home),
+    "sequence": (16, chains.sequence),
+    "stack": (7, arrangements.stack),
+    "beside_something": (4, arrangements.beside_something),
+    "several_sources": (4, arrangements.several_sources),
+    "to_people": (4, arrangements.to_people),
+    "wrong_place": (2, arrangements.wrong_place),
+    "furniture": (6, arrangements.furniture),
+    "whole_rack": (6, arrangements.whole_rack),
+    "told_where": (6, errands.told_where),
+    "under_the_lamp": (4, errands.under_the_lamp),
+    "wipe_with": (4, errands.wipe_with),
+    "from_person": (3, errands.from_person),
+    "welcome": (4, errands.welcome),
+    "count_things": (3, errands.count_things),
+    "otherwise": (2, errands.otherwise),
+    "all_devices": (2, errands.all_devices),
+    "set_to": (3, errands.set_to),
+    "through_door": (2, errands.through_door),
+    "loaded_with": (3, errands.loaded_with),
+}
