@@ -1,7 +1,10 @@
 """Records and events ↔ rows: moments as UTC milliseconds, the rest as columns or JSON."""
 
+import json
+import logging
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -10,6 +13,9 @@ from messages.status import Question, TaskState
 from messages.task import TaskCommand
 from planner_node.tasks.record import Event, EventKind, Exchange, Reply, StoredEvent, TaskRecord
 
+log = logging.getLogger(__name__)
+
+Found = TypeVar("Found")
 Value: TypeAlias = str | int | bytes | None
 Row: TypeAlias = tuple[Value, ...]
 
@@ -136,6 +142,39 @@ def stored_event_of(row: Row) -> StoredEvent:
         reply=None if reply is None else _to_reply(_Reply.model_validate_json(_text(reply))),
     )
     return StoredEvent(_number(event_id), event, None if replay_of is None else _number(replay_of))
+
+
+def readable(rows: Iterable[Row], read: Callable[[Row], Found]) -> list[Found]:
+    """Read rows; one that cannot be read is told loudly and does not hide the others."""
+    found = []
+    for row in rows:
+        try:
+            found.append(read(row))
+        except ValueError as error:
+            log.error("! a row of the journal cannot be read: %s: %s", row[:2], error)  # noqa: TRY400  the row tells more than the stack
+    return found
+
+
+def last_said(said: Sequence[StoredEvent], kinds: Collection[EventKind]) -> Iterable[StoredEvent]:
+    """Choose each kind's latest event, but of subtasks all that belong to the last attempt."""
+    stream = [item for item in said if item.event.kind is EventKind.SUBTASK]
+    last_attempt = max((_attempt(item) for item in stream), default=(0, 0))
+    latest = {item.event.kind: item.event_id for item in said}
+    for item in said:
+        kind = item.event.kind
+        if kind not in kinds:
+            continue
+        if kind is EventKind.SUBTASK:
+            if _attempt(item) == last_attempt:
+                yield item
+        elif latest[kind] == item.event_id:
+            yield item
+
+
+def _attempt(item: StoredEvent) -> tuple[int, int]:
+    """Return the revision and attempt that a line of the subtask stream names."""
+    line = json.loads(item.event.payload)
+    return int(line["revision"]), int(line["attempt"])
 
 
 def _details(record: TaskRecord) -> _Details:

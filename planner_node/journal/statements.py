@@ -1,12 +1,10 @@
 """What is asked of the tables, as functions over a connection inside a transaction."""
 
-import json
-import logging
 import sqlite3
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Final, TypeVar
+from typing import Final
 
 from planner_node.journal.rows import (
     EVENT_COLUMNS,
@@ -14,6 +12,8 @@ from planner_node.journal.rows import (
     Row,
     Value,
     event_row,
+    last_said,
+    readable,
     record_of,
     stored_event_of,
     to_ms,
@@ -27,9 +27,6 @@ from planner_node.tasks.record import (
     TaskRecord,
 )
 
-log = logging.getLogger(__name__)
-
-Found = TypeVar("Found")
 _WITHOUT_HISTORY: Final = "kind IN ('NOTICE', 'ERROR')"  # once sent, nobody asks for them again
 _TASK_ID: Final = TASK_COLUMNS.split(", ").index("task_id")
 _VACUUM_PAGES: Final = 256  # 1 MiB a batch goes back to the disk
@@ -82,7 +79,7 @@ def replay(
 ) -> list[StoredEvent]:
     """Append copies of what was last said of a task, oldest first."""
     copies = []
-    for original in _last_said(events(connection, task_id, 0), kinds):
+    for original in last_said(events(connection, task_id, 0), kinds):
         event = replace(original.event, reply=reply)
         values = (*event_row(event), original.event_id, 1)
         copies.append(StoredEvent(_insert_event(connection, values), event, original.event_id))
@@ -167,7 +164,7 @@ def purge(
         (batch,),
     )
     _give_back(connection)
-    return _readable(rows, record_of)
+    return readable(rows, record_of)
 
 
 def _give_back(connection: sqlite3.Connection) -> None:
@@ -206,28 +203,6 @@ def _insert_event(connection: sqlite3.Connection, values: Row) -> int:
     return event_id
 
 
-def _last_said(log: Sequence[StoredEvent], kinds: Collection[EventKind]) -> Iterable[StoredEvent]:
-    """Choose each kind's latest event, but of subtasks all that belong to the last attempt."""
-    stream = [item for item in log if item.event.kind is EventKind.SUBTASK]
-    last_attempt = max((_attempt(item) for item in stream), default=(0, 0))
-    latest = {item.event.kind: item.event_id for item in log}
-    for item in log:
-        kind = item.event.kind
-        if kind not in kinds:
-            continue
-        if kind is EventKind.SUBTASK:
-            if _attempt(item) == last_attempt:
-                yield item
-        elif latest[kind] == item.event_id:
-            yield item
-
-
-def _attempt(item: StoredEvent) -> tuple[int, int]:
-    """Return the revision and attempt that a line of the subtask stream names."""
-    line = json.loads(item.event.payload)
-    return int(line["revision"]), int(line["attempt"])
-
-
 def _conditions(wanted: TaskFilter) -> tuple[list[str], list[Value]]:
     conditions: list[str] = []
     values: list[Value] = []
@@ -253,7 +228,7 @@ def _conditions(wanted: TaskFilter) -> tuple[list[str], list[Value]]:
 def _records(
     connection: sqlite3.Connection, query: str, values: Sequence[Value]
 ) -> list[TaskRecord]:
-    return _readable(connection.execute(query, values), record_of)
+    return readable(connection.execute(query, values), record_of)
 
 
 def _events(
@@ -263,15 +238,4 @@ def _events(
         f"SELECT {EVENT_COLUMNS} FROM events WHERE {condition}",  # noqa: S608  conditions are ours, values are bound
         values,
     )
-    return _readable(rows, stored_event_of)
-
-
-def _readable(rows: Iterable[Row], read: Callable[[Row], Found]) -> list[Found]:
-    """Read rows; one that cannot be read is told loudly and does not hide the others."""
-    found = []
-    for row in rows:
-        try:
-            found.append(read(row))
-        except ValueError as error:
-            log.error("! a row of the journal cannot be read: %s: %s", row[:2], error)  # noqa: TRY400  the row tells more than the stack
-    return found
+    return readable(rows, stored_event_of)
