@@ -14,7 +14,7 @@ from planner_node.broker.embedded import EmbeddedBroker
 from planner_node.clock import Clock, SystemClock
 from planner_node.completion.loading import LocalModel
 from planner_node.completion.request import Completer
-from planner_node.errors import JournalLost
+from planner_node.errors import BrokerRefused, JournalLost
 from planner_node.journal.store import Journal
 from planner_node.mqtt.door import MqttDoor
 from planner_node.node.info import node_info
@@ -57,6 +57,7 @@ class Node:
         tools = load_handlers(settings.planner.handlers)
         self._model = LocalModel(settings.model, settings.engine, clock)
         self._door: MqttDoor | None = None
+        self._embedded: EmbeddedBroker | None = None
         self.journal = Journal(
             settings.journal.url, outbox=broker, commit_wait_ms=settings.journal.commit_wait_ms
         )
@@ -116,12 +117,14 @@ class Node:
         yield "node.history", self._keep_history()
         if door is not None:
             yield "mqtt.door", door.run()
+        if self._embedded is not None:
+            yield "node.broker", _outlive(self._embedded)
 
     async def _open_door(self, stack: AsyncExitStack) -> MqttDoor:
         mqtt = self.settings.mqtt
         if not mqtt.url:
-            embedded = await stack.enter_async_context(EmbeddedBroker(mqtt.port))
-            mqtt = mqtt.model_copy(update={"url": embedded.url})
+            self._embedded = await stack.enter_async_context(EmbeddedBroker(mqtt.port))
+            mqtt = mqtt.model_copy(update={"url": self._embedded.url})
         self.broker_url = mqtt.url
         return MqttDoor(mqtt, self.settings.node_id, self.planner, self.journal, self._clock)
 
@@ -191,3 +194,13 @@ class Node:
             yield from door_measures(self._door)
         if self.completer.ready and self._model.worker is not None:
             yield from engine_measures(self._model.worker.stats())
+
+
+async def _outlive(broker: EmbeddedBroker) -> None:
+    """End the node with its own broker: without one it would be deaf and look alive.
+
+    Raises:
+        BrokerRefused: the broker's process ended.
+    """
+    code = await broker.ended()
+    raise BrokerRefused(f"The embedded broker ended by itself (exit code {code}).")

@@ -1,9 +1,10 @@
-"""A real mosquitto for tests: the local binary, else a container where a Docker engine answers.
+"""A real mosquitto for tests: a container where a Docker engine answers, else the local binary.
 
 Never skipped: where there is neither, the test fails with what to install.
 """
 
 import contextlib
+import functools
 import os
 import shutil
 import signal
@@ -12,12 +13,17 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol
+
+import docker
+from docker.errors import DockerException
+from testcontainers.core.container import DockerContainer
 
 OPEN_CONF = "allow_anonymous true\nset_tcp_nodelay true\nmax_queued_messages 0\n"
 _BINARIES = ("mosquitto", "/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto")
 _IMAGE = "eclipse-mosquitto:2.0.22"  # as in docker-compose.yml
+_DOCKER_SOCKET = Path("/var/run/docker.sock")
 _READY_TIMEOUT_S = 10.0
-_PULL_TIMEOUT_S = 120.0
 INSTALL = (
     "mosquitto is not installed and no Docker engine answers; "
     "run: apt-get install mosquitto mosquitto-clients"
@@ -29,12 +35,17 @@ def binary() -> str | None:
     return next((path for name in _BINARIES if (path := shutil.which(name)) is not None), None)
 
 
+@functools.cache
 def docker_answers() -> bool:
     """Whether containers can be run here."""
-    if shutil.which("docker") is None:
+    # Asked first: docker's client leaks its socket when nobody listens there.
+    if "DOCKER_HOST" not in os.environ and not _DOCKER_SOCKET.exists():
         return False
-    asked = subprocess.run(["docker", "info", "-f", "{{.ID}}"], capture_output=True, check=False)
-    return asked.returncode == 0 and asked.stdout.strip() != b""
+    try:
+        with contextlib.closing(docker.from_env()) as engine:
+            return bool(engine.ping())
+    except DockerException:
+        return False
 
 
 def free_port() -> int:
@@ -45,14 +56,75 @@ def free_port() -> int:
         return port
 
 
+class Runner(Protocol):
+    """Runs one mosquitto with a configuration file."""
+
+    def start(self) -> None: ...
+    def is_gone(self) -> bool: ...
+    def stop(self, number: signal.Signals) -> None: ...
+
+
+class Local:
+    """The binary of this machine."""
+
+    def __init__(self, path: str, file: Path, log: Path) -> None:
+        self._command = [path, "-v", "-c", str(file)]
+        self._log = log
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        with self._log.open("ab") as log:
+            folder = self._log.parent
+            self._process = subprocess.Popen(self._command, stdout=log, stderr=log, cwd=folder)
+
+    def is_gone(self) -> bool:
+        return self._process is None or self._process.poll() is not None
+
+    def stop(self, number: signal.Signals) -> None:
+        if self._process is not None:
+            self._process.send_signal(number)
+            self._process.wait(timeout=_READY_TIMEOUT_S)
+
+
+class Container:
+    """The image of docker-compose.yml, on the host's network, with our folder and our user."""
+
+    def __init__(self, file: Path, log: Path) -> None:
+        folder = str(file.parent)
+        self._log = log
+        self._container = (
+            DockerContainer(_IMAGE)
+            .with_command(f"mosquitto -v -c {file}")
+            .with_volume_mapping(folder, folder, "rw")
+            .with_kwargs(
+                network_mode="host", user=f"{os.getuid()}:{os.getgid()}", working_dir=folder
+            )
+        )
+
+    def start(self) -> None:
+        self._container.start()
+
+    def is_gone(self) -> bool:
+        wrapped = self._container.get_wrapped_container()
+        wrapped.reload()
+        return bool(wrapped.status == "exited")
+
+    def stop(self, number: signal.Signals) -> None:
+        wrapped = self._container.get_wrapped_container()
+        wrapped.kill(signal=number.name)
+        wrapped.wait(timeout=_READY_TIMEOUT_S)
+        self._log.write_bytes(wrapped.logs())
+        self._container.stop()
+
+
 class Mosquitto:
-    """One broker process on 127.0.0.1, which can be stopped, killed and started again."""
+    """One broker on 127.0.0.1, which can be stopped, killed and started again."""
 
     def __init__(self, folder: Path, conf: str = OPEN_CONF, port: int | None = None) -> None:
         self.port = port or free_port()
         self._folder = folder
         self._conf = conf
-        self._process: subprocess.Popen[bytes] | None = None
+        self._runner: Runner | None = None
 
     @property
     def url(self) -> str:
@@ -71,46 +143,36 @@ class Mosquitto:
         self._start(self._conf)
 
     def _start(self, conf: str) -> None:
-        file = self._folder / "mosquitto.conf"
+        file, log = self._folder / "mosquitto.conf", self._folder / "mosquitto.log"
         # Our own user: as root, mosquitto would change to another one and lose the folder.
         file.write_text(f"user {_user_name()}\n{conf}", encoding="utf-8")
-        command = self._command(file)
-        with (self._folder / "mosquitto.log").open("ab") as log:
-            self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self._folder)
-        timeout_s = _PULL_TIMEOUT_S if command[0] == "docker" else _READY_TIMEOUT_S
-        self._wait(self._process, time.monotonic() + timeout_s)
+        log.touch()
+        self._runner = _runner(file, log)
+        self._runner.start()
+        self._wait(self._runner, time.monotonic() + _READY_TIMEOUT_S)
 
-    def _command(self, file: Path) -> list[str]:
-        if (local := binary()) is not None:
-            return [local, "-v", "-c", str(file)]
-        if not docker_answers():
-            raise RuntimeError(INSTALL)
-        folder, user = str(self._folder), f"{os.getuid()}:{os.getgid()}"
-        options = ["--rm", "--name", self._container, "--network", "host", "--user", user]
-        options += ["--volume", f"{folder}:{folder}", "--workdir", folder]
-        return ["docker", "run", *options, _IMAGE, "mosquitto", "-v", "-c", str(file)]
-
-    @property
-    def _container(self) -> str:
-        return f"planner-test-mosquitto-{self.port}"
-
-    def _wait(self, process: subprocess.Popen[bytes], deadline: float) -> None:
+    def _wait(self, runner: Runner, deadline: float) -> None:
         while time.monotonic() < deadline:
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port)):
                 return
-            if process.poll() is not None:
+            if runner.is_gone():
                 raise RuntimeError(f"mosquitto ended at once:\n{self.log}")
             time.sleep(0.01)  # a poll of the fact, bounded by the deadline
         raise RuntimeError(f"mosquitto does not listen:\n{self.log}")
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
-        """End the process and wait for its end."""
-        if self._process is not None:
-            if number is signal.SIGKILL and binary() is None:  # it would only reach the client
-                subprocess.run(["docker", "kill", self._container], check=True)
-            self._process.send_signal(number)
-            self._process.wait(timeout=_READY_TIMEOUT_S)
-            self._process = None
+        """End the broker and wait for its end."""
+        if self._runner is not None:
+            self._runner.stop(number)
+            self._runner = None
+
+
+def _runner(file: Path, log: Path) -> Runner:
+    if docker_answers():
+        return Container(file, log)
+    if (path := binary()) is not None:
+        return Local(path, file, log)
+    raise RuntimeError(INSTALL)
 
 
 def _user_name() -> str:
