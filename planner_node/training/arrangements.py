@@ -3,10 +3,11 @@
 from dataclasses import replace
 
 from planner_node.training import made_up
+from planner_node.training.ingredients import destination, things
+from planner_node.training.intents import Intent
 from planner_node.training.lexicon import sections
 from planner_node.training.names import Names
-from planner_node.training.planning import Intent
-from planner_node.training.scenarios import destination, move, things
+from planner_node.training.scenarios import move
 from planner_node.training.world import Name, Rel
 
 

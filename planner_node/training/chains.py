@@ -3,10 +3,10 @@
 from dataclasses import replace
 from typing import Final
 
-from planner_node.training import scenarios as families
+from planner_node.training import rounds, scenarios, treatments
+from planner_node.training.ingredients import Family, destination, dock, things, user
+from planner_node.training.intents import Intent
 from planner_node.training.names import Names
-from planner_node.training.planning import Intent
-from planner_node.training.scenarios import Family, destination, things, user
 from planner_node.training.world import Name, Rel
 
 
@@ -67,7 +67,7 @@ def go_and_get(names: Names) -> list[Intent]:
 
 
 def treat_and_bring(names: Names) -> list[Intent]:
-    (first, *_) = families.treat(names)
+    (first, *_) = treatments.treat(names)
     return [replace(first, place=None), hand_on(names, first.things)]
 
 
@@ -87,29 +87,29 @@ def several_treatments(names: Names) -> list[Intent]:
 
 def return_home(names: Names) -> list[Intent]:
     """Do something and come back."""
-    first = names.rng.choice((families.move, families.tour, families.deliver, families.cargo))(
+    first = names.rng.choice((scenarios.move, rounds.tour, scenarios.deliver, scenarios.cargo))(
         names
     )
-    home = families.dock(names.lang) if names.chance(0.3) else names.place("zone", "room")
+    home = dock(names.lang) if names.chance(0.3) else names.place("zone", "room")
     last = Intent("charge", places=(home,)) if names.chance(0.3) else Intent("go", places=(home,))
     return [first[0], last]
 
 
 _SIMPLE: Final[tuple[Family, ...]] = (
-    families.move,
-    families.move,
-    families.move_from,
-    families.deliver,
-    families.switch,
-    families.switch,
-    families.tour,
-    families.clean,
-    families.treat,
-    families.get,
-    families.people,
-    families.idle,
-    families.act,
-    families.condition,
+    scenarios.move,
+    scenarios.move,
+    scenarios.move_from,
+    scenarios.deliver,
+    treatments.switch,
+    treatments.switch,
+    rounds.tour,
+    rounds.clean,
+    treatments.treat,
+    scenarios.get,
+    rounds.people,
+    rounds.idle,
+    treatments.act,
+    treatments.condition,
 )
 
 

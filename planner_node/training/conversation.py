@@ -91,7 +91,7 @@ def _shaped(rng: random.Random, steps: Sequence[Step], *, others: bool) -> Offer
         (("task", "description", "skill"),) * 3
         + (("skill", "task", "description"), ("task", "skill"))
     )
-    return Offer(True, others, keys, chosen, tuple(shown))
+    return Offer(plans=True, others=others, keys=keys, skills=chosen, shown=tuple(shown))
 
 
 def system(rng: random.Random) -> tuple[Turn, ...]:

@@ -11,7 +11,7 @@ from planner_node.training.conversation import Offer, Turn
 from planner_node.training.families import FAMILIES
 from planner_node.training.names import Names
 from planner_node.training.phrasing import Speaker
-from planner_node.training.planning import Intent, Plan, plan
+from planner_node.training.planning import Plan, plan
 from planner_node.training.wording import subtask
 from planner_node.training.world import Step, Verb, Violation
 

@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 from planner_node.training.chains import hand_on
+from planner_node.training.ingredients import destination, things, user
+from planner_node.training.intents import Intent
 from planner_node.training.names import Names
-from planner_node.training.planning import Intent
-from planner_node.training.scenarios import destination, things, user
 from planner_node.training.world import Rel
 
 
@@ -45,7 +45,7 @@ def welcome(names: Names) -> list[Intent]:
 
 
 def count_things(names: Names) -> list[Intent]:
-    """How many are there?"""
+    """Count the things of a kind somewhere, and report."""
     place = names.place("surface", "container", "room")
     thing = names.thing()
     if names.lang == "en" and not thing.text.endswith("s"):

@@ -2,9 +2,16 @@
 
 from typing import Final
 
-from planner_node.training import arrangements, chains, errands, scenarios
-from planner_node.training.scenarios import Family
-
+from planner_node.training import (
+    arrangements,
+    chains,
+    errands,
+    quantities,
+    rounds,
+    scenarios,
+    treatments,
+)
+from planner_node.training.ingredients import Family
 
 FAMILIES: Final[dict[str, tuple[int, Family]]] = {
     "move": (24, scenarios.move),
@@ -12,19 +19,19 @@ FAMILIES: Final[dict[str, tuple[int, Family]]] = {
     "cargo": (8, scenarios.cargo),
     "distribute": (9, scenarios.distribute),
     "deliver": (12, scenarios.deliver),
-    "treat": (9, scenarios.treat),
-    "switch": (8, scenarios.switch),
-    "tour": (9, scenarios.tour),
-    "clean": (5, scenarios.clean),
+    "treat": (9, treatments.treat),
+    "switch": (8, treatments.switch),
+    "tour": (9, rounds.tour),
+    "clean": (5, rounds.clean),
     "nest": (4, scenarios.nest),
-    "fill_or_pour": (4, scenarios.fill_or_pour),
+    "fill_or_pour": (4, treatments.fill_or_pour),
     "get": (5, scenarios.get),
-    "people": (6, scenarios.people),
-    "idle": (5, scenarios.idle),
-    "act": (6, scenarios.act),
-    "quantity": (6, scenarios.quantity),
-    "everything": (4, scenarios.everything),
-    "condition": (6, scenarios.condition),
+    "people": (6, rounds.people),
+    "idle": (5, rounds.idle),
+    "act": (6, treatments.act),
+    "quantity": (6, quantities.quantity),
+    "everything": (4, quantities.everything),
+    "condition": (6, treatments.condition),
     "keep": (3, scenarios.keep),
     "fetch_and_bring": (7, chains.fetch_and_bring),
     "out_of_container": (4, chains.out_of_container),

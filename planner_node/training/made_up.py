@@ -66,7 +66,8 @@ def _english(rng: random.Random) -> str:
     if shape == 7:
         return f"{rng.choice(words('en', 'others', 'color'))} {_syllables(rng)}"
     if shape == 8:
-        return f"{rng.choice(words('en', 'others', 'rare'))} {rng.choice(words('en', 'others', 'head'))}"
+        rare, head = words("en", "others", "rare"), words("en", "others", "head")
+        return f"{rng.choice(rare)} {rng.choice(head)}"
     return f"{_syllables(rng)} {_syllables(rng)}"
 
 

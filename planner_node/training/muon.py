@@ -18,7 +18,7 @@ _RMS: Final = 0.2
 def orthogonal(stack: torch.Tensor) -> torch.Tensor:
     """Push the singular values of each matrix in ``stack`` (n, rows, columns) towards one."""
     tall = stack.size(-2) > stack.size(-1)
-    x = stack.mT if tall else stack
+    x: torch.Tensor = stack.mT if tall else stack
     x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
     for _ in range(_ROUNDS):
         gram = x @ x.mT
@@ -39,7 +39,7 @@ class Muon(torch.optim.Optimizer):
         super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
 
     @torch.no_grad()
-    def step(self, closure: None = None) -> None:  # type: ignore[override]
+    def step(self, closure: None = None) -> None:  # type: ignore[override]  # noqa: ARG002  the base class names it
         """Update every parameter that has a gradient."""
         for group in self.param_groups:
             by_shape: dict[torch.Size, list[torch.Tensor]] = {}

@@ -6,6 +6,7 @@ of the listed names never occurs in training (``held_out``) and measures unseen 
 
 import random
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -57,9 +58,9 @@ class Names:
     def chance(self, share: float) -> bool:
         return self.rng.random() < share
 
-    def _fresh(self, draw: "type[Name] | object") -> Name:
+    def _fresh(self, draw: Callable[[], Name]) -> Name:
         for _ in range(60):
-            name: Name = draw()  # type: ignore[operator]
+            name = draw()
             bare = name.text
             if bare and not any(bare in seen or seen in bare for seen in self.used):
                 self.used.append(bare)

@@ -1,4 +1,4 @@
-"""A tiny pattern language for phrases: ``(a|b)`` is a choice, ``(a)?`` is a or nothing, ``{x}`` a slot."""
+"""A tiny pattern language: ``(a|b)`` is a choice, ``(a)?`` is a or nothing, ``{x}`` a slot."""
 
 import random
 import re

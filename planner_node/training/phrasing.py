@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from planner_node.training.intents import Intent
 from planner_node.training.lexicon import sections
 from planner_node.training.noise import typed
 from planner_node.training.patterns import expand, fill
-from planner_node.training.planning import Intent
 from planner_node.training.surface import Surface, marked
 from planner_node.training.world import Name, Rel
 
@@ -171,7 +171,7 @@ class Speaker:
             return slots
         first, *rest = intent.parts
         lead = self._pattern("move", self._slots(first, known=False))
-        said = [lead, *(self._gapped(part, self._slots(part, known=False)) for part in rest)]
+        said = [lead, *(self._gapped(self._slots(part, known=False)) for part in rest)]
         joiner = self.rng.choice(sections(self.lang, "wrappers")[f"gap{len(said)}"])
         slots["whole"] = fill(joiner, dict(zip("abc", said, strict=False)))
         return slots
@@ -195,7 +195,7 @@ class Speaker:
         joiner = self.rng.choice(sections(self.lang, "wrappers")[f"gap{len(said)}"])
         return fill(joiner, dict(zip("abc", said, strict=False)))
 
-    def _gapped(self, part: Intent, slots: dict[str, str]) -> str:
+    def _gapped(self, slots: dict[str, str]) -> str:
         if self.lang == "en":
             line = self.rng.choice(("{o} {d}", "{o} {d}", "put {o} {d}", "place {o} {d}"))
             return fill(line, slots)

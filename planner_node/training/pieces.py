@@ -33,7 +33,10 @@ SKELETON: Final = (
     "decompose_task: tasks[task description]",
     "decompose_task: tasks[task]",
     "decompose_task: tasks[",
-    "\nask_clarification: question options\ndecline_task: reason_code=NOT_A_TASK|UNSAFE|IMPOSSIBLE reason",
+    (
+        "\nask_clarification: question options"
+        "\ndecline_task: reason_code=NOT_A_TASK|UNSAFE|IMPOSSIBLE reason"
+    ),
     "task description skill=",
     "skill=",
     "task skill=",

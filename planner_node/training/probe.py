@@ -123,9 +123,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     found = list(outcomes(model, tokenizer, drawn))
     for outcome in [o for o in found if not o.exact][: args.failures]:
         said = " / ".join(turn.content for turn in outcome.made.turns if turn.role == "user")
-        print(
-            f"[{outcome.made.family}] {said}\n  got  {outcome.answer}\n  want {outcome.made.answer}"
-        )  # noqa: T201
+        want = outcome.made
+        print(f"[{want.family}] {said}\n  got  {outcome.answer}\n  want {want.answer}")  # noqa: T201
     print(table(found))  # noqa: T201  a command line speaks
 
 

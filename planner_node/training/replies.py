@@ -4,15 +4,15 @@ from dataclasses import dataclass
 from typing import Final
 
 from planner_node.training import made_up
+from planner_node.training.ingredients import destination, user
+from planner_node.training.intents import Intent
 from planner_node.training.lexicon import sections
 from planner_node.training.names import Names
 from planner_node.training.noise import typed
 from planner_node.training.patterns import expand, fill
-from planner_node.training.planning import Intent
-from planner_node.training.scenarios import destination, user
 from planner_node.training.surface import Surface, marked
-from planner_node.training.world import Name
 from planner_node.training.wording import noun, placed
+from planner_node.training.world import Name
 
 ASKS: Final = ("place", "place", "place", "thing", "thing", "fetch", "person", "device", "go")
 DECLINES: Final = (
@@ -113,7 +113,7 @@ def _candidates(
 
 
 def _ask_which(names: Names) -> Question:
-    """Two of a kind in the context: which one?"""
+    """Ask which of several in the context is meant."""
     base = names.thing("item", "dish", "box")
     colors = names.rng.sample([names.word("color") for _ in range(12)], 3)
     joint = " " if names.lang == "en" else ""

@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -53,7 +54,7 @@ class Merges:
         while True:
             ranked = [
                 (self.rank[pair], at)
-                for at, pair in enumerate(zip(parts, parts[1:], strict=False))
+                for at, pair in enumerate(pairwise(parts))
                 if pair in self.rank
             ]
             if not ranked:
@@ -77,7 +78,7 @@ def _learn_words(merges: Merges, counts: Counter[str], number: int) -> None:
     for _ in range(number):
         pairs: Counter[tuple[str, str]] = Counter()
         for piece, parts in words.items():
-            for pair in zip(parts, parts[1:], strict=False):
+            for pair in pairwise(parts):
                 pairs[pair] += counts[piece]
         if not pairs:
             return

@@ -104,7 +104,7 @@ class Run:
         loss = loss_of(
             self.model, Batch(batch.ids.to(self.device), batch.labels.to(self.device), 0)
         )
-        loss.backward()
+        torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), CLIP)
         for optimizer in self.optimizers:
             optimizer.step()

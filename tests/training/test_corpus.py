@@ -2,16 +2,19 @@
 
 import hashlib
 import json
+import random
 import re
 
 import pytest
 
 from planner_node.training.corpus import Sample, dump, sample
 from planner_node.training.families import FAMILIES
+from planner_node.training.intents import Intent
 from planner_node.training.names import Names, held_out
 from planner_node.training.phrasing import Speaker
 from planner_node.training.planning import plan
 from planner_node.training.wording import subtask
+from planner_node.training.world import Name, Rel
 
 HAN = re.compile(r"[\u3400-\u9fff]")
 MARKS = re.compile(r"[\ue000\ue001]")
@@ -24,7 +27,6 @@ def many(count: int, seed: int = 11) -> list[Sample]:
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("lang", ["zh", "en"])
 def test_plan_of_every_family_executes_and_reaches_its_goal(family: str, lang: str) -> None:
-    import random
 
     reached = 0
     for seed in range(30):
@@ -36,7 +38,6 @@ def test_plan_of_every_family_executes_and_reaches_its_goal(family: str, lang: s
 
 @pytest.mark.parametrize("lang", ["zh", "en"])
 def test_every_name_of_a_plan_stands_in_the_instruction_or_is_the_user(lang: str) -> None:
-    import random
 
     for seed in range(200):
         rng = random.Random(f"names{lang}{seed}")
@@ -86,7 +87,6 @@ def test_other_seed_gives_other_samples() -> None:
 
 
 def test_training_never_draws_a_held_out_name() -> None:
-    import random
 
     names = Names(random.Random(1), "en", made_up_share=0.0)
     drawn = {
@@ -102,9 +102,6 @@ def test_a_tenth_of_names_is_held_out() -> None:
 
 
 def test_the_seeds_example_has_its_plan() -> None:
-    from planner_node.training.planning import Intent
-    from planner_node.training.world import Name, Rel
-
     knife_and_cup = (Name("刀子"), Name("杯子"))
     made = plan([Intent("move", knife_and_cup, Name("櫃檯", Rel.ON), Rel.ON)])
     titles = [subtask(step, "zh")[0] for step in made.steps]

@@ -1,6 +1,7 @@
 """The tokenizer: exact round trips, two tokens a Han character, the template of a conversation."""
 
 import random
+from collections.abc import Sequence
 
 import pytest
 from transformers import PreTrainedTokenizerFast
@@ -65,7 +66,7 @@ def test_answers_come_back_exactly(tokenizer: PreTrainedTokenizerFast) -> None:
 def rendered(
     tokenizer: PreTrainedTokenizerFast,
     messages: list[dict[str, object]],
-    tools: list[object] | None,
+    tools: Sequence[dict[str, object]] | None,
 ) -> str:
     return str(
         tokenizer.apply_chat_template(
@@ -104,8 +105,6 @@ def test_template_writes_calls_as_the_envelope(tokenizer: PreTrainedTokenizerFas
         {"role": "tool", "content": "ok"},
     ]
     text = rendered(tokenizer, messages, None)
-    assert (
-        '{"name": "ask_clarification", "parameters": {"question": "哪裡？", "options": []}}<|eot_id|>'
-        in text
-    )
+    envelope = '{"name": "ask_clarification", "parameters": {"question": "哪裡？", "options": []}}'
+    assert f"{envelope}<|eot_id|>" in text
     assert "<|start_header_id|>ipython<|end_header_id|>\n\nok<|eot_id|>" in text

@@ -10,7 +10,7 @@ from importlib.resources import files
 
 @cache
 def sections(lang: str, file: str) -> dict[str, tuple[str, ...]]:
-    """Return ``{section header: lines}`` of ``lexicon/<lang>/<file>.txt``, repeated headers joined."""
+    """Return ``{header: lines}`` of ``lexicon/<lang>/<file>.txt``, repeated headers joined."""
     text = files(__package__).joinpath(lang, f"{file}.txt").read_text(encoding="utf-8")
     found: dict[str, list[str]] = {}
     current: list[str] = []

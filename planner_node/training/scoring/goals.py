@@ -24,9 +24,7 @@ def deliver_at_the_end(world: World) -> None:
             put(world, thing, last.target)
 
 
-def reached(  # noqa: PLR0911  one line for each kind of goal
-    goal: Goal, world: World, steps: list[ParsedStep]
-) -> bool:
+def reached(goal: Goal, world: World, steps: list[ParsedStep]) -> bool:
     """Whether one goal holds at the end (its quantity is asked about apart)."""
     match goal.kind:
         case GoalKind.AT:

@@ -1,0 +1,31 @@
+"""What somebody wants done, before any step is planned."""
+
+from dataclasses import dataclass
+
+from planner_node.training.world import Name, Rel
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """One thing that somebody wants done; ``kind`` names its clause patterns in the lexicon."""
+
+    kind: str
+    things: tuple[Name, ...] = ()
+    place: Name | None = None
+    rel: Rel = Rel.ON
+    source: Name | None = None
+    source_rel: Rel = Rel.ON
+    places: tuple[Name, ...] = ()
+    person: Name | None = None
+    tool: Name | None = None
+    note: str = ""
+    says: tuple[str, str] = ("", "")
+    left: Name | None = None
+    parts: tuple["Intent", ...] = ()
+
+
+def place_of(intent: Intent) -> Name:
+    """The place that ``intent`` aims at; ValueError where it has none."""
+    if intent.place is None:
+        raise ValueError(f"intent {intent.kind} needs a place")
+    return intent.place
