@@ -57,6 +57,7 @@ floors: setup-test
 
 unit: setup-test
 	@scripts/need-mosquitto
+	@scripts/need-postgresql
 	@echo "→ pytest"
 	@$(BIN)/python -m pytest $(ARGS)
 

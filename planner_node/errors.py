@@ -3,13 +3,15 @@
 PlannerError
 ├─ CommandRejected    the sender can mend it        caught at the doors
 │  ├─ BadCommand      malformed, wrong schema, too large … (the code says which)
-│  ├─ TaskNotFound · WrongState · DuplicateConflict · QueueFull · NotEnabled · UnknownTool
+│  ├─ TaskNotFound · WrongState · TaskMoved · DuplicateConflict · QueueFull
+│  ├─ NotEnabled · UnknownTool
 │  └─ UnsupportedSchema · ContextTooLong · Unauthorized · DeadlineAlreadyPassed
 ├─ PlanningFailed     this task ends                caught in planner/run
 │  ├─ OutputTruncated · OutOfMemory · GenerationTimeout · DeadlinePassed
 │  └─ ConstraintBroken · PlanInvalid · ModelNotReady
 └─ NodeBroken         the node ends, or does not start    caught in node
-   └─ SettingsRefused · ModelNotLoaded · EngineDied · JournalLost · BrokerRefused
+   └─ SettingsRefused · ModelNotLoaded · EngineDied · JournalLost · LeaseLost ·
+      BrokerRefused
 """
 
 from typing import ClassVar
@@ -56,6 +58,12 @@ class TaskNotFound(CommandRejected):
 
 class WrongState(CommandRejected):
     """The task's state does not allow it."""
+
+    code = ProblemCode.INVALID_STATE_TRANSITION
+
+
+class TaskMoved(CommandRejected):
+    """Another node on the same journal has changed the task since this one read it."""
 
     code = ProblemCode.INVALID_STATE_TRANSITION
 
@@ -170,6 +178,10 @@ class EngineDied(NodeBroken):
 
 class JournalLost(NodeBroken):
     """The disk refused a commit."""
+
+
+class LeaseLost(NodeBroken):
+    """Another process has this node's tasks; whatever this one still does must not count."""
 
 
 class BrokerRefused(NodeBroken):

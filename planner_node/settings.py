@@ -45,6 +45,8 @@ class MqttSettings(Section):
     certificate_file: Path | None = None
     key_file: Path | None = None
     shared_group: Id | None = None
+    partition_index: Annotated[int, Field(ge=0, le=1_023)] = 0
+    partition_count: Annotated[int, Field(ge=1, le=1_024)] = 1
     keepalive_s: Positive = 15
     session_expiry_s: Positive = 86_400
     receive_maximum: Annotated[int, Field(ge=1, le=65_535)] = 32
@@ -60,6 +62,18 @@ class MqttSettings(Section):
             raise ValueError("url must be mqtt://host:port or mqtts://host:port, or empty")
         if self.url and not urlsplit(self.url).hostname:
             raise ValueError("url names no host")
+        return self
+
+    @model_validator(mode="after")
+    def _one_way_to_share(self) -> Self:
+        if self.partition_count > 1 and self.shared_group is not None:
+            raise ValueError(
+                "partition_count and shared_group exclude each other: the broker would hand "
+                "commands to nodes whose robots they are not, and nobody would plan them"
+            )
+        # index = count is a node that waits: it takes no robots, and the broker knows its session
+        if self.partition_index > self.partition_count:
+            raise ValueError("partition_index runs from 0 to partition_count - 1")
         return self
 
 
@@ -78,10 +92,31 @@ class HttpSettings(Section):
 class JournalSettings(Section):
     """Where tasks are written before anyone says yes."""
 
-    url: str = Field(default="sqlite:///var/planner.db", pattern=r"^sqlite:///.+")
+    url: str = Field(
+        default="sqlite:///var/planner.db", pattern=r"^(sqlite:///|postgres(ql)?://).+"
+    )
+    password: SecretStr | None = None
+    password_file: Path | None = None
+    lease_s: Annotated[int, Field(ge=1, le=3_600)] = 20
+    heartbeat_s: Annotated[int, Field(ge=1, le=1_200)] = 5
     history_h: Positive = 24
     history_max_tasks: Positive = 100_000
     commit_wait_ms: Annotated[int, Field(ge=0, le=100)] = 2
+
+    @model_validator(mode="after")
+    def _no_secret_in_the_url(self) -> Self:
+        if urlsplit(self.url).password is not None:
+            raise ValueError(
+                "url holds a password; set PLANNER__JOURNAL__PASSWORD in the environment, "
+                "or name a file in journal.password_file"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _lease_outlives_a_missed_heartbeat(self) -> Self:
+        if self.lease_s < 2 * self.heartbeat_s:
+            raise ValueError("lease_s must be at least twice heartbeat_s")
+        return self
 
 
 class ModelSettings(Section):
@@ -217,6 +252,7 @@ def _refuse_secrets(values: dict[str, Any], path: Path) -> None:
     for section, key, file_key in (
         ("mqtt", "password", "mqtt.password_file"),
         ("http", "api_keys", "http.api_keys_file"),
+        ("journal", "password", "journal.password_file"),
     ):
         block = values.get(section)
         if isinstance(block, dict) and block.get(key):

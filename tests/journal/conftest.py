@@ -1,12 +1,15 @@
 """The journals under test."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
+from planner_node.journal.postgres.connecting import Address
+from planner_node.journal.postgres.store import PostgresJournal, Sharing
 from planner_node.journal.store import Journal
 from tests.fakes.journal import MemoryJournal
+from tests.fakes.postgresql import Cluster, running
 
 
 @pytest.fixture
@@ -22,15 +25,40 @@ async def real(url: str) -> AsyncIterator[Journal]:
     await journal.close()
 
 
-@pytest.fixture(params=["real", "memory"])
-async def journal(request: pytest.FixtureRequest) -> AsyncIterator[Journal | MemoryJournal]:
-    if request.param == "real":
-        folder: Path = request.getfixturevalue("tmp_path")
-        chosen: Journal | MemoryJournal = Journal(
-            f"sqlite:///{folder}/planner.db", outbox=True, commit_wait_ms=2
-        )
-    else:
-        chosen = MemoryJournal()
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    with running() as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def database(cluster: Cluster) -> str:
+    return cluster.database()
+
+
+@pytest.fixture(params=["sqlite", "postgresql", "memory"])
+async def journal(
+    request: pytest.FixtureRequest,
+) -> AsyncIterator[Journal | PostgresJournal | MemoryJournal]:
+    chosen: Journal | PostgresJournal | MemoryJournal
+    match request.param:
+        case "sqlite":
+            folder: Path = request.getfixturevalue("tmp_path")
+            chosen = Journal(f"sqlite:///{folder}/planner.db", outbox=True, commit_wait_ms=2)
+        case "postgresql":
+            chosen = shared(request.getfixturevalue("database"))
+        case _:
+            chosen = MemoryJournal()
     await chosen.start()
     yield chosen
     await chosen.close()
+
+
+def shared(url: str, node_id: str = "planner-1", *, outbox: bool = True) -> PostgresJournal:
+    return PostgresJournal(Address(url, node_id), Sharing(outbox, lease_s=60, commit_wait_ms=2))
+
+
+@pytest.fixture
+def cluster_of_its_own() -> Iterator[Cluster]:
+    with running() as cluster:
+        yield cluster

@@ -9,6 +9,7 @@ import pytest
 
 from messages.problem import ProblemCode, problem
 from messages.status import Question, TaskState
+from planner_node.journal.postgres.store import PostgresJournal
 from planner_node.journal.store import Journal
 from planner_node.tasks.record import (
     Event,
@@ -22,7 +23,7 @@ from planner_node.tasks.record import (
 from tests.fakes.journal import MemoryJournal
 from tests.fakes.record import MOMENT, a_record, a_status, a_subtask
 
-AnyJournal = Journal | MemoryJournal
+AnyJournal = Journal | PostgresJournal | MemoryJournal
 REPLY = Reply("answers/7", b"\x00\xff", (("traceparent", "00-ab-cd-01"), ("traceparent", "二")))
 LATER = MOMENT + timedelta(hours=1)
 

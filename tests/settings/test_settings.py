@@ -11,7 +11,7 @@ from planner_node.settings import Settings, load, secret
 
 CONFIG = Path(__file__).parents[2] / "config"
 # Secrets have no place in a file, so the file does not name them.
-SECRETS = {"mqtt.password", "http.api_keys"}
+SECRETS = {"mqtt.password", "http.api_keys", "journal.password"}
 
 
 def keys_of(model: type[BaseModel], prefix: str = "") -> set[str]:
@@ -73,7 +73,9 @@ def test_unknown_key_in_the_environment_is_named(
         load(CONFIG / "planner.yaml")
 
 
-@pytest.mark.parametrize("text", ["mqtt: {password: x}", "http: {api_keys: [x]}"])
+@pytest.mark.parametrize(
+    "text", ["mqtt: {password: x}", "http: {api_keys: [x]}", "journal: {password: x}"]
+)
 def test_secret_in_the_file_is_refused(text: str, tmp_path: Path) -> None:
     with pytest.raises(SettingsRefused, match="is a secret"):
         load(write(tmp_path, text))
@@ -101,3 +103,31 @@ def test_secret_file_is_read_without_its_line_break(tmp_path: Path) -> None:
 def test_missing_secret_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsRefused, match="cannot be read"):
         secret(None, tmp_path / "none")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("mqtt: {partition_count: 2, shared_group: planners}", "exclude each other"),
+        ("mqtt: {partition_count: 2, partition_index: 3}", "runs from 0"),
+        ("journal: {url: 'postgresql://robot:geheim@db/planner'}", "holds a password"),
+        ("journal: {url: 'mysql://robot@db/planner'}", "journal.url"),
+        ("journal: {lease_s: 5, heartbeat_s: 4}", "twice heartbeat_s"),
+    ],
+)
+def test_a_fleet_shared_in_a_way_that_loses_tasks_is_refused(
+    text: str, words: str, tmp_path: Path
+) -> None:
+    with pytest.raises(SettingsRefused, match=words):
+        load(write(tmp_path, text))
+
+
+def test_a_password_in_the_journals_url_is_not_repeated(tmp_path: Path) -> None:
+    with pytest.raises(SettingsRefused) as refusal:
+        load(write(tmp_path, "journal: {url: 'postgresql://robot:geheim@db/planner'}"))
+    assert "geheim" not in str(refusal.value)
+
+
+def test_a_shared_journal_can_be_set(tmp_path: Path) -> None:
+    loaded = load(write(tmp_path, "journal: {url: 'postgresql://robot@db/planner'}"))
+    assert loaded.journal.url == "postgresql://robot@db/planner"

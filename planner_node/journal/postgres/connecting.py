@@ -1,0 +1,59 @@
+"""Connections to the shared database: how they are made, and what they are told first."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import psycopg
+from psycopg import AsyncConnection
+from psycopg.conninfo import make_conninfo
+
+from planner_node.errors import JournalLost
+from planner_node.journal.postgres.schema import SCHEMA
+
+CONNECT_TIMEOUT_S: Final = 5
+# A node that stands still in the middle of a group must not hold its lease for ever; and a query
+# that waits so long for a lock waits for such a node.
+_FIRST_WORDS: Final = (
+    f"SET search_path = {SCHEMA}; SET synchronous_commit = on;"
+    " SET idle_in_transaction_session_timeout = '10s'; SET lock_timeout = '15s'"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where the database is; without a password libpq looks at PGPASSWORD and ~/.pgpass."""
+
+    url: str
+    node_id: str
+    password: str | None = None
+
+    async def connect(self) -> AsyncConnection:
+        """Return a connection that commits each statement unless told otherwise.
+
+        Raises:
+            psycopg.Error: nobody answers, or refuses.
+            JournalLost: the URL cannot be read.
+        """
+        connection = await AsyncConnection.connect(self._conninfo(), autocommit=True)
+        try:
+            await connection.execute(_FIRST_WORDS)
+        except BaseException:
+            await connection.close()
+            raise
+        return connection
+
+    def _conninfo(self) -> str:
+        secret = {} if self.password is None else {"password": self.password}
+        try:
+            return make_conninfo(
+                self.url,
+                application_name=f"planner-node {self.node_id}",
+                connect_timeout=CONNECT_TIMEOUT_S,
+                keepalives_idle=10,
+                tcp_user_timeout=15_000,
+                **secret,
+            )
+        except psycopg.ProgrammingError as error:
+            raise JournalLost(
+                f"journal.url is not postgresql://user@host/database: {error}"
+            ) from error

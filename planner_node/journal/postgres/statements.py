@@ -1,0 +1,266 @@
+"""What is asked of the shared tables, as functions over a connection inside a transaction."""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Final, LiteralString
+
+from psycopg import AsyncConnection
+
+from planner_node.errors import TaskMoved
+from planner_node.journal.rows import (
+    Row,
+    Value,
+    event_row,
+    last_said,
+    readable,
+    record_of,
+    stored_event_of,
+    task_row,
+    to_ms,
+)
+from planner_node.tasks.record import Event, EventKind, Reply, StoredEvent, TaskFilter, TaskRecord
+
+_TASK: Final = "arrival, task_id, robot_id, state, received_ms, finished_ms, command, details"
+_EVENT: Final = "event_id, task_id, robot_id, kind, payload, reply, replay_of"
+_WITHOUT_HISTORY: Final = "kind IN ('NOTICE', 'ERROR')"  # once sent, nobody asks for them again
+_TASK_ID: Final = 1  # where it stands in _TASK
+_INSERT_TASK: Final = (
+    "INSERT INTO tasks (task_id, robot_id, state, received_ms, finished_ms, command, details,"
+    " node_id, status_version) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)"
+    " ON CONFLICT (task_id) DO "
+)
+_ADMIT: Final = f"{_INSERT_TASK} NOTHING RETURNING arrival"
+# Its owner may write a task as it likes; another node only the version after the one it has read,
+# and is its owner from then on.
+_PUT: Final = (
+    f"{_INSERT_TASK} UPDATE SET robot_id = excluded.robot_id, state = excluded.state,"
+    " received_ms = excluded.received_ms, finished_ms = excluded.finished_ms,"
+    " command = excluded.command, details = excluded.details, node_id = excluded.node_id,"
+    " status_version = excluded.status_version"
+    " WHERE tasks.node_id = excluded.node_id"
+    " OR (tasks.status_version = excluded.status_version - 1 AND tasks.finished_ms IS NULL)"
+    " RETURNING arrival, xmax = 0"  # no row was there before
+)
+_APPEND: Final = (
+    "INSERT INTO events (task_id, robot_id, kind, payload, reply, replay_of, pending, node_id)"
+    " VALUES (%s, %s, %s, %s, %s, %s, %s, %s) RETURNING event_id"
+)
+
+
+async def admit(connection: AsyncConnection, node_id: str, record: TaskRecord) -> int | None:
+    """Insert a task and return its arrival, or None when its id is taken."""
+    row = [*task_row(record), node_id, record.status_version]
+    found = await (await connection.execute(_ADMIT, row)).fetchone()
+    if found is None:
+        return None
+    await _label(connection, found[0], record)
+    return int(found[0])
+
+
+async def put(connection: AsyncConnection, node_id: str, record: TaskRecord) -> None:
+    """Write a task's row as it now stands; labels count when the task is first seen.
+
+    Raises:
+        TaskMoved: another node has changed it since; nothing was written.
+    """
+    row = [*task_row(record), node_id, record.status_version]
+    found = await (await connection.execute(_PUT, row)).fetchone()
+    if found is None:
+        raise TaskMoved(task_id=record.task_id)
+    if found[1]:
+        await _label(connection, found[0], record)
+
+
+async def append(
+    connection: AsyncConnection, node_id: str, events: Sequence[Event], *, pending: bool
+) -> list[StoredEvent]:
+    """Add events to the log, which this node publishes where they are pending."""
+    rows = [(*event_row(event), None, pending, node_id) for event in events]
+    ids = await _insert_events(connection, rows)
+    return [StoredEvent(number, event) for number, event in zip(ids, events, strict=True)]
+
+
+async def replay(
+    connection: AsyncConnection,
+    node_id: str,
+    task_id: str,
+    kinds: Collection[EventKind],
+    reply: Reply | None,
+) -> list[StoredEvent]:
+    """Append copies of what was last said of a task, oldest first."""
+    originals = [*last_said(await events(connection, task_id, 0), kinds)]
+    return await repeat(
+        connection,
+        node_id,
+        [replace(one, event=replace(one.event, reply=reply)) for one in originals],
+    )
+
+
+async def repeat(
+    connection: AsyncConnection, node_id: str, originals: Sequence[StoredEvent]
+) -> list[StoredEvent]:
+    """Append copies for this node to publish; they leave the log with that."""
+    rows = [(*event_row(one.event), one.event_id, True, node_id) for one in originals]
+    ids = await _insert_events(connection, rows)
+    return [
+        StoredEvent(number, one.event, one.event_id)
+        for number, one in zip(ids, originals, strict=True)
+    ]
+
+
+async def task(connection: AsyncConnection, task_id: str) -> TaskRecord | None:
+    """Return one task."""
+    cursor = await connection.execute(f"SELECT {_TASK} FROM tasks WHERE task_id = %s", [task_id])
+    row = await cursor.fetchone()
+    return None if row is None else record_of(row)
+
+
+async def tasks(connection: AsyncConnection, wanted: TaskFilter) -> list[TaskRecord]:
+    """Return the tasks of all nodes that a list asks for, newest first."""
+    cursor = await connection.execute(
+        f"SELECT {_TASK} FROM tasks"
+        " WHERE (%(states)s::text[] IS NULL OR state = ANY(%(states)s))"
+        " AND (%(robot_id)s::text IS NULL OR robot_id = %(robot_id)s)"
+        " AND (%(label)s::text IS NULL OR arrival IN"
+        " (SELECT arrival FROM task_labels WHERE label = %(label)s))"
+        " AND (%(since_ms)s::bigint IS NULL OR received_ms >= %(since_ms)s)"
+        " AND (%(cursor)s::bigint IS NULL OR arrival < %(cursor)s)"
+        " ORDER BY arrival DESC LIMIT %(limit)s",
+        {
+            "states": [state.value for state in wanted.states] or None,
+            "robot_id": wanted.robot_id,
+            "label": wanted.label,
+            "since_ms": None if wanted.since is None else to_ms(wanted.since),
+            "cursor": wanted.cursor,
+            "limit": max(0, wanted.limit),
+        },
+    )
+    return readable(await cursor.fetchall(), record_of)
+
+
+async def unfinished(connection: AsyncConnection, node_id: str) -> list[TaskRecord]:
+    """Return this node's tasks without an end, by arrival."""
+    cursor = await connection.execute(
+        f"SELECT {_TASK} FROM tasks WHERE finished_ms IS NULL AND node_id = %s ORDER BY arrival",
+        [node_id],
+    )
+    return readable(await cursor.fetchall(), record_of)
+
+
+async def events(connection: AsyncConnection, task_id: str, after_id: int) -> list[StoredEvent]:
+    """Return what was said of a task by whichever node, without copies, oldest first."""
+    return await _events(
+        connection,
+        "task_id = %s AND event_id > %s AND replay_of IS NULL ORDER BY event_id",
+        [task_id, after_id],
+    )
+
+
+async def pending(
+    connection: AsyncConnection, node_id: str, after_id: int, limit: int
+) -> list[StoredEvent]:
+    """Return the next events that this node must publish."""
+    return await _events(
+        connection,
+        "pending AND node_id = %s AND event_id > %s ORDER BY event_id LIMIT %s",
+        [node_id, after_id, limit],
+    )
+
+
+async def outbox_depth(connection: AsyncConnection, node_id: str) -> int:
+    """Return how many events this node must still publish."""
+    cursor = await connection.execute(
+        "SELECT count(*) FROM events WHERE pending AND node_id = %s", [node_id]
+    )
+    (depth,) = await cursor.fetchone() or (0,)
+    return int(depth)
+
+
+async def publish(connection: AsyncConnection, event_ids: Sequence[int]) -> None:
+    """Take events out of the outbox; what has no history leaves the log."""
+    ids = [*event_ids]
+    await connection.execute(
+        "DELETE FROM events WHERE event_id = ANY(%s)"
+        f" AND (replay_of IS NOT NULL OR {_WITHOUT_HISTORY})",
+        [ids],
+    )
+    await connection.execute(
+        "UPDATE events SET pending = false WHERE event_id = ANY(%s) AND pending", [ids]
+    )
+
+
+async def purge(
+    connection: AsyncConnection, before: datetime, max_tasks: int, batch: int
+) -> list[TaskRecord]:
+    """Delete up to ``batch`` finished tasks that are too old or too many; return them."""
+    rows = await _too_old(connection, before, batch) or await _too_many(
+        connection, max_tasks, batch
+    )
+    ids = [row[_TASK_ID] for row in rows]
+    await connection.execute(
+        f"DELETE FROM events WHERE task_id = ANY(%s) AND NOT ({_WITHOUT_HISTORY} AND pending)",
+        [ids],
+    )
+    await connection.execute("DELETE FROM tasks WHERE task_id = ANY(%s)", [ids])
+    await connection.execute(
+        "DELETE FROM events WHERE event_id IN (SELECT event_id FROM events"
+        f" WHERE NOT pending AND {_WITHOUT_HISTORY} LIMIT %s)",
+        [batch],
+    )
+    return readable(rows, record_of)
+
+
+async def _too_old(connection: AsyncConnection, before: datetime, batch: int) -> list[Row]:
+    """Choose by age; what still waits in an outbox is not over yet."""
+    cursor = await connection.execute(
+        f"SELECT {_TASK} FROM tasks WHERE finished_ms < %s AND NOT EXISTS"
+        " (SELECT 1 FROM events WHERE events.task_id = tasks.task_id AND pending)"
+        " ORDER BY finished_ms, arrival LIMIT %s FOR UPDATE SKIP LOCKED",
+        [to_ms(before), batch],
+    )
+    return await cursor.fetchall()
+
+
+async def _too_many(connection: AsyncConnection, max_tasks: int, batch: int) -> list[Row]:
+    """Choose the oldest above the limit, also those no broker took: the disk is finite."""
+    cursor = await connection.execute("SELECT count(*) FROM tasks WHERE finished_ms IS NOT NULL")
+    (finished,) = await cursor.fetchone() or (0,)
+    cursor = await connection.execute(
+        f"SELECT {_TASK} FROM tasks WHERE finished_ms IS NOT NULL"
+        " ORDER BY finished_ms, arrival LIMIT %s FOR UPDATE SKIP LOCKED",
+        [min(batch, max(0, finished - max_tasks))],
+    )
+    return await cursor.fetchall()
+
+
+async def _label(connection: AsyncConnection, arrival: int, record: TaskRecord) -> None:
+    if record.command.labels:
+        await connection.execute(
+            "INSERT INTO task_labels SELECT DISTINCT unnest(%s::text[]), %s::bigint",
+            [[*record.command.labels], arrival],
+        )
+
+
+async def _insert_events(
+    connection: AsyncConnection, rows: Iterable[tuple[Value | bool, ...]]
+) -> list[int]:
+    """Insert in order; one way to the server and back for all."""
+    ids: list[int] = []
+    many = [*rows]
+    if not many:
+        return ids
+    async with connection.cursor() as cursor:
+        await cursor.executemany(_APPEND, many, returning=True)
+        while True:
+            (event_id,) = await cursor.fetchone() or (0,)
+            ids.append(int(event_id))
+            if not cursor.nextset():
+                return ids
+
+
+async def _events(
+    connection: AsyncConnection, condition: LiteralString, values: Sequence[Any]
+) -> list[StoredEvent]:
+    cursor = await connection.execute(f"SELECT {_EVENT} FROM events WHERE {condition}", values)
+    return readable(await cursor.fetchall(), stored_event_of)

@@ -1,0 +1,297 @@
+"""The shared journal as the house sees it: the same calls, over what several nodes remember."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TypeVar
+from uuid import uuid4
+
+import psycopg
+from psycopg import AsyncConnection
+
+from planner_node.errors import JournalLost, PlannerError
+from planner_node.journal.errand import Written
+from planner_node.journal.postgres import lease, statements
+from planner_node.journal.postgres.connecting import Address
+from planner_node.journal.postgres.schema import migrate
+from planner_node.journal.postgres.writer import Writer
+from planner_node.journal.store import PURGE_TASKS, Admission, Listener
+from planner_node.journal.writer import CommitFigures
+from planner_node.tasks.record import Event, EventKind, Reply, StoredEvent, TaskFilter, TaskRecord
+
+log = logging.getLogger(__name__)
+_PURGE_BATCH = 100
+_READ_TIMEOUT_S = 20.0
+Found = TypeVar("Found")
+
+
+@dataclass(frozen=True, slots=True)
+class Sharing:
+    """How this node shares: whether it publishes, and how long it is waited for when it is dead."""
+
+    outbox: bool
+    lease_s: float
+    commit_wait_ms: int
+
+
+class PostgresJournal:
+    """Tasks of several nodes, and the log of what was said about them, in one PostgreSQL.
+
+    Every method raises ``JournalLost`` when the database refuses; then nothing was written.
+    ``commit`` raises ``TaskMoved`` where another node has changed the task since it was read.
+    """
+
+    damage: str | None = None  # the database looks after its own files
+
+    def __init__(self, address: Address, sharing: Sharing) -> None:
+        self._address = address
+        self._node_id = address.node_id
+        self._sharing = sharing
+        self._session = ""
+        self._writer: Writer | None = None
+        self._reading: AsyncConnection | None = None
+        self._reader_lock = asyncio.Lock()
+        self._listeners: list[Listener] = []
+
+    async def start(self) -> None:
+        """Open the database and begin this node's lease.
+
+        Raises:
+            JournalLost: it is not to be had, or newer than this version.
+        """
+        self._session = uuid4().hex
+        try:
+            connection = await self._opened()
+        except (psycopg.Error, OSError) as error:
+            raise JournalLost(
+                f"The shared journal cannot be opened ({str(error).strip()}): check journal.url,"
+                " the database and PLANNER__JOURNAL__PASSWORD."
+            ) from error
+        self._writer = Writer(
+            self._address, self._session, self._sharing.commit_wait_ms, self._tell
+        )
+        self._writer.start(connection)
+
+    async def close(self) -> None:
+        """Commit what waits and end the lease: what is left is anybody's, and nobody waits."""
+        writer = self._writer
+        if writer is not None:
+            try:
+                await writer.do(self._ending)
+            except PlannerError as error:
+                log.warning("the lease runs out by itself: %s", error)
+            self._writer = None
+            await writer.close()
+        async with self._reader_lock:
+            await self._stop_reading()
+
+    @property
+    def healthy(self) -> bool:
+        """Whether the last commit went through."""
+        return self._writer is not None and not self._writer.trouble
+
+    @property
+    def reason(self) -> str:
+        """Why it is not healthy, for people; empty when it is."""
+        return "The journal is not open." if self._writer is None else self._writer.trouble
+
+    @property
+    def figures(self) -> CommitFigures:
+        """How many groups and calls were committed since the start, and how long it took."""
+        return CommitFigures() if self._writer is None else self._writer.figures
+
+    async def renew(self) -> None:
+        """Say that this node is alive.
+
+        Raises:
+            JournalLost: the database does not hear it now.
+            LeaseLost: too late; the node must end.
+        """
+
+        async def work(connection: AsyncConnection) -> Written[None]:
+            await lease.renew(connection, self._node_id, self._sharing.lease_s)
+            return Written(None)
+
+        try:
+            await self._writing.do(work)
+        except JournalLost as error:
+            raise self._writing.lost_lease or error from error
+
+    async def take_over(self) -> list[TaskRecord]:
+        """Take the tasks and the outbox of nodes whose lease ran out; each goes to one node once.
+
+        A node without an outbox takes nothing: it could not publish.
+        """
+        if not self._sharing.outbox:
+            return []
+
+        async def work(connection: AsyncConnection) -> Written[list[str]]:
+            task_ids, copies = await lease.take_over(connection, self._node_id)
+            return Written(task_ids, copies)
+
+        found = [await self.task(task_id) for task_id in await self._writing.do(work)]
+        return sorted((one for one in found if one is not None), key=lambda one: one.arrival)
+
+    async def admit(self, record: TaskRecord, events: Sequence[Event]) -> Admission:
+        """Take a task in, unless any node knows its id: then nothing is written."""
+
+        async def work(connection: AsyncConnection) -> Written[Admission]:
+            arrival = await statements.admit(connection, self._node_id, record)
+            if arrival is None:
+                known = await statements.task(connection, record.task_id)
+                if known is None:
+                    raise JournalLost(f"Task {record.task_id} was there and is gone.")
+                return Written(Admission(known, is_new=False))
+            stored = await self._append(connection, events)
+            return Written(Admission(replace(record, arrival=arrival), is_new=True), stored)
+
+        return await self._writing.do(work)
+
+    async def commit(self, record: TaskRecord | None, events: Sequence[Event]) -> list[StoredEvent]:
+        """Write a task as it now stands, and what is said about it, in one transaction.
+
+        Raises:
+            TaskMoved: another node has changed it since.
+        """
+
+        async def work(connection: AsyncConnection) -> Written[list[StoredEvent]]:
+            if record is not None:
+                await statements.put(connection, self._node_id, record)
+            stored = await self._append(connection, events)
+            return Written(stored, stored)
+
+        return await self._writing.do(work)
+
+    async def replay(self, task_id: str, kinds: Collection[EventKind], reply: Reply | None) -> None:
+        """Put copies of what was last said of a task into this node's outbox, byte for byte.
+
+        Of STATUS and PLAN the latest, of SUBTASK all lines of the last attempt; ``reply`` replaces
+        the first sender's. Without an outbox there is nobody to send to, and nothing happens.
+        """
+        if not self._sharing.outbox:
+            return
+
+        async def work(connection: AsyncConnection) -> Written[None]:
+            return Written(
+                None, await statements.replay(connection, self._node_id, task_id, kinds, reply)
+            )
+
+        await self._writing.do(work)
+
+    async def task(self, task_id: str) -> TaskRecord | None:
+        """Return a task of any node, or None if it is not in the history."""
+        return await self._read(lambda connection: statements.task(connection, task_id))
+
+    async def tasks(self, wanted: TaskFilter) -> list[TaskRecord]:
+        """Return the tasks of all nodes that fit, newest first."""
+        return await self._read(lambda connection: statements.tasks(connection, wanted))
+
+    async def unfinished(self) -> list[TaskRecord]:
+        """Return this node's tasks whose ``finished`` is not set, by arrival."""
+        return await self._read(lambda connection: statements.unfinished(connection, self._node_id))
+
+    async def events(self, task_id: str, after_id: int = 0) -> list[StoredEvent]:
+        """Return what was said of a task after an event, oldest first, without copies."""
+        return await self._read(lambda connection: statements.events(connection, task_id, after_id))
+
+    async def pending(self, after_id: int, limit: int) -> list[StoredEvent]:
+        """Return this node's outbox after an event, oldest first."""
+        return await self._read(
+            lambda connection: statements.pending(connection, self._node_id, after_id, limit)
+        )
+
+    async def outbox_depth(self) -> int:
+        """Return how many events of this node nobody has confirmed yet."""
+        return await self._read(
+            lambda connection: statements.outbox_depth(connection, self._node_id)
+        )
+
+    async def published(self, event_ids: Sequence[int]) -> None:
+        """Take events out of the outbox; copies, notices and errors leave the log with that."""
+
+        async def work(connection: AsyncConnection) -> Written[None]:
+            await statements.publish(connection, event_ids)
+            return Written(None)
+
+        await self._writing.do(work)
+
+    async def purge(self, before: datetime, max_tasks: int) -> list[TaskRecord]:
+        """Delete finished tasks of all nodes with their log, at most ``PURGE_TASKS`` a call.
+
+        Go: those finished before ``before`` of which nothing waits in an outbox, and the oldest
+        of more than ``max_tasks`` finished ones. Call again while something is returned.
+        """
+
+        async def work(connection: AsyncConnection) -> Written[list[TaskRecord]]:
+            return Written(await statements.purge(connection, before, max_tasks, _PURGE_BATCH))
+
+        gone: list[TaskRecord] = []
+        while len(gone) < PURGE_TASKS:
+            batch = await self._writing.do(work)
+            gone.extend(batch)
+            if not batch:
+                break
+        return gone
+
+    def listen(self, listener: Listener) -> Callable[[], None]:
+        """Call ``listener`` with the events of each commit of this node; returns the un-listen."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    @property
+    def _writing(self) -> Writer:
+        if self._writer is None:
+            raise JournalLost("The journal is not open.")
+        return self._writer
+
+    async def _opened(self) -> AsyncConnection:
+        connection = await self._address.connect()
+        try:
+            await migrate(connection)
+            await lease.claim(connection, self._node_id, self._session, self._sharing.lease_s)
+        except BaseException:
+            await connection.close()
+            raise
+        return connection
+
+    async def _ending(self, connection: AsyncConnection) -> Written[None]:
+        await lease.renew(connection, self._node_id, lease_s=0)
+        return Written(None)
+
+    async def _append(
+        self, connection: AsyncConnection, events: Sequence[Event]
+    ) -> list[StoredEvent]:
+        return await statements.append(
+            connection, self._node_id, events, pending=self._sharing.outbox
+        )
+
+    async def _read(self, query: Callable[[AsyncConnection], Awaitable[Found]]) -> Found:
+        """Query over the reading connection; one reader at a time."""
+        async with self._reader_lock:
+            if self._writer is None:
+                raise JournalLost("The journal is not open.")
+            try:
+                async with asyncio.timeout(_READ_TIMEOUT_S):
+                    if self._reading is None:
+                        self._reading = await self._address.connect()
+                    return await query(self._reading)
+            except (psycopg.Error, OSError, TimeoutError, ValueError) as error:
+                await self._stop_reading()
+                raise JournalLost(f"The shared journal cannot be read: {error}") from error
+            except asyncio.CancelledError:
+                await self._stop_reading()  # its answer may still be on the way
+                raise
+
+    async def _stop_reading(self) -> None:
+        connection, self._reading = self._reading, None
+        if connection is not None:
+            await connection.close()
+
+    def _tell(self, events: Sequence[StoredEvent]) -> None:
+        for listener in tuple(self._listeners):
+            try:
+                listener(events)
+            except Exception:
+                log.exception("a listener of the journal failed")

@@ -1,0 +1,296 @@
+"""The one task that writes: what waits together is one transaction.
+
+How it works. A group runs without savepoints, because it nearly always goes through; where a row
+is wrong, all of it runs again with a savepoint each, and the wrong one fails alone. Every group
+checks the lease first and notes its transaction's id. When the connection breaks while the commit
+is under way, the writer asks the database what became of that transaction before it answers.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, Generic
+
+import psycopg
+from psycopg import AsyncConnection
+
+from planner_node.errors import JournalLost, LeaseLost, PlannerError
+from planner_node.journal.errand import Answer, Written
+from planner_node.journal.postgres import lease
+from planner_node.journal.postgres.connecting import Address
+from planner_node.journal.writer import CommitFigures
+from planner_node.tasks.record import StoredEvent
+
+log = logging.getLogger(__name__)
+
+MAX_GROUP: Final = 256
+PROBE_S: Final = 1.0  # how soon a database that is back is noticed
+GROUP_TIMEOUT_S: Final = 20.0
+_RETRY: Final = "40"  # SQLSTATE class: serialization failure or deadlock, to be run again
+_MAX_RUNS: Final = 3
+Work = Callable[[AsyncConnection], Awaitable[Written[Answer]]]
+
+
+class Errand(Generic[Answer]):
+    """One caller's piece of a group."""
+
+    def __init__(self, work: Work[Answer], future: asyncio.Future[Answer]) -> None:
+        self._work = work
+        self._future = future
+        self._written: Written[Answer] | None = None
+        self._error: BaseException | None = None
+
+    async def run(self, connection: AsyncConnection) -> None:
+        """Write, inside the group's transaction."""
+        self._error = None
+        self._written = await self._work(connection)
+
+    def fail(self, error: BaseException) -> None:
+        """Remember why nothing was written."""
+        self._written, self._error = None, error
+
+    def settle(self) -> Sequence[StoredEvent]:
+        """Answer the caller; return the events that are now true."""
+        if self._written is None:
+            if not self._future.done():
+                self._future.set_exception(self._error or JournalLost("Nothing was written."))
+            return ()
+        if not self._future.done():  # else its caller was cancelled; the rows are there
+            self._future.set_result(self._written.answer)
+        return self._written.events
+
+
+class _InDoubt(Exception):
+    """The connection broke while the commit was under way."""
+
+    def __init__(self, transaction_id: str) -> None:
+        super().__init__(transaction_id)
+        self.transaction_id = transaction_id
+
+
+class Writer:
+    """Commits errands in groups, as one process of one node."""
+
+    def __init__(
+        self,
+        address: Address,
+        session: str,
+        commit_wait_ms: int,
+        on_committed: Callable[[Sequence[StoredEvent]], None],
+    ) -> None:
+        self.trouble = ""  # why the last commit failed
+        self.figures = CommitFigures()
+        self.lost_lease: LeaseLost | None = None
+        self._address = address
+        self._session = session
+        self._wait_s = commit_wait_ms / 1_000
+        self._patience_s = 0.0  # how long a first errand waits for others
+        self._on_committed = on_committed
+        self._errands: asyncio.Queue[Errand[object] | None] = asyncio.Queue()
+        self._connection: AsyncConnection | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self, connection: AsyncConnection) -> None:
+        """Begin to write over a connection."""
+        self._connection = connection
+        self._task = asyncio.create_task(self._run(), name="journal.writer")
+
+    async def close(self) -> None:
+        """Commit what waits, then end."""
+        task, self._task = self._task, None
+        if task is not None:
+            self._errands.put_nowait(None)
+            await task
+
+    async def do(self, work: Work[Answer]) -> Answer:
+        """Run ``work`` in the next group; returns when the database has it.
+
+        Raises:
+            JournalLost: the database refused; nothing of it was written.
+            PlannerError: what ``work`` raised; nothing of it was written.
+        """
+        if self._task is None:
+            raise JournalLost("The journal is closed.")
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._errands.put_nowait(Errand(work, future))  # type: ignore[arg-type]  # invariant in its answer, which only the caller looks at
+        return await future
+
+    async def _run(self) -> None:
+        while (group := await self._next_group()) is not None:
+            began_s = time.monotonic()
+            if await self._committed(group):
+                self._count(group, time.monotonic() - began_s)
+            self._answer(group)
+        await self._drop_connection()
+
+    async def _next_group(self) -> list[Errand[object]] | None:
+        """Wait for the first errand; in company wait a little for the others."""
+        try:
+            async with asyncio.timeout(PROBE_S if self.trouble else None):
+                first = await self._errands.get()
+        except TimeoutError:
+            return []  # a group of nobody asks whether the database is back
+        if first is None:
+            return None
+        group = [first]
+        if self._patience_s:
+            await asyncio.sleep(self._patience_s)
+        while len(group) < MAX_GROUP and not self._errands.empty():
+            errand = self._errands.get_nowait()
+            if errand is None:
+                self._errands.put_nowait(None)  # this group first, then the end
+                break
+            group.append(errand)
+        return group
+
+    async def _committed(self, group: Sequence[Errand[object]]) -> bool:
+        try:
+            async with asyncio.timeout(GROUP_TIMEOUT_S):
+                await self._insist(group)
+        except _InDoubt as doubt:
+            if not await self._became_true(doubt.transaction_id):
+                self._lose(group, "the connection broke in the middle of a commit")
+                return False
+        except LeaseLost as error:
+            self.lost_lease = error
+            self._lose(group, error)
+            return False
+        except (psycopg.Error, OSError, TimeoutError, JournalLost) as error:
+            await self._drop_connection()
+            self._lose(group, error)
+            return False
+        if self.trouble:
+            log.info("journal writes again after: %s", self.trouble)
+        self.trouble = ""
+        return True
+
+    async def _insist(self, group: Sequence[Errand[object]]) -> None:
+        """Run the group, again where rows are wrong or two nodes stood in each other's way."""
+        apart = False
+        for run in range(_MAX_RUNS):
+            try:
+                return await self._transaction(group, apart=apart)
+            except (_InDoubt, LeaseLost, OSError):
+                raise
+            except psycopg.Error as error:
+                is_over = _is_connection(error) or run == _MAX_RUNS - 1
+                if is_over and not (error.sqlstate or "").startswith(_RETRY):
+                    raise
+                apart = True
+            except Exception:  # noqa: BLE001  whose it is shows when they run apart
+                apart = True
+        raise JournalLost("The database does not take this group.")
+
+    async def _transaction(self, group: Sequence[Errand[object]], *, apart: bool) -> None:
+        if self._connection is None:
+            self._connection = await self._address.connect()
+        connection, transaction_id, is_complete = self._connection, "", False
+        try:
+            async with connection.transaction():
+                transaction_id = await lease.check(connection, self._address.node_id, self._session)
+                for errand in group:
+                    await (_alone(connection, errand) if apart else _together(connection, errand))
+                is_complete = True
+        except (psycopg.OperationalError, OSError, asyncio.CancelledError) as error:
+            await self._drop_connection()
+            if is_complete and not (isinstance(error, psycopg.Error) and error.sqlstate):
+                raise _InDoubt(transaction_id) from error
+            raise
+
+    async def _became_true(self, transaction_id: str) -> bool:
+        """Ask until the database knows; meanwhile everybody else hears that it cannot write."""
+        while True:
+            self._refuse_waiting("the database does not answer in the middle of a commit")
+            try:
+                async with asyncio.timeout(GROUP_TIMEOUT_S):
+                    status = await self._status_of(transaction_id)
+            except (psycopg.Error, OSError, TimeoutError) as error:
+                log.warning("journal asks again about %s: %s", transaction_id, error)
+                status = "unknown"
+                await self._drop_connection()
+            if status in {"committed", "aborted"}:
+                return status == "committed"
+            await asyncio.sleep(PROBE_S)
+
+    async def _status_of(self, transaction_id: str) -> str:
+        if self._connection is None:
+            self._connection = await self._address.connect()
+        cursor = await self._connection.execute("SELECT pg_xact_status(%s::xid8)", [transaction_id])
+        (status,) = await cursor.fetchone() or (None,)
+        return str(status or "aborted")  # too long ago to be known: it was not answered either
+
+    def _refuse_waiting(self, reason: str) -> None:
+        self._note(reason)
+        waiting = []
+        while not self._errands.empty():
+            errand = self._errands.get_nowait()
+            if errand is None:
+                self._errands.put_nowait(None)
+                break
+            waiting.append(errand)
+        self._lose(waiting, reason)
+        self._answer(waiting)
+
+    def _lose(self, group: Sequence[Errand[object]], error: object) -> None:
+        reason = self._note(error)
+        for errand in group:
+            lost = JournalLost(reason)
+            lost.__cause__ = error if isinstance(error, BaseException) else None
+            errand.fail(lost)
+
+    def _note(self, error: object) -> str:
+        reason = (
+            f"The shared journal refuses to write: {str(error).strip() or type(error).__name__}"
+        )
+        if not self.trouble:
+            log.error("! %s", reason)
+        self.trouble = reason
+        return reason
+
+    def _answer(self, group: Sequence[Errand[object]]) -> None:
+        events = [event for errand in group for event in errand.settle()]
+        if events:
+            self._on_committed(events)
+
+    def _count(self, group: Sequence[Errand[object]], taken_s: float) -> None:
+        """Keep the figures, and learn from the group how long the next one may gather."""
+        known = self.figures
+        self.figures = CommitFigures(
+            known.groups + 1, known.errands + len(group), known.seconds + taken_s
+        )
+        # Who comes alone is not kept waiting, and waiting longer than a commit takes gains nothing.
+        self._patience_s = min(self._wait_s, taken_s) if len(group) > 1 else 0.0
+
+    async def _drop_connection(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.close()
+
+
+async def _together(connection: AsyncConnection, errand: Errand[object]) -> None:
+    try:
+        await errand.run(connection)
+    except PlannerError as error:  # raised before anything was written
+        errand.fail(error)
+
+
+async def _alone(connection: AsyncConnection, errand: Errand[object]) -> None:
+    try:
+        async with connection.transaction():  # a savepoint, inside the group's
+            await errand.run(connection)
+    except PlannerError as error:
+        errand.fail(error)
+    except Exception as error:
+        if isinstance(error, psycopg.Error) and (
+            _is_connection(error) or (error.sqlstate or "").startswith(_RETRY)
+        ):
+            raise
+        lost = JournalLost(f"The journal cannot hold this: {error}")
+        lost.__cause__ = error
+        errand.fail(lost)
+
+
+def _is_connection(error: psycopg.Error) -> bool:
+    """Tell a database that fails from a row that is wrong: only the latter fails alone."""
+    return not isinstance(error, psycopg.DataError | psycopg.IntegrityError)
