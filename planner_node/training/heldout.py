@@ -1,8 +1,9 @@
 """Generated worlds that training never shows, in the notation of the hand-written test set.
 
 The clauses are the generator's own; the names are the tenth of the lists that training leaves
-out (where a short section has any), and made-up ones of another seed. What has no goal in the notation (say, wait, keep in the
-hand) is left out, and so is a world whose own plan the scorer would not accept.
+out (where a short section has any), and made-up ones of another seed. What has no goal in the
+notation (say, wait, keep in the hand) is left out, and so is a world whose own plan the scorer
+would not accept.
 """
 
 import random
