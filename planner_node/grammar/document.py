@@ -24,19 +24,25 @@ _STYLE: Final[Mapping[str, JsonValue]] = {
     "json_allow_general_unicode_escapes": False,
 }
 # Text that opens with a brace is a call; the other way round a call could never be told from text.
+_CALL: Final = "start: call\ncall: %json {}\n"
 _TEXT_OR_CALL: Final = "start: call | text\ncall: %json {}\ntext: /([^{{](.|\\n)*)?/\n"
+# Else the mask itself allows, of all tokens that may come next, only the one it would force.
+_NOTHING_FORCED: Final = '%llguidance {"no_forcing": true}\n'
 
 
-def call_grammar(tools: Sequence[Tool], limits: SchemaLimits, *, or_text: bool) -> str:
+def call_grammar(
+    tools: Sequence[Tool], limits: SchemaLimits, *, or_text: bool, forcing: bool = True
+) -> str:
     """Return the grammar of one call of one of ``tools``, or of free text where that is allowed.
 
+    With ``forcing`` off, every token of the right bytes is allowed, not only the canonical one.
     Call ``check_size`` for each tool first. Raises UnsupportedSchema naming pointer and keyword.
     """
     schema: Schema = {"x-guidance": dict(_STYLE), **_document(tools, limits)}
-    if or_text:
-        lark = _TEXT_OR_CALL.format(json.dumps(schema, ensure_ascii=False))
-        return str(LLMatcher.grammar_from_lark(lark))
-    return str(LLMatcher.grammar_from_json_schema(schema))
+    if forcing and not or_text:
+        return str(LLMatcher.grammar_from_json_schema(schema))
+    rules = (_TEXT_OR_CALL if or_text else _CALL).format(json.dumps(schema, ensure_ascii=False))
+    return str(LLMatcher.grammar_from_lark(("" if forcing else _NOTHING_FORCED) + rules))
 
 
 def _document(tools: Sequence[Tool], limits: SchemaLimits) -> Schema:

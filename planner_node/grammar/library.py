@@ -60,7 +60,7 @@ class GrammarLibrary:
         state = self._grammar(_chosen(tools, choice), or_text=choice is ToolUse.AUTO).deep_copy()
         return Matcher(
             state,
-            forcing=self._vocabulary.is_canonical,
+            forcing=self._vocabulary.can_force,
             forbidden=forbidden,
         )
 
@@ -83,7 +83,8 @@ class GrammarLibrary:
         if key in self._compiled:
             self._compiled.move_to_end(key)
             return self._compiled[key]
-        state = self._compile(call_grammar(tools, self._limits, or_text=or_text))
+        forcing = self._vocabulary.can_force
+        state = self._compile(call_grammar(tools, self._limits, or_text=or_text, forcing=forcing))
         self._compiled[key] = state
         if len(self._compiled) > self._capacity:
             self._compiled.popitem(last=False)

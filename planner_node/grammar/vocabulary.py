@@ -3,8 +3,17 @@
 import codecs
 from collections.abc import Collection, Iterable
 from functools import cached_property
+from typing import Final
 
 from llguidance import LLTokenizer
+
+# A call as every model writes it, and places where what comes next is the model's own choice.
+_SAMPLE: Final = (
+    '{"name": "decompose_task", "parameters": {"tasks": [{"task": "a", "description": "b"}, '
+    '{"task": "c", "description": "d"}]}}'
+)
+_FREE_AFTER: Final = ('"tasks": [', '"a"', '"b"', '"b"}', '"d"}')
+_TAKEN_BACK_TOKENS: Final = 4  # how far llguidance looks back from the end of a forced run
 
 
 class Vocabulary:
@@ -19,10 +28,20 @@ class Vocabulary:
         self.stop_tokens = frozenset(stop_tokens)
         self.tokens = LLTokenizer(tokenizer_json, n_vocab=size, eos_token=sorted(stop_tokens))
 
-    @property
-    def is_canonical(self) -> bool:
-        """Whether forced text has one tokenization that can be told without the model."""
-        return bool(self.tokens.is_canonical)
+    @cached_property
+    def can_force(self) -> bool:
+        """Whether forced text has the tokens that the model was trained on.
+
+        A tokenizer with long tokens for the skeleton of a call may write what comes before a free
+        place in another way once it knows what follows; then the model must choose each token.
+        """
+        return bool(self.tokens.is_canonical) and all(map(self._is_stable, _FREE_AFTER))
+
+    def _is_stable(self, mark: str) -> bool:
+        """Whether the tokens before the mark's end stay what they are, whatever follows."""
+        tokenize = self.tokens.tokenize_str
+        before = tokenize(_SAMPLE[: _SAMPLE.index(mark) + len(mark)])[:-_TAKEN_BACK_TOKENS]
+        return bool(before == tokenize(_SAMPLE)[: len(before)])
 
     @cached_property
     def bytes_of(self) -> tuple[bytes, ...]:

@@ -82,11 +82,12 @@ class ToolRegistry:
     """Which function answers which tool; a tool without one is a subtask, or a list of them."""
 
     def __init__(self, handlers: Mapping[str, Handler] | None = None) -> None:
+        self._own = frozenset(handlers or {})
         self._handlers: dict[str, Handler] = {**BUILT_IN, **(handlers or {})}
 
     def handles(self, tool_name: str) -> bool:
-        """Whether a function is named for this tool."""
-        return tool_name in self._handlers
+        """Whether the operator named a function for this tool; the built-in ones do nothing."""
+        return tool_name in self._own
 
     def streams(self, tool_name: str) -> bool:
         """Whether the call's ``tasks`` are the plan, so that each may go out as it closes."""

@@ -125,3 +125,7 @@ def test_only_a_plan_that_nobody_changes_is_told_as_it_is_written() -> None:
     registry = ToolRegistry({"own": weather})
     streams = {name: registry.streams(name) for name in ("decompose_task", "unknown", "own")}
     assert streams == {"decompose_task": True, "unknown": True, "own": False}
+
+
+async def test_the_built_in_functions_are_nobodys_own() -> None:
+    assert not ToolRegistry().handles("decompose_task")

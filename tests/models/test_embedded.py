@@ -1,0 +1,109 @@
+"""The embedded model through the real path: loader, prompt, grammar, engine."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from planner_node.completion.loading import EMBEDDED_FOLDER, LocalModel
+from planner_node.completion.local import LocalCompleter
+from planner_node.completion.request import (
+    CompletionRequest,
+    Message,
+    TextChunk,
+    Tool,
+    ToolUse,
+)
+from planner_node.settings import EngineSettings, ModelSettings
+
+pytestmark = pytest.mark.slow
+
+MAX_REPOSITORY_BYTES = 64 << 20
+SEED_TOOL = Tool(
+    "decompose_task",
+    "將任務分解為子任務，並返回包含子任務列表的 JSON 對象。",
+    {
+        "type": "object",
+        "properties": {
+            "tasks": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "properties": {
+                        "task": {"type": "string", "description": "子任務的名稱。"},
+                        "description": {"type": "string", "description": "子任務的描述。"},
+                    },
+                    "required": ["task", "description"],
+                },
+            }
+        },
+        "required": ["tasks"],
+    },
+)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def completer() -> AsyncIterator[LocalCompleter]:
+    model = LocalModel(ModelSettings(), EngineSettings(max_rows=4))
+    try:
+        yield await model.start()
+    finally:
+        await model.stop()
+
+
+async def answer(completer: LocalCompleter, system: str, user: str, *tools: Tool) -> str:
+    request = CompletionRequest(
+        request_id=user,
+        messages=(Message("system", system), Message("user", user)),
+        tools=tools,
+        tool_choice=ToolUse.REQUIRED if tools else ToolUse.NONE,
+    )
+    async with aclosing(completer.stream(request)) as events:
+        return "".join([event.text async for event in events if isinstance(event, TextChunk)])
+
+
+def tasks_of(text: str) -> list[dict[str, Any]]:
+    call = json.loads(text)
+    assert call["name"] == "decompose_task"
+    tasks: list[dict[str, Any]] = call["parameters"]["tasks"]
+    return tasks
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_the_seeds_tool_request_is_planned(completer: LocalCompleter) -> None:
+    """The seed's tool has no minItems: forced tokens once led the model astray here."""
+    text = await answer(
+        completer, "接收一個任務，將其分解成多個步驟。", "將書本放在側桌上。", SEED_TOOL
+    )
+    tasks = tasks_of(text)
+    assert [task["task"] for task in tasks] == [
+        "找到書本",
+        "拿起書本",
+        "走到側桌",
+        "將書本放在側桌上",
+    ]
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_the_seeds_plain_request_is_a_numbered_list(completer: LocalCompleter) -> None:
+    text = await answer(completer, "角色：專業的任務規劃機器人", "將刀子和杯子移動到櫃檯。")
+    assert text.startswith("1. 找到刀子。2. 拿起刀子。")
+    assert "櫃檯" in text
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_english_is_planned_in_english_with_its_names(completer: LocalCompleter) -> None:
+    text = await answer(completer, "", "put some book on sidetable", SEED_TOOL)
+    titles = [task["task"] for task in tasks_of(text)]
+    assert any("sidetable" in title for title in titles)
+    assert all(title.isascii() for title in titles)
+
+
+def test_the_folder_is_small_and_has_its_card() -> None:
+    files = [file for file in Path(EMBEDDED_FOLDER).rglob("*") if file.is_file()]
+    assert sum(file.stat().st_size for file in files) < MAX_REPOSITORY_BYTES
+    assert {"README.md", "model.safetensors", "tokenizer.json"} <= {file.name for file in files}
