@@ -17,6 +17,7 @@ from planner_node.mqtt.inbound import Inbound
 from planner_node.mqtt.link import Link
 from planner_node.mqtt.outbound import Outbound
 from planner_node.mqtt.packets import Delivery, Granted, Outcome, Subscription
+from planner_node.mqtt.partition import partition
 from planner_node.mqtt.ports import Outbox, Planner
 from planner_node.mqtt.presence import Identity, Presence, last_will
 from planner_node.mqtt.reconnect import Reconnect
@@ -66,7 +67,8 @@ class MqttDoor:
         policy = ReplyPolicy(root, tuple(settings.response_topic_prefixes))
         self._presence = Presence(self._who, clock, lambda: planner.load)
         line = _Line(self._link, self._presence, self._who.status_topic)
-        self._inbound = Inbound(line, Commands(planner, policy), root)
+        is_ours = partition(settings.partition_index, settings.partition_count)
+        self._inbound = Inbound(line, Commands(planner, policy), root, is_ours=is_ours)
         self._outbound = Outbound(self._link, outbox, planner, clock, root)
         self._to_clear: asyncio.Queue[str] = asyncio.Queue()
 

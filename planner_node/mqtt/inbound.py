@@ -13,6 +13,7 @@ from messages.wire import new_id
 from planner_node.errors import JournalLost
 from planner_node.mqtt.commands import Commands, route_of
 from planner_node.mqtt.packets import Delivery
+from planner_node.mqtt.partition import IsOurs
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +60,12 @@ class Inbound:
     """The way in. Tasks of one robot go in as they come; a control waits for all before it."""
 
     def __init__(
-        self, line: Line, commands: Commands, root: str, journal_retry_s: float = JOURNAL_RETRY_S
+        self,
+        line: Line,
+        commands: Commands,
+        root: str,
+        journal_retry_s: float = JOURNAL_RETRY_S,
+        is_ours: IsOurs = lambda _: True,
     ) -> None:
         self.fault: str | None = None  # why nothing can be accepted just now
         self.received = 0
@@ -68,6 +74,7 @@ class Inbound:
         self._commands = commands
         self._root = root
         self._journal_retry_s = journal_retry_s
+        self._is_ours = is_ours
         self._spare_ids = SpareIds()
         self._lanes: dict[str, list[tuple[asyncio.Task[None], bool]]] = {}
         self._is_ending = asyncio.Event()
@@ -77,6 +84,9 @@ class Inbound:
         """Take deliveries until there are no more; then finish those that were begun."""
         async with asyncio.TaskGroup() as group:
             async for delivery in self._line.deliveries():
+                if not self._is_ours(route_of(delivery.topic, self._root).robot_id or ""):
+                    self._line.acknowledge(delivery)  # another node answers it
+                    continue
                 self.received += 1
                 await self._room.acquire()
                 self._start(group, delivery)

@@ -15,10 +15,12 @@ from planner_node.clock import Clock, SystemClock
 from planner_node.completion.loading import LocalModel
 from planner_node.completion.request import Completer
 from planner_node.errors import BrokerRefused, JournalLost
-from planner_node.journal.store import Journal
+from planner_node.journal.opening import journal_of
+from planner_node.journal.postgres.store import PostgresJournal
 from planner_node.mqtt.door import MqttDoor
 from planner_node.node.info import node_info
 from planner_node.node.late import LateCompleter
+from planner_node.node.lease import Lease
 from planner_node.node.measures import door_measures, engine_measures, journal_measures
 from planner_node.planner.handlers import load_handlers
 from planner_node.planner.planner import Planner
@@ -58,9 +60,7 @@ class Node:
         self._model = LocalModel(settings.model, settings.engine, clock)
         self._door: MqttDoor | None = None
         self._embedded: EmbeddedBroker | None = None
-        self.journal = Journal(
-            settings.journal.url, outbox=broker, commit_wait_ms=settings.journal.commit_wait_ms
-        )
+        self.journal = journal_of(settings.journal, settings.node_id, outbox=broker)
         self.planner = Planner(
             PlannerParts(
                 node_id=settings.node_id,
@@ -115,6 +115,9 @@ class Node:
         yield "planner.run", self.planner.run()
         yield "node.model", self._bring_model()
         yield "node.history", self._keep_history()
+        if isinstance(self.journal, PostgresJournal):
+            lease = Lease(self.journal, self.planner, self.settings.journal, self._clock)
+            yield "node.lease", lease.run()
         if door is not None:
             yield "mqtt.door", door.run()
         if self._embedded is not None:

@@ -6,7 +6,7 @@ from typing import Final
 
 from planner_node.api.ports import Measure
 from planner_node.engine.limits import EngineStats
-from planner_node.journal.store import Journal
+from planner_node.journal.opening import AnyJournal
 from planner_node.mqtt.door import MqttDoor
 
 _ENGINE_HELP: Final = {
@@ -37,7 +37,7 @@ def engine_measures(stats: EngineStats) -> Iterator[Measure]:
         )
 
 
-def journal_measures(journal: Journal) -> Iterator[Measure]:
+def journal_measures(journal: AnyJournal) -> Iterator[Measure]:
     """Turn the journal's figures into measures."""
     figures = journal.figures
     yield Measure("planner_journal_commits", "Groups committed.", figures.groups, "counter")

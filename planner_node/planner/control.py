@@ -5,7 +5,14 @@ from dataclasses import replace
 from messages.problem import ProblemCode
 from messages.status import TaskState
 from messages.task import ControlOp, TaskControl
-from planner_node.errors import BadCommand, JournalLost, NotEnabled, TaskNotFound, WrongState
+from planner_node.errors import (
+    BadCommand,
+    JournalLost,
+    NotEnabled,
+    TaskMoved,
+    TaskNotFound,
+    WrongState,
+)
 from planner_node.planner.desk import Desk
 from planner_node.tasks.lifecycle import IllegalTransition, TaskEvent
 from planner_node.tasks.record import EventKind, Exchange, Origin, TaskRecord
@@ -25,6 +32,12 @@ class Control:
             JournalLost: nothing was done.
         """
         _check_robot(word, origin)
+        try:
+            return await self._control(word, origin)
+        except TaskMoved:  # what we knew of it was old; now the ledger reads it anew
+            return await self._control(word, origin)
+
+    async def _control(self, word: TaskControl, origin: Origin) -> TaskRecord:
         async with self._desk.ledger.hold(word.task_id):
             record = await self._desk.ledger.get(word.task_id)
             if origin.robot_id not in {None, record.robot_id}:
@@ -66,10 +79,13 @@ class Control:
             self._desk.place(changed) if queue.reprioritize(word.task_id, word.priority) else None
         )
         try:
-            return await self._desk.ledger.touch(changed, place)
+            touched = await self._desk.ledger.touch(changed, place)
         except JournalLost:
             queue.reprioritize(word.task_id, record.priority)
             raise
+        if place is None and word.task_id not in self._desk.running:
+            self._desk.enqueue(touched)  # it waited at another node, and is ours now
+        return touched
 
     async def _answer(self, word: TaskControl, record: TaskRecord) -> TaskRecord:
         if word.answer is None:

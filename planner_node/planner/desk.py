@@ -1,12 +1,13 @@
 """What submitting, controlling, expiring and planning share."""
 
 import asyncio
+import contextlib
 from dataclasses import replace
 
 from messages.problem import Problem, problem
 from messages.status import QueuePosition, TaskState
 from messages.wire import format_timestamp
-from planner_node.errors import DeadlinePassed
+from planner_node.errors import DeadlinePassed, TaskMoved
 from planner_node.planner.deadlines import Deadlines, due_at
 from planner_node.planner.leash import Leash, Pull
 from planner_node.planner.ledger import Ledger
@@ -74,7 +75,8 @@ class Desk:
             if record is None or record.state in TERMINAL:
                 return
             if self.is_due(record):
-                await self.end(record, TaskEvent.DEADLINE_PASSED)
+                with contextlib.suppress(TaskMoved):  # its new owner watches the time
+                    await self.end(record, TaskEvent.DEADLINE_PASSED)
             else:
                 self.watch_deadline(record)
 

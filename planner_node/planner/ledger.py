@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from messages.status import QueuePosition, TaskState
 from planner_node.clock import Clock
-from planner_node.errors import JournalLost, TaskNotFound
+from planner_node.errors import JournalLost, TaskMoved, TaskNotFound
 from planner_node.planner.backoff import Backoff
 from planner_node.planner.ports import TaskJournal
 from planner_node.planner.report import Reporter
@@ -111,7 +111,11 @@ class Ledger:
         return record
 
     async def _commit(self, record: TaskRecord, events: Sequence[Event]) -> None:
-        await self._journal.commit(record, events)
+        try:
+            await self._journal.commit(record, events)
+        except TaskMoved:  # the journal has the truth: another node's
+            self._live.pop(record.task_id, None)
+            raise
         if record.state in TERMINAL:
             self._live.pop(record.task_id, None)
         else:

@@ -1,7 +1,8 @@
 """The hall's one face: what the doors and the node call."""
 
+import contextlib
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -9,6 +10,7 @@ from messages.plan import SubtaskList
 from messages.problem import Problem, ProblemCode, problem
 from messages.status import TaskState, TaskStatus
 from messages.task import TaskCommand, TaskControl
+from planner_node.errors import TaskMoved
 from planner_node.planner.control import Control
 from planner_node.planner.desk import Desk, with_problem
 from planner_node.planner.intake import Intake, Submission
@@ -51,9 +53,18 @@ class Planner:
         Raises:
             JournalLost: the journal cannot be read or written.
         """
-        for record in await self._parts.journal.unfinished():
+        await self.take_up(await self._parts.journal.unfinished())
+
+    async def take_up(self, records: Iterable[TaskRecord]) -> None:
+        """Go on with unfinished tasks of this node's earlier life, or of a node that is dead.
+
+        Raises:
+            JournalLost: the journal cannot be written.
+        """
+        for record in records:
             async with self._desk.ledger.hold(record.task_id):
-                await self._recover(record)
+                with contextlib.suppress(TaskMoved):  # somebody else was here first
+                    await self._recover(record)
 
     async def run(self) -> None:
         """Plan until cancelled."""

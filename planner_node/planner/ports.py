@@ -37,7 +37,11 @@ class TaskJournal(Protocol):
         ...
 
     async def commit(self, record: TaskRecord | None, events: Sequence[Event]) -> list[StoredEvent]:
-        """Write a task as it now stands, and what is said about it, in one transaction."""
+        """Write a task as it now stands, and what is said about it, in one transaction.
+
+        Raises:
+            TaskMoved: another node on the same journal has changed it since.
+        """
         ...
 
     async def replay(self, task_id: str, kinds: Collection[EventKind], reply: Reply | None) -> None:

@@ -16,6 +16,7 @@ from planner_node.errors import (
     PlanInvalid,
     PlannerError,
     QueueFull,
+    TaskMoved,
 )
 from planner_node.planner.conversation import completion_request
 from planner_node.planner.desk import Desk, with_problem
@@ -49,7 +50,7 @@ class Run:
         """Plan the task to one of its ends, or hand it back to the queue; never raises."""
         try:
             await self._plan()
-        except (_Superseded, IllegalTransition):
+        except (_Superseded, IllegalTransition, TaskMoved):
             return  # whoever ended the task has told everything
         except Exception:
             log.exception("! %s broke the planner", self._task_id)
@@ -176,7 +177,7 @@ class Run:
     async def _give_up(self) -> None:
         try:
             await self._fail(problem(ProblemCode.INTERNAL))
-        except (_Superseded, IllegalTransition):
+        except (_Superseded, IllegalTransition, TaskMoved):
             return
         except Exception:  # the task stays in the journal and is planned after the next start
             log.exception("! %s could not even be failed", self._task_id)

@@ -41,6 +41,19 @@ async def test_task_is_acknowledged_only_after_the_planner_has_it() -> None:
         await line.until_acknowledged(1)
 
 
+async def test_a_command_for_another_nodes_robot_is_acknowledged_and_nothing_else() -> None:
+    line, planner = HandLine(), RecordingPlanner()
+    commands = Commands(planner, ReplyPolicy(ROOT, ()))
+    inbound = Inbound(line, commands, ROOT, is_ours=lambda robot_id: robot_id == "r2")
+    line.put(delivery(TASK, "{"))
+    line.put(delivery(OTHER_TASK, '{"instruction": "go", "task_id": "t2"}'))
+    line.end()
+    await inbound.run()
+    assert len(line.acknowledged) == 2
+    assert planner.calls == ["submit t2"]
+    assert planner.refused == []
+
+
 async def test_refused_task_is_acknowledged_after_its_refusal() -> None:
     line, planner = HandLine(), RecordingPlanner()
     async with working(line, planner):

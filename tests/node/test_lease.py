@@ -1,0 +1,104 @@
+"""A node says that it lives, and judges others only after it has lived steadily itself."""
+
+from collections.abc import Iterable
+
+import pytest
+
+from planner_node.errors import JournalLost, LeaseLost
+from planner_node.node.lease import Lease
+from planner_node.settings import JournalSettings
+from planner_node.tasks.record import TaskRecord
+from tests.fakes.clock import ManualClock
+from tests.fakes.record import a_record
+
+SETTINGS = JournalSettings(lease_s=20, heartbeat_s=5)
+
+
+class Shared:
+    """A database with one dead node's task in it."""
+
+    def __init__(self) -> None:
+        self.left = [a_record()]
+        self.failures: list[Exception] = []
+
+    async def renew(self) -> None:
+        if self.failures:
+            raise self.failures.pop(0)
+
+    async def take_over(self) -> list[TaskRecord]:
+        taken, self.left = self.left, []
+        return taken
+
+
+class Hands:
+    """Takes up tasks, unless the journal fails."""
+
+    def __init__(self) -> None:
+        self.taken: list[str] = []
+        self.failures: list[Exception] = []
+
+    async def take_up(self, records: Iterable[TaskRecord]) -> None:
+        if self.failures:
+            raise self.failures.pop(0)
+        self.taken += [record.task_id for record in records]
+
+
+@pytest.fixture
+def shared() -> Shared:
+    return Shared()
+
+
+@pytest.fixture
+def hands() -> Hands:
+    return Hands()
+
+
+async def beats(lease: Lease, clock: ManualClock, *pauses_s: float) -> None:
+    for pause_s in pauses_s:
+        clock.advance(pause_s)
+        await lease.beat()
+
+
+async def test_a_node_that_has_just_started_takes_nothing_over(
+    shared: Shared, hands: Hands
+) -> None:
+    clock = ManualClock()
+    await beats(Lease(shared, hands, SETTINGS, clock), clock, 0, 5, 5, 5)
+    assert hands.taken == []
+
+
+async def test_a_steady_node_takes_over_after_the_time_of_one_lease(
+    shared: Shared, hands: Hands
+) -> None:
+    clock = ManualClock()
+    await beats(Lease(shared, hands, SETTINGS, clock), clock, 0, 5, 5, 5, 5)
+    assert hands.taken == ["task-1"]
+
+
+async def test_after_a_silence_all_nodes_get_the_time_to_say_that_they_live(
+    shared: Shared, hands: Hands
+) -> None:
+    clock = ManualClock()
+    lease = Lease(shared, hands, SETTINGS, clock)
+    await beats(lease, clock, 10, 60, 5, 5, 5)
+    assert hands.taken == []
+    await beats(lease, clock, 5)
+    assert hands.taken == ["task-1"]
+
+
+async def test_what_could_not_be_taken_up_is_taken_up_with_the_next_beat(
+    shared: Shared, hands: Hands
+) -> None:
+    clock = ManualClock()
+    lease = Lease(shared, hands, SETTINGS, clock)
+    hands.failures.append(JournalLost("away"))
+    with pytest.raises(JournalLost):
+        await beats(lease, clock, 15, 15)
+    await beats(lease, clock, 5)
+    assert hands.taken == ["task-1"]
+
+
+async def test_a_lost_lease_ends_the_node(shared: Shared, hands: Hands) -> None:
+    shared.failures.append(LeaseLost("too late"))
+    with pytest.raises(LeaseLost):
+        await Lease(shared, hands, SETTINGS, ManualClock()).run()

@@ -1,0 +1,159 @@
+"""Two planners on one PostgreSQL: a word may come to the node that does not have the task."""
+
+import json
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from messages.status import TaskState
+from planner_node.errors import WrongState
+from planner_node.journal.postgres.connecting import Address
+from planner_node.journal.postgres.store import PostgresJournal, Sharing
+from planner_node.tasks.record import EventKind
+from tests.fakes.completion import SEED_PLAN, Script, ScriptedCompleter, plan_call, tool_call
+from tests.fakes.hall import Hall, HallMaker
+from tests.fakes.postgresql import Cluster, running
+from tests.fakes.waiting import until, until_it_is
+
+ONE_SUBTASK_CHARS = len(plan_call(*SEED_PLAN[:1]))
+QUESTION = tool_call("ask_clarification", {"question": "哪一本？", "options": ["紅", "藍"]})
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    with running() as cluster:
+        yield cluster
+
+
+@dataclass
+class Pair:
+    """Two journals on one database; the test builds the halls."""
+
+    one: PostgresJournal
+    two: PostgresJournal
+
+    async def states(self, task_id: str = "t1") -> list[str]:
+        return [status["status"] for status in await self.said(task_id)]
+
+    async def said(self, task_id: str = "t1") -> list[dict[str, Any]]:
+        events = await self.two.events(task_id)
+        kept = [one.event.payload for one in events if one.event.kind is EventKind.STATUS]
+        return [json.loads(payload) for payload in kept]
+
+    async def state(self, task_id: str = "t1") -> TaskState | None:
+        record = await self.two.task(task_id)
+        return None if record is None else record.state
+
+
+@pytest.fixture
+async def pair(cluster: Cluster) -> AsyncIterator[Pair]:
+    url = cluster.database()
+    sharing = Sharing(outbox=True, lease_s=60, commit_wait_ms=0)
+    pair = Pair(*(PostgresJournal(Address(url, name), sharing) for name in ("one", "two")))
+    await pair.one.start()
+    await pair.two.start()
+    yield pair
+    await pair.one.close()
+    await pair.two.close()
+
+
+async def test_a_plan_that_another_node_cancels_stops_and_says_nothing_more(
+    open_hall: HallMaker, pair: Pair
+) -> None:
+    script = Script(hold_after=ONE_SUBTASK_CHARS)
+    one = await open_hall(Hall(ScriptedCompleter(default=script), journal=pair.one))
+    two = await open_hall(Hall(journal=pair.two))
+    await one.submit("t1")
+    await script.held.wait()
+    assert (await two.say("CANCEL", "t1")).state is TaskState.CANCELED
+    script.gate.set()
+    await until(lambda: one.planner.load.running == 0)
+    assert await pair.states() == ["QUEUED", "PLANNING", "CANCELED"]
+
+
+async def test_a_task_that_another_node_cancels_in_the_queue_is_never_planned(
+    open_hall: HallMaker, pair: Pair
+) -> None:
+    completer = ScriptedCompleter()
+    one = await open_hall(Hall(completer, journal=pair.one, works=False))
+    two = await open_hall(Hall(journal=pair.two))
+    await one.submit("t1")
+    await two.say("CANCEL", "t1")
+    one.go_to_work()
+    await until(lambda: one.planner.load.queue_depth == one.planner.load.running == 0)
+    assert completer.requests == []
+    assert await pair.states() == ["QUEUED", "CANCELED"]
+
+
+async def test_a_question_that_another_node_hears_the_answer_to_is_planned_there(
+    open_hall: HallMaker, pair: Pair
+) -> None:
+    asks = ScriptedCompleter(default=Script(QUESTION))
+    one = await open_hall(Hall(asks, journal=pair.one))
+    two = await open_hall(Hall(journal=pair.two))
+    await one.submit("t1")
+    await until_it_is(pair.state, TaskState.INPUT_REQUIRED)
+    await two.say("ANSWER", "t1", answer="紅")
+    await until_it_is(pair.state, TaskState.PLANNED)
+    versions = [status["status_version"] for status in await pair.said()]
+    assert versions == list(range(1, 7))
+    assert len(asks.requests) == 1
+
+
+async def test_a_task_that_another_node_moves_up_is_planned_once(
+    open_hall: HallMaker, pair: Pair
+) -> None:
+    first, second = ScriptedCompleter(), ScriptedCompleter()
+    one = await open_hall(Hall(first, journal=pair.one, works=False))
+    two = await open_hall(Hall(second, journal=pair.two))
+    await one.submit("t1")
+    await two.say("REPRIORITIZE", "t1", priority=90)
+    one.go_to_work()
+    await until_it_is(pair.state, TaskState.PLANNED)
+    await until(lambda: one.planner.load.queue_depth == one.planner.load.running == 0)
+    assert len(first.requests) + len(second.requests) == 1
+
+
+async def test_a_word_about_what_another_node_has_ended_is_answered_with_the_truth(
+    open_hall: HallMaker, pair: Pair
+) -> None:
+    one = await open_hall(Hall(journal=pair.one, works=False))
+    two = await open_hall(Hall(journal=pair.two))
+    await one.submit("t1")
+    await two.say("CANCEL", "t1")
+    with pytest.raises(WrongState):
+        await one.say("CANCEL", "t1")
+    assert await pair.states() == ["QUEUED", "CANCELED"]
+
+
+async def test_a_duplicate_at_another_node_generates_nothing(
+    open_hall: HallMaker, pair: Pair
+) -> None:
+    second = ScriptedCompleter()
+    one = await open_hall(Hall(journal=pair.one))
+    two = await open_hall(Hall(second, journal=pair.two))
+    await one.submit("t1")
+    await until_it_is(pair.state, TaskState.PLANNED)
+    assert not (await two.submit("t1")).is_new
+    assert second.requests == []
+    originals = {item.event.payload for item in await pair.one.pending(0, 100)}
+    copies = [item.event.payload for item in await pair.two.pending(0, 100)]
+    assert copies
+    assert set(copies) <= originals
+
+
+async def test_the_heir_goes_on_with_the_next_attempt(open_hall: HallMaker, pair: Pair) -> None:
+    script = Script(hold_after=ONE_SUBTASK_CHARS)
+    one = await open_hall(Hall(ScriptedCompleter(default=script), journal=pair.one))
+    two = await open_hall(Hall(journal=pair.two))
+    await one.submit("t1")
+    await script.held.wait()
+    await one.close()
+    await pair.one.close()
+    await two.planner.take_up(await pair.two.take_over())
+    await until_it_is(pair.state, TaskState.PLANNED)
+    record = await pair.two.task("t1")
+    assert record is not None
+    assert record.attempt == 2
