@@ -6,6 +6,7 @@ python -m planner_node.training.export --out var/training --to planner_node/mode
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 import torch
 from transformers import GenerationConfig
@@ -13,7 +14,8 @@ from transformers import GenerationConfig
 from planner_node.training.tokenizer import BOS, EOT, PAD
 from planner_node.training.train import Recipe, Run
 
-STOPS = (EOT, "<|eom_id|>", "<|end_of_text|>")
+STOPS: Final = (EOT, "<|eom_id|>", "<|end_of_text|>")
+_READABLE: Final = 0o644  # a service of another user loads it
 
 
 def export(run: Run, folder: Path) -> None:
@@ -28,10 +30,11 @@ def export(run: Run, folder: Path) -> None:
         eos_token_id=stops,
         pad_token_id=ids(PAD),
         do_sample=False,
-        max_length=2048,
     )
     model.save_pretrained(folder, safe_serialization=True)
     run.tokenizer.save_pretrained(folder)
+    for file in folder.iterdir():
+        file.chmod(_READABLE)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -1,11 +1,11 @@
 """Trains the embedded planner from scratch, or goes on from its last checkpoint.
 
     python -m planner_node.training.train                 # the recipe, in var/training
-    python -m planner_node.training.train --tokens 2e6    # a short try
+    python -m planner_node.training.export                # then: the folder that the service loads
+    python -m planner_node.training.train --tokens 2e6 --out var/training/try   # a short try
 
 The same command runs on a CPU and, when one is there, on a CUDA device. Stop it with Ctrl-C;
-the next start goes on from the last checkpoint. ``planner_node.training.export`` writes the
-folder that the service loads.
+the next start goes on from the last checkpoint.
 """
 
 import argparse
@@ -32,10 +32,10 @@ class Recipe:
     """Everything that decides the result of a run."""
 
     seed: int = 20_26
-    tokens: float = 20e6
+    tokens: float = 20.5e6
     batch_tokens: int = 4096
     lr: float = 2e-3
-    decay_share: float = 0.5
+    decay_share: float = 0.38
     shape: Shape = field(default_factory=Shape)
 
 
