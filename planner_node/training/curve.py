@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 _LINE: Final = re.compile(r"\| ([\d.]+)([kM])/[\d.]+M \[.*?loss=([\d.]+)")
+_UNSETTLED: Final = 0.1  # millions of tokens until the mean of the loss has settled
 _UNITS: Final = {"k": 1e-3, "M": 1.0}
 _WIDTH, _HEIGHT = 760, 380
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 696, 48, 318
@@ -48,13 +49,17 @@ class Axes:
 
 
 def losses(texts: Iterable[str], every: float = 0.05) -> list[Point]:
-    """Read ``(millions of tokens, loss)`` from progress lines; a later run replaces the earlier."""
+    """Read ``(millions of tokens, loss)`` from progress lines; a later run replaces the earlier.
+
+    A run's own first points are left out where it went on from another: its mean starts anew.
+    """
     found: dict[int, Point] = {}
     for text in texts:
         points = [(float(n) * _UNITS[unit], float(loss)) for n, unit, loss in _LINE.findall(text)]
+        if points and found:
+            points = [point for point in points if point[0] > points[0][0] + _UNSETTLED]
         if points:
-            first = points[0][0]
-            found = {key: point for key, point in found.items() if point[0] < first}
+            found = {key: point for key, point in found.items() if point[0] < points[0][0]}
         found |= {round(tokens / every): (tokens, loss) for tokens, loss in points}
     return [found[key] for key in sorted(found)]
 
@@ -111,7 +116,7 @@ def _legend() -> list[str]:
     entries += [(title, color) for color, title in _MEASURES.values()]
     parts = []
     for number, (title, color) in enumerate(entries):
-        x = _LEFT + 160 * number
+        x = 20 + 185 * number
         parts.append(f'<rect x="{x}" y="18" width="14" height="4" fill="{color}"/>')
         parts.append(_text(x + 20, 24, title))
     return parts

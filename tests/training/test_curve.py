@@ -28,8 +28,8 @@ def test_losses_are_read_from_progress_lines() -> None:
 
 
 def test_a_resumed_log_replaces_what_ran_twice() -> None:
-    again = LATER.replace("0.0653", "0.0500")
-    assert losses([EARLY + LATER, again]) == [(0.05, 7.5), (12.8, 0.05)]
+    start, again = LATER.replace("12.8M", "12.5M"), LATER.replace("0.0653", "0.0500")
+    assert losses([EARLY + LATER, start + again]) == [(0.05, 7.5), (12.8, 0.05)]
 
 
 def test_scores_are_sorted_by_tokens(report: Path) -> None:

@@ -4,8 +4,8 @@ from itertools import islice
 
 from planner_node.training.evaluate import held_out
 from planner_node.training.heldout import LANGUAGES, draw, held_out_records
+from planner_node.training.lexicon import held_out as kept_from_training
 from planner_node.training.lexicon import sections, words
-from planner_node.training.names import held_out as kept_from_training
 from planner_node.training.scoring.judging import judge
 from planner_node.training.scoring.reference import constant
 from planner_node.training.scoring.terms import Language
