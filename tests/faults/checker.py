@@ -1,0 +1,295 @@
+"""The invariants, checked after every scenario over what the fleet heard and the journals hold.
+
+I1  every accepted task reaches exactly one terminal state
+I2  a task is generated at most once in a life of the node, and once more for each death
+I3  the subtasks of an attempt come in order, the plan after them, and nothing after the end
+I4  no task that the broker acknowledged is lost
+I5  the node is ready again in time: the scenario asks /readyz
+I6  the memory does not grow: the scenario compares
+I7  no orphan says that it is online: the last retained status of a stopped node is an end
+"""
+
+import json
+import sqlite3
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from messages.topics import TOPICS, Direction
+from tests.faults.fleet import ROOT, TERMINAL
+from tests.faults.history import History
+from tests.faults.nodes import NodeProcess
+
+# The contract's picture, written down a second time: a mistake in the code's table shows here.
+_NEXT: Final = {
+    None: {"QUEUED"},
+    "QUEUED": {"QUEUED", "PLANNING", "CANCELED", "EXPIRED", "FAILED"},
+    "PLANNING": {
+        "QUEUED", "PLANNED", "INPUT_REQUIRED", "DECLINED", "FAILED", "CANCELED", "EXPIRED",
+    },
+    "INPUT_REQUIRED": {"QUEUED", "CANCELED", "EXPIRED"},
+}  # fmt: skip
+
+
+@dataclass
+class _Task:
+    """What the fleet heard of one task; repeats (same bytes) are heard once."""
+
+    robot: str | None = None
+    states: dict[int, str] = field(default_factory=dict)  # by status_version
+    ends: set[tuple[str, int]] = field(default_factory=set)
+    rejections: int = 0
+    stream: dict[tuple[int, int, str], str] = field(default_factory=dict)
+    plans: dict[int, set[str]] = field(default_factory=lambda: defaultdict(set))
+    order: list[str] = field(default_factory=list)  # first hearings, in order
+
+
+class Checker:
+    """Collects what is wrong; nothing is wrong when ``faults`` is empty.
+
+    ``is_complete`` is False where the broker may lose what it sent us: then lines are missing, and
+    some are heard for the first time when the robot asks again.
+    """
+
+    def __init__(self, history: History, *, is_complete: bool = True) -> None:
+        self.faults: list[str] = []
+        self._is_complete = is_complete
+        self.tasks: defaultdict[str, _Task] = defaultdict(_Task)
+        self._history = history
+        self._last_node_status: dict[str, str] = {}
+        for line in history.of("received"):
+            self._hear(line.fields["topic"], line.fields["payload"], retain=line.fields["retain"])
+
+    def check_wire(self) -> None:
+        """I1, I3 and I4."""
+        for task_id, task in self.tasks.items():
+            self._check_states(task_id, task)
+            self._check_plan(task_id, task)
+        if self._is_complete:
+            for line in self._history.of("acked"):
+                task = self.tasks[line.fields["task_id"]]
+                if not task.ends and not task.rejections:
+                    self._fault("I4", line.fields["task_id"], "acknowledged, and never ended")
+
+    def check_order(self) -> None:
+        """I3 across tasks of one robot and one priority: they end in the order they came in."""
+        queued, planned = defaultdict(list), defaultdict(list)
+        seen: set[tuple[str, str]] = set()
+        for line in self._history.of("received"):
+            topic = line.fields["topic"].split("/")
+            if topic[0] != "robots" or topic[-1] != "status":
+                continue
+            status = json.loads(line.fields["payload"])
+            key = (status["task_id"], status["status"])
+            if key not in seen and status["status"] in {"QUEUED", "PLANNED"}:
+                seen.add(key)
+                (queued if key[1] == "QUEUED" else planned)[topic[1]].append(key[0])
+        for robot, ended in planned.items():
+            came = [task_id for task_id in queued[robot] if task_id in set(ended)]
+            if came != ended:
+                self._fault("I3", robot, f"came {came[:20]}, ended {ended[:20]}")
+
+    def check_journal(self, file: Path) -> None:
+        """I1 in the journal of a stopped node: all ended, once, and all was published."""
+        with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as journal:
+            for task_id, state in journal.execute(
+                "SELECT task_id, state FROM tasks WHERE finished_ms IS NULL"
+            ):
+                self._fault("I1", task_id, f"is {state} in the journal")
+            ends: Counter[str] = Counter()
+            for task_id, payload in journal.execute(
+                "SELECT task_id, payload FROM events WHERE kind = 'STATUS' AND replay_of IS NULL"
+            ):
+                ends[task_id] += json.loads(payload)["status"] in TERMINAL
+            (left,) = journal.execute("SELECT count(*) FROM events WHERE pending = 1").fetchone()
+        for task_id, number in ends.items():
+            if number != 1:
+                self._fault("I1", task_id, f"has {number} terminal events in the journal")
+        if left:
+            self._fault("I4", file.name, f"{left} events were never published")
+
+    def check_runs(self, node: NodeProcess) -> None:
+        """I2."""
+        if not node.runs.exists():
+            return
+        in_a_life: Counter[tuple[int, str]] = Counter()
+        in_all: Counter[str] = Counter()
+        for line in node.runs.read_text(encoding="utf-8").splitlines():
+            run = json.loads(line)
+            in_a_life[run["pid"], run["said"]] += 1
+            in_all[run["said"]] += 1
+        for (pid, said), number in in_a_life.items():
+            if number > 1:
+                self._fault("I2", said, f"generated {number} times in one life ({pid})")
+        for said, number in in_all.items():
+            if number > node.lives:
+                self._fault("I2", said, f"generated {number} times in {node.lives} lives")
+
+    def check_presence(self, *node_ids: str) -> None:
+        """I7, for nodes that are stopped or dead."""
+        for node_id in node_ids:
+            state = self._last_node_status.get(node_id)
+            if state not in {"OFFLINE", "CONNECTION_BROKEN"}:
+                self._fault("I7", node_id, f"is gone, and its status says {state}")
+
+    def verdict(self) -> None:
+        """Fail with all that is wrong.
+
+        Raises:
+            AssertionError: an invariant does not hold.
+        """
+        shown = "\n".join(self.faults[:40])
+        assert not self.faults, f"{len(self.faults)} faults, see {self._history.file}:\n{shown}"
+
+    def _fault(self, invariant: str, subject: str, text: str) -> None:
+        self.faults.append(f"{invariant} {subject}: {text}")
+
+    def _hear(self, topic: str, payload: str, *, retain: bool) -> None:
+        if not payload:
+            return  # a retained message was cleared
+        self._check_shape(topic, payload)
+        match topic.split("/"):
+            case ["nodes", node_id, "status"]:
+                self._last_node_status[node_id] = json.loads(payload)["state"]
+            case _ if retain:
+                return  # the past, told to a late subscriber
+            case ["robots", robot, "status"]:
+                self._hear_status(robot, json.loads(payload))
+            case ["robots", _, "subtasks", "stream"]:
+                self._hear_subtask(json.loads(payload))
+            case ["robots", _, "subtasks"]:
+                self._hear_plan(json.loads(payload), payload)
+
+    def _check_shape(self, topic: str, payload: str) -> None:
+        rows = [
+            row
+            for row in TOPICS.values()
+            if row.direction is Direction.OUT and row.parts(f"{ROOT}/{topic}", ROOT) is not None
+        ]
+        if not rows:
+            return
+        try:
+            rows[0].message.model_validate_json(payload)
+        except ValidationError as error:
+            self._fault("shape", topic, str(error))
+
+    def _hear_status(self, robot: str, status: dict[str, Any]) -> None:
+        if status["task_id"] is None:
+            return
+        task = self.tasks[status["task_id"]]
+        version, state = status["status_version"], status["status"]
+        if state == "REJECTED":
+            task.rejections += 1
+            return
+        task.robot = robot
+        known = task.states.get(version)
+        if known is None:
+            task.states[version] = state
+            task.order.append(state)
+        elif known != state:
+            self._fault("I1", status["task_id"], f"version {version} is {known} and {state}")
+        if state in TERMINAL:
+            task.ends.add((state, version))
+
+    def _hear_subtask(self, event: dict[str, Any]) -> None:
+        task = self.tasks[event["task_id"]]
+        name = event["type"] if event["seq"] is None else str(event["seq"])
+        key = (event["revision"], event["attempt"], name)
+        content = json.dumps(event["subtask"] or event["total"], ensure_ascii=False)
+        known = task.stream.get(key)
+        if known is None:
+            self._check_place(event["task_id"], task, key)
+            task.stream[key] = content
+            task.order.append(f"{event['revision']}.{event['attempt']}.{name}")
+        elif known != content:
+            self._fault("I3", event["task_id"], f"{key} is {known} and {content}")
+
+    def _check_place(self, task_id: str, task: _Task, key: tuple[int, int, str]) -> None:
+        """A new line of the stream must follow the one before it."""
+        revision, attempt, name = key
+        if not self._is_complete:
+            return
+        if task.ends and name.isdigit():
+            self._fault("I3", task_id, f"subtask {key} after the end {task.ends}")
+        if any(other > (revision, attempt) for other in {(r, a) for r, a, _ in task.stream}):
+            self._fault("I3", task_id, f"{key} after a younger attempt")
+        if name.isdigit() and name != "0":
+            before = (revision, attempt, str(int(name) - 1))
+            if before not in task.stream:
+                self._fault("I3", task_id, f"{key} without the one before")
+
+    def _hear_plan(self, plan: dict[str, Any], payload: str) -> None:
+        task = self.tasks[plan["task_id"]]
+        if payload not in task.plans[plan["revision"]]:
+            task.plans[plan["revision"]].add(payload)
+            task.order.append("PLAN")
+
+    def _check_states(self, task_id: str, task: _Task) -> None:
+        if len(task.ends) > 1:
+            self._fault("I1", task_id, f"has the ends {sorted(task.ends)}")
+        if self._is_complete and task.states and not task.ends:
+            self._fault("I1", task_id, f"never ended: {task.states}")
+        if not self._is_complete:
+            return
+        before: str | None = None
+        for version in sorted(task.states):
+            state = task.states[version]
+            if state not in _NEXT.get(before, set()):
+                self._fault("I1", task_id, f"goes from {before} to {state}: {task.states}")
+            before = state
+        if sorted(task.states) != list(range(1, len(task.states) + 1)):
+            self._fault("I1", task_id, f"has gaps in its versions: {task.states}")
+        if task.states and list(task.states) != sorted(task.states):
+            self._fault("I3", task_id, f"versions came out of order: {task.states}")
+
+    def _check_plan(self, task_id: str, task: _Task) -> None:
+        for revision, plans in task.plans.items():
+            if len(plans) > 1:
+                self._fault("I2", task_id, f"revision {revision} has {len(plans)} plans")
+        is_planned = any(state == "PLANNED" for state, _ in task.ends)
+        if not self._is_complete or not is_planned:
+            return
+        if not task.plans.get(0):
+            self._fault("I4", task_id, "is PLANNED, and its plan was never heard")
+            return
+        told = json.loads(next(iter(task.plans[0])))["tasks"]
+        attempt = max(attempt for _, attempt, _ in task.stream)
+        streamed = [
+            json.loads(content)
+            for (_, number, name), content in task.stream.items()
+            if number == attempt and name.isdigit()
+        ]
+        if streamed != told:
+            self._fault("I3", task_id, "the stream of the last attempt is not the plan")
+        if task.stream.get((0, attempt, "PLAN_COMPLETED")) != str(len(told)):
+            self._fault("I3", task_id, f"no PLAN_COMPLETED with {len(told)}")
+        if task.order.index(f"0.{attempt}.0") > task.order.index("PLAN"):
+            self._fault("I3", task_id, "the plan came before its stream")
+
+
+def check(
+    history: History,
+    nodes: Iterable[NodeProcess] = (),
+    *,
+    is_complete: bool = True,
+    in_order: bool = False,
+) -> None:
+    """Check everything, after the nodes have stopped.
+
+    Raises:
+        AssertionError: an invariant does not hold.
+    """
+    checker = Checker(history, is_complete=is_complete)
+    checker.check_wire()
+    if in_order:
+        checker.check_order()
+    for node in nodes:
+        checker.check_journal(node.journal)
+        checker.check_runs(node)
+        checker.check_presence(node.node_id)
+    checker.verdict()
