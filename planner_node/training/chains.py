@@ -95,6 +95,34 @@ def return_home(names: Names) -> list[Intent]:
     return [first[0], last]
 
 
+def load_and_start(names: Names) -> list[Intent]:
+    """Put something into a machine, close it, switch it on."""
+    machine = replace(names.other("device"), rel=Rel.IN)
+    intents = [Intent("move", things(names, 1, names.rng.choice((1, 1, 2))), machine, Rel.IN)]
+    if names.chance(0.25):
+        intents.append(Intent("close", (machine,)))
+    return [*intents, Intent("on", (machine,))]
+
+
+def two_switches(names: Names) -> list[Intent]:
+    """Close it and lock it; open it, then close it."""
+    door = names.other("openable")
+    pairs = (("close", "lock"), ("close", "lock"), ("unlock", "open"), ("open", "close"))
+    first, second = names.rng.choice(pairs)
+    return [Intent(first, (door,)), Intent(second, (door,))]
+
+
+def out_and_pour(names: Names) -> list[Intent]:
+    """Take a drink from where it is, pour it into a cup, bring the cup on."""
+    place = names.place("container", "surface")
+    drink, cup = names.thing("drink"), names.thing("dish")
+    intents = [
+        Intent("pick", (drink,), source=place, source_rel=place.rel),
+        Intent("pour", (drink,), cup, Rel.IN),
+    ]
+    return [*intents, hand_on(names, (cup,))] if names.chance(0.5) else intents
+
+
 _SIMPLE: Final[tuple[Family, ...]] = (
     scenarios.move,
     scenarios.move,

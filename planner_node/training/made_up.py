@@ -4,7 +4,7 @@ import random
 from functools import cache
 from typing import Final
 
-from planner_node.training.lexicon import words
+from planner_node.training.lexicon import held_out, sections, words
 from planner_node.training.world import Name, Rel
 
 _CONFUSING: Final = frozenset(
@@ -28,6 +28,37 @@ def _common_characters() -> tuple[str, ...]:
 
 def _characters(rng: random.Random, low: int, high: int) -> str:
     return "".join(rng.choice(_common_characters()) for _ in range(rng.randint(low, high)))
+
+
+@cache
+def _english_words() -> tuple[str, ...]:
+    """Every lower-case word of the English lists that training may see."""
+    listed = (name for file in ("things", "places") for name in _names(file))
+    found = {word for name in listed for word in name.split() if word.isalpha() and len(word) > 3}
+    return tuple(sorted(word for word in found if word.islower() and not held_out(word)))
+
+
+def _names(file: str) -> tuple[str, ...]:
+    return tuple(name for header in sections("en", file) for name in words("en", file, header))
+
+
+def _spliced(rng: random.Random) -> str:
+    """The head of one word and the tail of another: ``plat`` + ``icle``."""
+    first, second = rng.choice(_english_words()), rng.choice(_english_words())
+    return first[: rng.randint(2, len(first) - 1)] + second[rng.randint(1, len(second) - 2) :]
+
+
+def _letters(rng: random.Random) -> str:
+    """Letters in no order a language would give them."""
+    return "".join(rng.choice("abcdefghijklmnopqrstuvwxyzaeiou") for _ in range(rng.randint(3, 8)))
+
+
+def _word(rng: random.Random) -> str:
+    """One made-up word: syllables, a splice of two words, or letters."""
+    kind = rng.random()
+    if kind < 0.3:
+        return _syllables(rng)
+    return _spliced(rng) if kind < 0.75 else _letters(rng)
 
 
 def _syllables(rng: random.Random) -> str:
@@ -58,17 +89,17 @@ def code(rng: random.Random) -> str:
 def _english(rng: random.Random) -> str:
     shape = rng.randrange(10)
     if shape < 3:
-        return _syllables(rng)
+        return _word(rng)
     if shape < 5:
-        return f"{_syllables(rng)} {rng.choice(words('en', 'others', 'head'))}"
+        return f"{_word(rng)} {rng.choice(words('en', 'others', 'head'))}"
     if shape < 7:
         return rng.choice(words("en", "others", "rare"))
     if shape == 7:
-        return f"{rng.choice(words('en', 'others', 'color'))} {_syllables(rng)}"
+        return f"{rng.choice(words('en', 'others', 'color'))} {_word(rng)}"
     if shape == 8:
         rare, head = words("en", "others", "rare"), words("en", "others", "head")
         return f"{rng.choice(rare)} {rng.choice(head)}"
-    return f"{_syllables(rng)} {_syllables(rng)}"
+    return f"{_word(rng)} {_word(rng)}"
 
 
 def thing(rng: random.Random, lang: str) -> Name:
@@ -110,7 +141,7 @@ def place(rng: random.Random, lang: str, kind: str) -> Name:
         if rng.random() < 0.25:
             return Name(_english(rng), Rel.AT)
         head = rng.choice(words("en", "others", section))
-        return Name(f"{_syllables(rng)} {head}", Rel.IN if head in _EN_ROOMS else rel)
+        return Name(f"{_word(rng)} {head}", Rel.IN if head in _EN_ROOMS else rel)
     if rng.random() < 0.2:
         return Name(_characters(rng, 2, 3), Rel.AT)
     return Name(_characters(rng, 1, 3) + rng.choice(words("zh", "others", section)), rel)
@@ -141,7 +172,7 @@ def station(rng: random.Random, lang: str) -> Name:
 def person(rng: random.Random, lang: str) -> Name:
     """A made-up person."""
     if lang == "en":
-        given = _syllables(rng).capitalize()
+        given = _word(rng).capitalize()
         return Name(rng.choice(("", "", "", "Dr. ", "Mr. ", "Ms. ")) + given, proper=True)
     surname = rng.choice(
         "陳林黃張李王吳劉蔡楊許鄭謝郭洪邱曾廖賴徐周葉蘇莊呂江何蕭羅高潘簡朱鍾游彭詹胡施沈余盧梁趙顏柯翁魏孫戴范方宋"

@@ -5,22 +5,16 @@ of the listed names never occurs in training (``held_out``) and measures unseen 
 """
 
 import random
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
 from planner_node.training import made_up
-from planner_node.training.lexicon import sections, words
+from planner_node.training.lexicon import held_out, sections, words
 from planner_node.training.world import Name, Rel
 
 THINGS: Final = ("item", "item", "item", "food", "dish", "dish", "box", "drink", "cargo")
 PLACE_RELS: Final = {"surface": Rel.ON, "container": Rel.IN, "room": Rel.AT, "zone": Rel.AT}
-
-
-def held_out(text: str) -> bool:
-    """Whether a listed name is kept out of training: one in ten, by a stable hash."""
-    return zlib.crc32(text.encode()) % 10 == 0
 
 
 @dataclass(slots=True)

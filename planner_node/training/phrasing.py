@@ -23,6 +23,7 @@ class Speaker:
     lang: str
     surface: Surface = field(init=False)
     spoken: tuple[Name, ...] = ()
+    at: tuple[Name, ...] = ()
 
     def __post_init__(self) -> None:
         self.surface = Surface(self.rng, self.lang)
@@ -40,7 +41,8 @@ class Speaker:
 
     def clause(self, intent: Intent, *, bare: bool = False) -> str:
         """One intent as an imperative clause."""
-        known = bool(self.spoken) and intent.things == self.spoken
+        known = bool(self.spoken) and intent.things in (self.spoken, self.at)
+        self.at = (intent.place,) if intent.place is not None and intent.kind == "move" else ()
         slots = self._slots(intent, known=known)
         self.spoken = intent.things
         if "whole" in slots:
@@ -81,7 +83,10 @@ class Speaker:
     def _pattern(self, section: str, slots: dict[str, str], *, bare: bool = False) -> str:
         lines = sections(self.lang, "clauses")[section]
         usable = [line for line in lines if bare or not line.startswith("!")] or list(lines)
-        return fill(expand(self.rng.choice(usable).lstrip("!"), self.rng), slots)
+        said = expand(self.rng.choice(usable).lstrip("!"), self.rng)
+        while "D" not in slots and "{D}" in said:  # "to the box" cannot mean "next to the box"
+            said = expand(self.rng.choice(usable).lstrip("!"), self.rng)
+        return fill(said, slots)
 
     def _section(self, intent: Intent, *, known: bool) -> str:
         kind = intent.kind
@@ -101,7 +106,7 @@ class Speaker:
             return "fill.with"
         if kind in {"pick", "find"} and intent.source is not None:
             return {"pick": "pick.from", "find": "find.in"}[kind]
-        if kind in {"wait", "charge"} and intent.places:
+        if kind in {"wait", "charge"} and intent.places and intent.note != "unsaid":
             return f"{kind}.at"
         return kind
 
@@ -130,8 +135,7 @@ class Speaker:
             slots["p"] = surface.place(intent.things[0])
         if intent.person is not None:
             slots["p"] = surface.place(intent.person)
-        if intent.place is not None:
-            slots |= {"d": surface.to(intent.place, intent.rel), "D": surface.place(intent.place)}
+        slots |= self._destination(intent)
         if intent.source is not None:
             slots |= surface.source(intent.source, intent.source_rel)
             slots["r"] = slots["S"]
@@ -144,22 +148,36 @@ class Speaker:
                 "o2": surface.thing(second),
                 "i1": self._indefinite(first),
             }
-        if intent.tool is not None:
-            slots |= {
-                "a": surface.place(intent.tool),
-                "c": surface.to(
-                    intent.tool, intent.tool.rel if intent.kind == "instead" else Rel.IN
-                ),
-                "C": surface.place(intent.tool),
-            }
+        slots |= self._tool(intent)
         if intent.places:
             ordered = intent.kind in {"go", "visit", "patrol", "inspect"}
             slots["w"] = surface.listed(
                 [surface.place(place) for place in intent.places], "ordered" if ordered else "and"
             )
+        if intent.kind == "act" and intent.source is not None:
+            slots["o"] = self._located(slots)
         if intent.kind == "act":
             slots["n"] = fill(expand(intent.note, self.rng), {"o": slots["o"]})
         return self._with_parts(intent, slots)
+
+    def _destination(self, intent: Intent) -> dict[str, str]:
+        """The bare place only where "to the box" means what the plan does there."""
+        if intent.place is None:
+            return {}
+        slots = {"d": self.surface.to(intent.place, intent.rel)}
+        if intent.rel is intent.place.rel or intent.kind not in {"move", "nest", "if.present"}:
+            slots["D"] = self.surface.place(intent.place)
+        return slots
+
+    def _tool(self, intent: Intent) -> dict[str, str]:
+        if intent.tool is None:
+            return {}
+        rel = intent.tool.rel if intent.kind == "instead" else Rel.IN
+        return {
+            "a": self.surface.place(intent.tool),
+            "c": self.surface.to(intent.tool, rel),
+            "C": self.surface.place(intent.tool),
+        }
 
     def _with_parts(self, intent: Intent, slots: dict[str, str]) -> dict[str, str]:
         """A distribution says its parts one after another: put A here and B there."""

@@ -1,6 +1,6 @@
 """Families about going somewhere: tours, cleaning, people to guide, waiting, charging."""
 
-from planner_node.training.ingredients import dock
+from planner_node.training.ingredients import dock, user
 from planner_node.training.intents import Intent
 from planner_node.training.lexicon import sections
 from planner_node.training.names import Names
@@ -41,6 +41,8 @@ def clean(names: Names) -> list[Intent]:
 def people(names: Names) -> list[Intent]:
     kind = names.rng.choice(("guide", "guide", "follow", "say", "say", "ask"))
     person = names.person()
+    if kind in {"guide", "follow"} and names.chance(0.3):
+        person = user(names.lang)
     if kind == "guide":
         return [Intent("guide", (person,), places=(_stop(names, "go"),))]
     if kind == "follow":
@@ -57,7 +59,21 @@ def _message(names: Names, kind: str) -> str:
         stem = names.word("message_stem")
         said = f"{thing.text}{stem}" if names.lang == "zh" else f"the {thing.text} {stem}"
         return f"{OPEN}{said}{SHUT}"
+    if names.chance(0.4):
+        return f"{OPEN}{_anything(names)}{SHUT}"
     return f"{OPEN}{names.word('message')}{SHUT}"
+
+
+def _anything(names: Names) -> str:
+    """A message nobody has heard before."""
+    subject, stem = names.person(), names.word("message_stem")
+    other = names.place("room", "zone").text
+    if names.lang == "zh":
+        return names.rng.choice(
+            (f"{subject.text}在{other}", f"{other}{stem}", f"{subject.text}{stem}")
+        )
+    who = subject.text if subject.proper else f"the {subject.text}"
+    return names.rng.choice((f"{who} is in the {other}", f"the {other} {stem}", f"{who} {stem}"))
 
 
 def idle(names: Names) -> list[Intent]:
@@ -71,6 +87,8 @@ def idle(names: Names) -> list[Intent]:
         ]
     if kind == "charge":
         station = names.place("zone") if names.chance(0.5) else dock(names.lang)
+        if names.chance(0.45):  # nobody says where: the dock is meant
+            return [Intent("charge", places=(dock(names.lang),), note="unsaid")]
         return [Intent("charge", places=(station,))]
     note = f"{OPEN}{names.word('duration')}{SHUT}"
     return [Intent("wait", places=(_stop(names, "go"),) if names.chance(0.4) else (), note=note)]

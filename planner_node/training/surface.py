@@ -39,11 +39,30 @@ ZH_REL: Final = {
     Rel.BEHIND: ("後面", "後"),
 }
 _ZH_ENDINGS: Final = ("上", "裡", "旁", "下", "前", "後", "內", "中", "邊", "面")
+_SPEAKER: Final = {"使用者": "我", "user": "me"}
 _EN_DEFINITE: Final = ("the",) * 12 + ("this", "that", "my", "your", "our", "")
 _EN_ARTICLES: Final = (
     ("the",) * 9 + ("a",) * 6 + ("some", "my", "my", "this", "that", "one", "", "")
 )
-_ZH_DETERMINERS: Final = ("",) * 14 + ("那個", "這個", "一個", "我的", "那些", "一些")
+_ZH_DETERMINERS: Final = (
+    *("",) * 28,
+    *("那個", "那個", "這個", "這個", "一個", "一個", "我的", "我的", "那些", "一些"),
+    *(
+        "一杯",
+        "一瓶",
+        "一本",
+        "一支",
+        "一箱",
+        "一張",
+        "一包",
+        "一盒",
+        "一份",
+        "一條",
+        "一把",
+        "一顆",
+    ),
+    *("這本", "那本", "那瓶", "那支", "這箱", "那把", "我"),
+)
 
 
 @dataclass(slots=True)
@@ -67,7 +86,9 @@ class Surface:
         return self._with_article(name, _EN_ARTICLES)
 
     def place(self, name: Name) -> str:
-        """The bare place: ``the table``, ``桌子``."""
+        """The bare place or person: ``the table``, ``桌子``, ``me``."""
+        if name.text in _SPEAKER:
+            return _SPEAKER[name.text]
         if self.lang == "zh":
             return marked(name)
         return self._with_article(name, _EN_DEFINITE)
@@ -113,6 +134,8 @@ class Surface:
     def _zh_at(self, name: Name, rel: Rel) -> str:
         if name.text.endswith(_ZH_ENDINGS):
             return marked(name)
+        if name.text == "桌子" and rel is Rel.ON and self.rng.random() < 0.6:
+            return f"{OPEN}桌上{SHUT}"
         return marked(name) + self.rng.choice(ZH_REL[rel])
 
     def _with_article(self, name: Name, articles: tuple[str, ...]) -> str:
@@ -136,3 +159,8 @@ class Surface:
 def marked(name: Name) -> str:
     """The name's own text between the two marks."""
     return f"{name.lead if name.lead == ' ' else ''}{OPEN}{name.text}{SHUT}"
+
+
+def unmarked(text: str) -> str:
+    """``text`` without the marks around names."""
+    return text.replace(OPEN, "").replace(SHUT, "")

@@ -93,7 +93,11 @@ def act(names: Names) -> list[Intent]:
     thing = Name(names.rng.choice(pool)) if names.chance(0.6) else names.thing()
     slots = {"o": (thing.text if thing.proper or names.lang == "zh" else f"the {thing.text}")}
     says = (fill(title, slots), fill(description, slots))
-    return [Intent("act", (thing,), note=said, says=says)]
+    intent = Intent("act", (thing,), note=said, says=says)
+    if names.chance(0.25):
+        room = names.place("room", "surface")
+        intent = replace(intent, source=room, source_rel=room.rel)
+    return [intent]
 
 
 def condition(names: Names) -> list[Intent]:

@@ -4,6 +4,7 @@ from typing import Final
 
 from planner_node.training.lexicon import sections
 from planner_node.training.patterns import fill
+from planner_node.training.surface import unmarked
 from planner_node.training.world import Name, Rel, Step, Verb
 
 _ZH_RELS: Final = {
@@ -82,4 +83,5 @@ def _patterns(step: Step, lang: str) -> tuple[str, str]:
 
 
 def _tidy(text: str) -> str:
+    text = unmarked(text)
     return text.strip().replace("  ", " ")

@@ -46,6 +46,7 @@ def pour(planner: Planner, intent: Intent) -> None:
     planner.reach(vessel)
     planner.do(Verb.POUR, liquid, place=vessel, rel=Rel.IN)
     planner.expect(Verb.POUR, liquid)
+    planner.goals = [g for g in planner.goals if (g.kind, g.thing) != ("held", liquid.text)]
     planner.do(Verb.PUT_DOWN, liquid)
 
 
@@ -89,6 +90,9 @@ def set_value(planner: Planner, intent: Intent) -> None:
 def act(planner: Planner, intent: Intent) -> None:
     """A verb of the lexicon's own, e.g. water the plants: find the thing, then do it."""
     (thing,) = intent.things
+    if intent.source is not None:
+        planner.reach(intent.source)
+        planner.do(Verb.FIND, thing)
     planner.approach(thing)
     planner.emit(Step(Verb.ACT, (thing,), note="\t".join(intent.says)))
     planner.expect(Verb.ACT, thing)

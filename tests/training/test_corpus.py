@@ -10,7 +10,8 @@ import pytest
 from planner_node.training.corpus import Sample, dump, sample
 from planner_node.training.families import FAMILIES
 from planner_node.training.intents import Intent
-from planner_node.training.names import Names, held_out
+from planner_node.training.lexicon import held_out
+from planner_node.training.names import Names
 from planner_node.training.phrasing import Speaker
 from planner_node.training.planning import plan
 from planner_node.training.wording import subtask
@@ -51,6 +52,10 @@ def test_every_name_of_a_plan_stands_in_the_instruction_or_is_the_user(lang: str
 def test_instructions_carry_no_marks_and_no_open_slots() -> None:
     said = [turn.content for made in many(600) for turn in made.turns if turn.role == "user"]
     assert not [text for text in said if MARKS.search(text) or re.search(r"\{\w\}", text)]
+
+
+def test_answers_carry_no_marks() -> None:
+    assert not [made.answer for made in many(900) if MARKS.search(made.answer)]
 
 
 def test_answers_with_tools_are_calls_and_without_tools_numbered_or_plain() -> None:

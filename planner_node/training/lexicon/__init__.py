@@ -4,6 +4,7 @@ Rule 1: a list file has ``[section]`` headers; ``#`` starts a comment line.
 Rule 2: what is said is data here, never a literal in the generator.
 """
 
+import zlib
 from functools import cache
 from importlib.resources import files
 
@@ -34,3 +35,8 @@ def words(lang: str, file: str, section: str) -> tuple[str, ...]:
     if lang == "en":
         return tuple(w.strip() for line in lines for w in line.split(",") if w.strip())
     return tuple(w for line in lines for w in line.split())
+
+
+def held_out(text: str) -> bool:
+    """Whether a listed name is kept out of training: one in ten, by a stable hash."""
+    return zlib.crc32(text.encode()) % 10 == 0
