@@ -163,6 +163,12 @@ async def test_as_much_poison_as_the_window_holds_does_not_stop_the_node(fleet: 
     assert len(refused) == 64
 
 
+def publish(house: House, topic: str, payload: str, qos: str) -> None:
+    """As Debian's client does it, in MQTT 3.1.1."""
+    arguments = ["-p", str(house.broker.port), "-t", topic, "-q", qos, "-m", payload]
+    subprocess.run(["mosquitto_pub", *arguments], check=True, timeout=10)
+
+
 @pytest.mark.parametrize("qos", ["0", "2"])
 async def test_other_qualities_of_service_are_planned_too(
     house: House, fleet: Fleet, qos: str

@@ -78,7 +78,8 @@ class Checker:
 
     def check_order(self) -> None:
         """I3 across tasks of one robot and one priority: they end in the order they came in."""
-        queued, planned = defaultdict(list), defaultdict(list)
+        queued: defaultdict[str, list[str]] = defaultdict(list)
+        planned: defaultdict[str, list[str]] = defaultdict(list)
         seen: set[tuple[str, str]] = set()
         for line in self._history.of("received"):
             topic = line.fields["topic"].split("/")
@@ -211,6 +212,8 @@ class Checker:
 
     def _check_place(self, task_id: str, task: _Task, key: tuple[int, int, str]) -> None:
         """A new line of the stream must follow the one before it."""
+        if not self._is_complete:
+            return
         revision, attempt, name = key
         if not self._is_complete:
             return
