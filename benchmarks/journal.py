@@ -1,6 +1,7 @@
 """How fast the journal takes tasks in: callers in a closed loop, each waiting for the disk.
 
 Run: python benchmarks/journal.py --callers 50 --seconds 5 [--folder FOLDER_ON_THE_DISK_TO_MEASURE]
+Or over a PostgreSQL: --url postgresql://user@host/an_empty_database
 """
 
 import argparse
@@ -17,7 +18,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from messages.task import TaskCommand
-from planner_node.journal.store import Journal
+from planner_node.journal.opening import AnyJournal, journal_of
+from planner_node.settings import JournalSettings
 from planner_node.tasks.record import Event, EventKind, TaskRecord
 
 
@@ -47,12 +49,16 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--commit-wait-ms", type=int, default=2)
     parser.add_argument("--folder", type=Path, default=Path())
+    parser.add_argument("--url", default="")
     return parser.parse_args()
 
 
 async def _measure(folder: Path, arguments: argparse.Namespace) -> dict[str, float]:
-    url = f"sqlite:///{folder}/planner.db"
-    journal = Journal(url, outbox=True, commit_wait_ms=arguments.commit_wait_ms)
+    settings = JournalSettings(
+        url=arguments.url or f"sqlite:///{folder}/planner.db",
+        commit_wait_ms=arguments.commit_wait_ms,
+    )
+    journal: AnyJournal = journal_of(settings, "benchmark", outbox=True)
     await journal.start()
     waits_ms: list[float] = []
     started = time.perf_counter()
@@ -71,7 +77,7 @@ async def _measure(folder: Path, arguments: argparse.Namespace) -> dict[str, flo
     }
 
 
-async def _caller(journal: Journal, name: int, until: float, waits_ms: list[float]) -> None:
+async def _caller(journal: AnyJournal, name: int, until: float, waits_ms: list[float]) -> None:
     number = 0
     while (begun := time.perf_counter()) < until:
         number += 1

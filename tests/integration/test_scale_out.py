@@ -1,0 +1,148 @@
+"""Two node processes share a fleet, and one of them is killed: by partition, and by $share.
+
+F23 of the list of faults is the second one.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from planner_node.mqtt.partition import owner_of
+from tests.fakes.mosquitto import running
+from tests.fakes.postgresql import Cluster
+from tests.fakes.postgresql import running as running_postgresql
+from tests.fakes.waiting import until
+from tests.faults.checker import check
+from tests.faults.fleet import Fleet
+from tests.faults.history import History
+from tests.faults.nodes import NodeProcess
+
+pytestmark = [pytest.mark.broker, pytest.mark.slow]
+SLOWLY = {"CHUNK_S": "0.02"}  # a plan takes a quarter of a second: a kill finds some half done
+LEASE = {"JOURNAL__LEASE_S": "3", "JOURNAL__HEARTBEAT_S": "1"}
+
+
+@pytest.fixture
+def broker_port(tmp_path: Path) -> Iterator[int]:
+    with running(tmp_path) as broker:
+        yield broker.port
+
+
+@pytest.fixture
+def cluster() -> Iterator[Cluster]:
+    with running_postgresql() as cluster:
+        yield cluster
+
+
+def part(folder: Path, port: int, index: int) -> NodeProcess:
+    settings = {"MQTT__PARTITION_INDEX": str(index), "MQTT__PARTITION_COUNT": "2"}
+    return node(folder, port, f"part-{index}", settings)
+
+
+def sharer(folder: Path, port: int, name: str, database: str) -> NodeProcess:
+    shared = {"MQTT__SHARED_GROUP": "planners", "JOURNAL__URL": database}
+    return node(folder, port, name, {**shared, **LEASE})
+
+
+def node(folder: Path, port: int, name: str, settings: dict[str, str]) -> NodeProcess:
+    url = f"mqtt://127.0.0.1:{port}"
+    return NodeProcess(folder, url, node_id=name, settings=settings, script=SLOWLY)
+
+
+def generations(*nodes: NodeProcess) -> Counter[str]:
+    """Count how often each instruction came to a model, at whichever node."""
+    files = [node.runs for node in nodes if node.runs.exists()]
+    lines = [line for file in files for line in file.read_text(encoding="utf-8").splitlines()]
+    return Counter(json.loads(line)["said"] for line in lines)
+
+
+def send(fleet: Fleet, prefix: str, number: int) -> list[str]:
+    task_ids = [f"{prefix}-{n}" for n in range(number)]
+    for n, task_id in enumerate(task_ids):
+        fleet.task(f"robot-{n}", task_id, f"請執行任務 {task_id}。")
+    return task_ids
+
+
+@pytest.mark.timeout(120)
+async def test_a_part_that_is_killed_loses_nothing_and_nobody_else_plans_its_robots(
+    tmp_path: Path, broker_port: int
+) -> None:
+    history = History(tmp_path / "history.jsonl")
+    async with AsyncExitStack() as stack:
+        fleet = await stack.enter_async_context(Fleet(broker_port, history))
+        nodes = [
+            await stack.enter_async_context(part(tmp_path, broker_port, index))
+            for index in range(2)
+        ]
+        before = send(fleet, "before", 30)
+        await until(lambda: any(fleet.states.get(one) == "PLANNING" for one in before))
+        history.fault("kill part-0")
+        nodes[0].kill()
+        meanwhile = send(fleet, "meanwhile", 30)
+        theirs = [one for n, one in enumerate(meanwhile) if owner_of(f"robot-{n}", 2) == 1]
+        await fleet.until_ended(*theirs)
+        ours = set(meanwhile) - set(theirs)
+        assert ours.isdisjoint(fleet.states)
+        nodes[0].start()
+        await nodes[0].until_ready()
+        await fleet.until_ended(*before, *meanwhile)
+        codes = [await one.stop() for one in nodes]
+    assert codes == [0, 0]
+    check(history, nodes)
+    assert generations(nodes[0]).keys().isdisjoint(generations(nodes[1]))
+
+
+@pytest.mark.timeout(150)
+async def test_a_sharer_that_is_killed_with_unacknowledged_tasks_leaves_none_behind(
+    tmp_path: Path, broker_port: int, cluster: Cluster
+) -> None:
+    history, database = History(tmp_path / "history.jsonl"), cluster.database()
+    async with AsyncExitStack() as stack:
+        fleet = await stack.enter_async_context(Fleet(broker_port, history))
+        dead, survivor = [
+            await stack.enter_async_context(sharer(tmp_path, broker_port, name, database))
+            for name in ("share-0", "share-1")
+        ]
+        journalled = send(fleet, "journalled", 40)
+        await until(lambda: set(journalled) <= fleet.states.keys())
+        dead.pause()
+        unanswered = send(fleet, "unanswered", 20)
+        await until(lambda: any(one in fleet.states for one in unanswered))
+        history.fault("kill share-0")
+        dead.kill()
+        await fleet.until_ended(*journalled)  # the survivor has taken over what was accepted
+        again = [one for one in unanswered if one not in fleet.states]
+        assert again  # the broker keeps them for the dead
+        for task_id in again:  # a robot that hears nothing asks again, as the contract has it
+            fleet.task(f"robot-{task_id.split('-')[1]}", task_id, f"請執行任務 {task_id}。")
+        await until_half_is_heard(fleet, again)
+        dead.start()
+        await dead.until_ready()
+        await fleet.until_ended(*journalled, *unanswered, deadline_s=60)
+        codes = [await dead.stop(), await survivor.stop()]
+    assert codes == [0, 0]
+    check(history)
+    runs = generations(dead, survivor)
+    assert max(runs.values()) <= 2  # the second time only for what was being planned at the kill
+    assert all(runs[said] == 1 for said in runs if "unanswered" in said)
+    assert left_in(database) == (0, 0)
+
+
+async def until_half_is_heard(fleet: Fleet, task_ids: list[str]) -> None:
+    """Wait for the survivor's share: the broker keeps the other part for the dead."""
+    await until(lambda: sum(one in fleet.states for one in task_ids) >= len(task_ids) // 3)
+
+
+def left_in(database: str) -> tuple[int, int]:
+    """Return how many tasks have no end, and how many events were not published."""
+    with psycopg.connect(database, options="-c search_path=planner_node") as asking:
+        (unfinished,) = asking.execute(
+            "SELECT count(*) FROM tasks WHERE finished_ms IS NULL"
+        ).fetchone() or (-1,)
+        (pending,) = asking.execute("SELECT count(*) FROM events WHERE pending").fetchone() or (-1,)
+        return int(unfinished), int(pending)
