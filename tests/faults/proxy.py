@@ -1,0 +1,119 @@
+"""A TCP proxy between a node and its broker that does to the line what networks do.
+
+All faults are attributes and may change at any time; they hold for what comes next.
+"""
+
+import asyncio
+import contextlib
+import random
+import socket
+import struct
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from types import TracebackType
+from typing import Final, Self
+
+_READ_BYTES: Final = 65_536
+_PUBACK: Final = 4  # the packet type, in the high half of the first byte
+
+
+class Proxy:
+    """``async with Proxy(broker_port) as proxy``: connect to ``proxy.port``."""
+
+    def __init__(self, target_port: int) -> None:
+        self.port = 0
+        self.connections = 0  # so far
+        self.is_black_hole = False  # takes everything, passes nothing, closes nothing
+        self.is_mute = False  # as a black hole, towards the node only
+        self.delay_s = 0.0
+        self.jitter_s = 0.0
+        self.bytes_per_s: float | None = None
+        self.piece_bytes: int | None = None  # writes are split into pieces of this size
+        self.drop_puback_every: int | None = None  # of the broker's; and then cuts the line
+        self.dropped_pubacks = 0
+        self._target_port = target_port
+        self._server: asyncio.Server | None = None
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._pubacks = 0
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._server is not None:
+            self._server.close()
+        self.cut()
+
+    @property
+    def url(self) -> str:
+        return f"mqtt://127.0.0.1:{self.port}"
+
+    def cut(self) -> None:
+        """Reset all connections (RST); new ones are welcome."""
+        for writer in list(self._writers):
+            sock = writer.get_extra_info("socket")
+            with contextlib.suppress(OSError):
+                # A linger of nought seconds makes the close a reset.
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            writer.transport.abort()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        with contextlib.suppress(OSError):
+            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._target_port)
+            async with self._open(writer), self._open(far_writer):
+                up = asyncio.ensure_future(self._pipe(reader, far_writer, to_node=False))
+                down = asyncio.ensure_future(self._pipe(far_reader, writer, to_node=True))
+                await asyncio.wait({up, down}, return_when=asyncio.FIRST_COMPLETED)
+                up.cancel()
+                down.cancel()
+                await asyncio.gather(up, down, return_exceptions=True)
+        writer.transport.abort()
+
+    @asynccontextmanager
+    async def _open(self, writer: asyncio.StreamWriter) -> AsyncIterator[None]:
+        self._writers.add(writer)
+        try:
+            yield
+        finally:
+            self._writers.discard(writer)
+            writer.transport.abort()
+
+    async def _pipe(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, to_node: bool
+    ) -> None:
+        while data := await reader.read(_READ_BYTES):
+            if self.is_black_hole or (self.is_mute and to_node):
+                continue
+            if self.delay_s or self.jitter_s:
+                await asyncio.sleep(max(0.0, random.gauss(self.delay_s, self.jitter_s / 2)))
+            if to_node and self._is_doomed(data):
+                self.cut()  # without a cut, TCP's promise would be broken, not MQTT's
+                return
+            await self._write(writer, data)
+
+    async def _write(self, writer: asyncio.StreamWriter, data: bytes) -> None:
+        size = self.piece_bytes or len(data)
+        for place in range(0, len(data), size):
+            piece = data[place : place + size]
+            writer.write(piece)
+            await writer.drain()
+            if self.bytes_per_s is not None:
+                await asyncio.sleep(len(piece) / self.bytes_per_s)
+            elif self.piece_bytes is not None:
+                await asyncio.sleep(0)
+
+    def _is_doomed(self, data: bytes) -> bool:
+        if self.drop_puback_every is None or data[0] >> 4 != _PUBACK:
+            return False
+        self._pubacks += 1
+        is_next = self._pubacks % self.drop_puback_every == 0
+        self.dropped_pubacks += is_next
+        return is_next

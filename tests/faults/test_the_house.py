@@ -1,0 +1,92 @@
+"""Faults inside a node: its journal damaged, its model hanging, dying or holding up everything."""
+
+import random
+import socket
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.mosquitto import running
+from tests.faults.checker import check
+from tests.faults.fleet import Fleet
+from tests.faults.history import History
+from tests.faults.nodes import NodeProcess
+
+pytestmark = [pytest.mark.broker, pytest.mark.slow]
+
+
+async def test_a_damaged_journal_is_moved_aside_aloud(tmp_path: Path) -> None:
+    """F17: the node starts, says so, and keeps the damaged file for a person to look at."""
+    with running(tmp_path) as broker:
+        node = NodeProcess(tmp_path, broker.url)
+        node.journal.write_bytes(b"this was a data base once" * 400)
+        async with Fleet(broker.port, History(tmp_path / "history.jsonl")) as fleet, node:
+            fleet.task("robot", "new-1", "the first one of the new book")
+            await fleet.until_ended("new-1")
+            assert "damaged" in node.log
+            kept = [one for one in tmp_path.glob("planner-1.db*") if one.stat().st_size == 10_000]
+            assert len(kept) == 1
+            assert await node.stop() == 0
+
+
+@pytest.mark.parametrize(
+    ("word", "code"), [("MEMORY", "OUT_OF_MEMORY"), ("HALF", "OUTPUT_TRUNCATED")]
+)
+async def test_a_model_that_fails_fails_one_task(tmp_path: Path, word: str, code: str) -> None:
+    """F18."""
+    history = History(tmp_path / "history.jsonl")
+    with running(tmp_path) as broker:
+        node = NodeProcess(tmp_path, broker.url)
+        async with Fleet(broker.port, history) as fleet, node:
+            fleet.task("unlucky", "bad-1", word)
+            fleet.task("lucky", "good-1", "beside it")
+            fleet.task("unlucky", "good-2", "after it")
+            await fleet.until_ended("bad-1", "good-1", "good-2")
+            [failed] = [one for one in fleet.answers["unlucky"] if one["status"] == "FAILED"]
+            assert failed["problem"]["code"] == code
+            assert await node.stop() == 0
+            await fleet.until_true(lambda: fleet.node_states["planner-1"] == "OFFLINE")
+    assert fleet.states["good-2"] == "PLANNED"
+    check(history)
+
+
+async def test_a_loop_that_stands_still_keeps_the_line_up(tmp_path: Path) -> None:
+    """F19: longer than the keep-alive; the network thread lives on."""
+    history = History(tmp_path / "history.jsonl")
+    with running(tmp_path) as broker:
+        node = NodeProcess(
+            tmp_path,
+            broker.url,
+            settings={"MQTT__KEEPALIVE_S": "2"},
+            script={"BLOCK_S": "5"},
+        )
+        async with Fleet(broker.port, history) as fleet, node:
+            fleet.task("robot", "block-1", "BLOCK")
+            fleet.task("other", "block-2", "behind it")
+            await fleet.until_ended("block-1", "block-2")
+            assert "CONNECTION_BROKEN" not in fleet.node_states.values()
+            assert await node.stop() == 0
+            await fleet.until_true(lambda: fleet.node_states["planner-1"] == "OFFLINE")
+        assert "has exceeded timeout" not in broker.log
+    check(history, [node])
+
+
+async def test_rubbish_at_the_http_door_does_not_move_the_mqtt_one(tmp_path: Path) -> None:
+    """B12 and B14 at our own door: noise, and many that never finish their request."""
+    history = History(tmp_path / "history.jsonl")
+    with running(tmp_path) as broker:
+        node = NodeProcess(tmp_path, broker.url)
+        async with Fleet(broker.port, history) as fleet, node:
+            host, port = node.http.removeprefix("http://").split(":")
+            lines = [socket.create_connection((host, int(port))) for _ in range(200)]
+            for number, line in enumerate(lines):
+                noise = random.Random(number).randbytes(64)
+                line.sendall(b"POST /tasks HT" if number % 2 else noise)
+            fleet.task("robot", "calm-1", "all the same")
+            await fleet.until_ended("calm-1")
+            await node.until_readyz(200)
+            for line in lines:
+                line.close()
+            assert await node.stop() == 0
+            await fleet.until_true(lambda: fleet.node_states["planner-1"] == "OFFLINE")
+    check(history, [node])
