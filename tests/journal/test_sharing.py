@@ -145,6 +145,20 @@ async def test_a_bad_row_fails_alone(one: PostgresJournal) -> None:
     assert one.healthy
 
 
+async def test_a_row_that_the_server_refuses_fails_alone(one: PostgresJournal) -> None:
+    good, bad, also_good = await asyncio.gather(
+        one.admit(a_record("good"), [a_status("good")]),
+        one.commit(a_record("bad", status_version=2**40), [a_status("bad")]),
+        one.commit(a_record("also-good"), [a_status("also-good")]),
+        return_exceptions=True,
+    )
+    assert isinstance(bad, JournalLost)
+    assert not isinstance(good, BaseException)
+    assert not isinstance(also_good, BaseException)
+    assert len(await one.unfinished()) == len(await one.pending(0, 10)) == 2
+    assert one.healthy
+
+
 async def test_a_living_nodes_tasks_are_not_taken_over(
     one: PostgresJournal, two: PostgresJournal
 ) -> None:

@@ -1,13 +1,12 @@
 """What is asked of the shared tables, as functions over a connection inside a transaction."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Final, LiteralString
+from typing import Any, Final, LiteralString, TypeAlias
 
 from psycopg import AsyncConnection
 
-from planner_node.errors import TaskMoved
 from planner_node.journal.rows import (
     Row,
     Value,
@@ -21,6 +20,7 @@ from planner_node.journal.rows import (
 )
 from planner_node.tasks.record import Event, EventKind, Reply, StoredEvent, TaskFilter, TaskRecord
 
+Query: TypeAlias = tuple[str, Sequence[Any]]
 _TASK: Final = "arrival, task_id, robot_id, state, received_ms, finished_ms, command, details"
 _EVENT: Final = "event_id, task_id, robot_id, kind, payload, reply, replay_of"
 _WITHOUT_HISTORY: Final = "kind IN ('NOTICE', 'ERROR')"  # once sent, nobody asks for them again
@@ -30,7 +30,7 @@ _INSERT_TASK: Final = (
     " node_id, status_version) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)"
     " ON CONFLICT (task_id) DO "
 )
-_ADMIT: Final = f"{_INSERT_TASK} NOTHING RETURNING arrival"
+_ADMIT: Final = f"{_INSERT_TASK} NOTHING RETURNING arrival, true AS is_new"
 # Its owner may write a task as it likes; another node only the version after the one it has read,
 # and is its owner from then on.
 _PUT: Final = (
@@ -40,45 +40,70 @@ _PUT: Final = (
     " status_version = excluded.status_version"
     " WHERE tasks.node_id = excluded.node_id"
     " OR (tasks.status_version = excluded.status_version - 1 AND tasks.finished_ms IS NULL)"
-    " RETURNING arrival, xmax = 0"  # no row was there before
+    " RETURNING arrival, xmax = 0 AS is_new"  # no row was there before
+)
+_EVENT_ROWS: Final = (
+    "unnest(%s::text[], %s::text[], %s::text[], %s::bytea[], %s::text[], %s::bigint[])"
+    " WITH ORDINALITY AS event (task_id, robot_id, kind, payload, reply, replay_of, place)"
 )
 _APPEND: Final = (
     "INSERT INTO events (task_id, robot_id, kind, payload, reply, replay_of, pending, node_id)"
-    " VALUES (%s, %s, %s, %s, %s, %s, %s, %s) RETURNING event_id"
+    " SELECT task_id, robot_id, kind, payload, reply, replay_of, %s::boolean, %s::text"
+    " FROM event ORDER BY place RETURNING event_id"
+)
+_LABEL: Final = (
+    "INSERT INTO task_labels SELECT DISTINCT unnest(%s::text[]), arrival FROM task WHERE is_new"
+)
+# One way to the server and back for a task, its labels and its events: what the task's row does
+# not let in, has no events either. One row comes back, or none.
+_WITH_EVENTS: Final = (
+    f", event AS (SELECT * FROM {_EVENT_ROWS}), gate AS (SELECT 1 FROM task),"
+    f" label AS ({_LABEL}), appended AS ("
+    + _APPEND.replace(" FROM event ", " FROM event, gate ")
+    + ") SELECT arrival, (SELECT array_agg(event_id ORDER BY event_id) FROM appended) FROM task"
+)
+_JUST_EVENTS: Final = (
+    f"WITH event AS (SELECT * FROM {_EVENT_ROWS}), appended AS ({_APPEND})"
+    " SELECT 0, array_agg(event_id ORDER BY event_id) FROM appended"
 )
 
 
-async def admit(connection: AsyncConnection, node_id: str, record: TaskRecord) -> int | None:
-    """Insert a task and return its arrival, or None when its id is taken."""
-    row = [*task_row(record), node_id, record.status_version]
-    found = await (await connection.execute(_ADMIT, row)).fetchone()
-    if found is None:
-        return None
-    await _label(connection, found[0], record)
-    return int(found[0])
+def admission(node_id: str, record: TaskRecord, events: Sequence[Event], *, pending: bool) -> Query:
+    """Return what inserts a task with its events; no row comes back when its id is taken."""
+    return _with_task(_ADMIT, node_id, record, _columns(events), pending=pending)
 
 
-async def put(connection: AsyncConnection, node_id: str, record: TaskRecord) -> None:
-    """Write a task's row as it now stands; labels count when the task is first seen.
+def change(
+    node_id: str, record: TaskRecord | None, events: Sequence[Event], *, pending: bool
+) -> Query:
+    """Return what writes a task as it now stands, with its events.
 
-    Raises:
-        TaskMoved: another node has changed it since; nothing was written.
+    No row comes back when another node has changed the task since.
     """
-    row = [*task_row(record), node_id, record.status_version]
-    found = await (await connection.execute(_PUT, row)).fetchone()
-    if found is None:
-        raise TaskMoved(task_id=record.task_id)
-    if found[1]:
-        await _label(connection, found[0], record)
+    if record is None:
+        return _JUST_EVENTS, [*_columns(events), pending, node_id]
+    return _with_task(_PUT, node_id, record, _columns(events), pending=pending)
 
 
-async def append(
-    connection: AsyncConnection, node_id: str, events: Sequence[Event], *, pending: bool
-) -> list[StoredEvent]:
-    """Add events to the log, which this node publishes where they are pending."""
-    rows = [(*event_row(event), None, pending, node_id) for event in events]
-    ids = await _insert_events(connection, rows)
+def stored(events: Sequence[Event], row: Sequence[Any]) -> list[StoredEvent]:
+    """Return the events with the ids that came back."""
+    ids = row[1] or []
     return [StoredEvent(number, event) for number, event in zip(ids, events, strict=True)]
+
+
+def _with_task(
+    insert: str, node_id: str, record: TaskRecord, columns: list[list[Value]], *, pending: bool
+) -> Query:
+    row = [*task_row(record), node_id, record.status_version]
+    labels = [*record.command.labels]
+    return f"WITH task AS ({insert}){_WITH_EVENTS}", [*row, *columns, labels, pending, node_id]
+
+
+def _columns(events: Sequence[Event], copies_of: Sequence[int] = ()) -> list[list[Value]]:
+    """Return the events' values, a list for each column."""
+    originals: Sequence[int | None] = copies_of or [None] * len(events)
+    rows = [(*event_row(event), number) for event, number in zip(events, originals, strict=True)]
+    return [[row[place] for row in rows] for place in range(6)]
 
 
 async def replay(
@@ -101,11 +126,12 @@ async def repeat(
     connection: AsyncConnection, node_id: str, originals: Sequence[StoredEvent]
 ) -> list[StoredEvent]:
     """Append copies for this node to publish; they leave the log with that."""
-    rows = [(*event_row(one.event), one.event_id, True, node_id) for one in originals]
-    ids = await _insert_events(connection, rows)
+    columns = _columns([one.event for one in originals], [one.event_id for one in originals])
+    cursor = await connection.execute(_JUST_EVENTS, [*columns, True, node_id])
+    _, ids = await cursor.fetchone() or (0, None)
     return [
         StoredEvent(number, one.event, one.event_id)
-        for number, one in zip(ids, originals, strict=True)
+        for number, one in zip(ids or [], originals, strict=True)
     ]
 
 
@@ -232,31 +258,6 @@ async def _too_many(connection: AsyncConnection, max_tasks: int, batch: int) -> 
         [min(batch, max(0, finished - max_tasks))],
     )
     return await cursor.fetchall()
-
-
-async def _label(connection: AsyncConnection, arrival: int, record: TaskRecord) -> None:
-    if record.command.labels:
-        await connection.execute(
-            "INSERT INTO task_labels SELECT DISTINCT unnest(%s::text[]), %s::bigint",
-            [[*record.command.labels], arrival],
-        )
-
-
-async def _insert_events(
-    connection: AsyncConnection, rows: Iterable[tuple[Value | bool, ...]]
-) -> list[int]:
-    """Insert in order; one way to the server and back for all."""
-    ids: list[int] = []
-    many = [*rows]
-    if not many:
-        return ids
-    async with connection.cursor() as cursor:
-        await cursor.executemany(_APPEND, many, returning=True)
-        while True:
-            (event_id,) = await cursor.fetchone() or (0,)
-            ids.append(int(event_id))
-            if not cursor.nextset():
-                return ids
 
 
 async def _events(

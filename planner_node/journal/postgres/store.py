@@ -11,10 +11,11 @@ from uuid import uuid4
 import psycopg
 from psycopg import AsyncConnection
 
-from planner_node.errors import JournalLost, PlannerError
+from planner_node.errors import JournalLost, PlannerError, TaskMoved
 from planner_node.journal.errand import Written
 from planner_node.journal.postgres import lease, statements
 from planner_node.journal.postgres.connecting import Address
+from planner_node.journal.postgres.errand import AnyRow
 from planner_node.journal.postgres.schema import migrate
 from planner_node.journal.postgres.writer import Writer
 from planner_node.journal.store import PURGE_TASKS, Admission, Listener
@@ -110,7 +111,7 @@ class PostgresJournal:
             LeaseLost: too late; the node must end.
         """
 
-        async def work(connection: AsyncConnection) -> Written[None]:
+        async def work(connection: AsyncConnection, _: AnyRow) -> Written[None]:
             await lease.renew(connection, self._node_id, self._sharing.lease_s)
             return Written(None)
 
@@ -127,7 +128,7 @@ class PostgresJournal:
         if not self._sharing.outbox:
             return []
 
-        async def work(connection: AsyncConnection) -> Written[list[str]]:
+        async def work(connection: AsyncConnection, _: AnyRow) -> Written[list[str]]:
             task_ids, copies = await lease.take_over(connection, self._node_id)
             return Written(task_ids, copies)
 
@@ -136,18 +137,18 @@ class PostgresJournal:
 
     async def admit(self, record: TaskRecord, events: Sequence[Event]) -> Admission:
         """Take a task in, unless any node knows its id: then nothing is written."""
+        query = statements.admission(self._node_id, record, events, pending=self._sharing.outbox)
 
-        async def work(connection: AsyncConnection) -> Written[Admission]:
-            arrival = await statements.admit(connection, self._node_id, record)
-            if arrival is None:
+        async def work(connection: AsyncConnection, row: AnyRow) -> Written[Admission]:
+            if row is None:
                 known = await statements.task(connection, record.task_id)
                 if known is None:
                     raise JournalLost(f"Task {record.task_id} was there and is gone.")
                 return Written(Admission(known, is_new=False))
-            stored = await self._append(connection, events)
-            return Written(Admission(replace(record, arrival=arrival), is_new=True), stored)
+            admitted = replace(record, arrival=row[0])
+            return Written(Admission(admitted, is_new=True), statements.stored(events, row))
 
-        return await self._writing.do(work)
+        return await self._writing.do(work, query)
 
     async def commit(self, record: TaskRecord | None, events: Sequence[Event]) -> list[StoredEvent]:
         """Write a task as it now stands, and what is said about it, in one transaction.
@@ -155,14 +156,15 @@ class PostgresJournal:
         Raises:
             TaskMoved: another node has changed it since.
         """
+        query = statements.change(self._node_id, record, events, pending=self._sharing.outbox)
 
-        async def work(connection: AsyncConnection) -> Written[list[StoredEvent]]:
-            if record is not None:
-                await statements.put(connection, self._node_id, record)
-            stored = await self._append(connection, events)
+        async def work(_: AsyncConnection, row: AnyRow) -> Written[list[StoredEvent]]:
+            if row is None:
+                raise TaskMoved(task_id=record and record.task_id)
+            stored = statements.stored(events, row)
             return Written(stored, stored)
 
-        return await self._writing.do(work)
+        return await self._writing.do(work, query)
 
     async def replay(self, task_id: str, kinds: Collection[EventKind], reply: Reply | None) -> None:
         """Put copies of what was last said of a task into this node's outbox, byte for byte.
@@ -173,7 +175,7 @@ class PostgresJournal:
         if not self._sharing.outbox:
             return
 
-        async def work(connection: AsyncConnection) -> Written[None]:
+        async def work(connection: AsyncConnection, _: AnyRow) -> Written[None]:
             return Written(
                 None, await statements.replay(connection, self._node_id, task_id, kinds, reply)
             )
@@ -211,7 +213,7 @@ class PostgresJournal:
     async def published(self, event_ids: Sequence[int]) -> None:
         """Take events out of the outbox; copies, notices and errors leave the log with that."""
 
-        async def work(connection: AsyncConnection) -> Written[None]:
+        async def work(connection: AsyncConnection, _: AnyRow) -> Written[None]:
             await statements.publish(connection, event_ids)
             return Written(None)
 
@@ -224,7 +226,7 @@ class PostgresJournal:
         of more than ``max_tasks`` finished ones. Call again while something is returned.
         """
 
-        async def work(connection: AsyncConnection) -> Written[list[TaskRecord]]:
+        async def work(connection: AsyncConnection, _: AnyRow) -> Written[list[TaskRecord]]:
             return Written(await statements.purge(connection, before, max_tasks, _PURGE_BATCH))
 
         gone: list[TaskRecord] = []
@@ -256,16 +258,9 @@ class PostgresJournal:
             raise
         return connection
 
-    async def _ending(self, connection: AsyncConnection) -> Written[None]:
+    async def _ending(self, connection: AsyncConnection, _: AnyRow) -> Written[None]:
         await lease.renew(connection, self._node_id, lease_s=0)
         return Written(None)
-
-    async def _append(
-        self, connection: AsyncConnection, events: Sequence[Event]
-    ) -> list[StoredEvent]:
-        return await statements.append(
-            connection, self._node_id, events, pending=self._sharing.outbox
-        )
 
     async def _read(self, query: Callable[[AsyncConnection], Awaitable[Found]]) -> Found:
         """Query over the reading connection; one reader at a time."""
