@@ -9,11 +9,14 @@ more events come, while everything told before stays true.
 import re
 from dataclasses import dataclass
 from enum import Enum, auto
+from string import hexdigits
 from typing import Final
 
 Path = tuple[str | int, ...]
 
 MAX_DEPTH: Final = 64  # a plan has four levels; json.loads itself gives up near a thousand
+_ESCAPED: Final = '"\\/bfnrtu'
+_HEX_DIGITS: Final = 4  # of an escaped code unit
 _STRING_PART: Final = re.compile(r'[^"\\\x00-\x1f]*')
 _WORD_PART: Final = re.compile(r"[-+.0-9A-Za-z]*")
 _WORD: Final = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?|true|false|null")
@@ -41,6 +44,7 @@ class _Next(Enum):
     COMMA_OR_CLOSE = auto()
     STRING = auto()  # inside a string
     ESCAPED = auto()  # after a backslash
+    HEX = auto()  # inside the four digits of an escape
     WORD = auto()  # inside a number, true, false or null
     NOTHING = auto()  # the document is complete
 
@@ -63,6 +67,7 @@ class JsonReader:
         self._next = _Next.VALUE
         self._open: list[_Open] = []
         self._start = 0  # of the string or word at hand
+        self._hex_left = 0
         self._is_key = False
         self._closed: list[ValueClosed] = []
 
@@ -86,8 +91,9 @@ class JsonReader:
             case _Next.STRING:
                 return self._in_string(place)
             case _Next.ESCAPED:
-                self._next = _Next.STRING
-                return place + 1
+                return self._in_escape(place)
+            case _Next.HEX:
+                return self._in_hex(place)
             case _Next.WORD:
                 return self._in_word(place)
             case _:
@@ -107,6 +113,20 @@ class JsonReader:
                 self._next = _Next.ESCAPED
             case _:
                 self.broken = True  # a bare control character
+        return place + 1
+
+    def _in_escape(self, place: int) -> int:
+        character = self.text[place]
+        self._next = _Next.HEX if character == "u" else _Next.STRING
+        self._hex_left = _HEX_DIGITS
+        self.broken = character not in _ESCAPED
+        return place + 1
+
+    def _in_hex(self, place: int) -> int:
+        self._hex_left -= 1
+        self.broken = self.text[place] not in hexdigits
+        if self._hex_left == 0:
+            self._next = _Next.STRING
         return place + 1
 
     def _in_word(self, place: int) -> int:

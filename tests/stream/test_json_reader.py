@@ -92,6 +92,11 @@ def test_what_is_not_json_breaks_the_reader(text: str) -> None:
     assert read(text)[0].broken
 
 
+@pytest.mark.parametrize("text", ['"\\0"', '"\\x41"', '"\\u12"', '"\\u00g0"', '{"a": "\\ "}'])
+def test_an_escape_that_json_does_not_know_breaks_the_reader(text: str) -> None:
+    assert read(text)[0].broken
+
+
 @pytest.mark.parametrize("word", ["01", "1.", "-", "tru", "nul", "NaN", "+1", "1e"])
 def test_words_that_are_no_values_break_the_reader(word: str) -> None:
     assert read(f"[{word}]")[0].broken
