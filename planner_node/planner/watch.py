@@ -6,13 +6,16 @@ event. So a slow watcher costs nothing and misses nothing.
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from typing import Final
 
 from messages.status import TaskStatus
 from planner_node.errors import TaskNotFound
 from planner_node.planner.ports import TaskJournal
 from planner_node.tasks.lifecycle import TERMINAL
 from planner_node.tasks.record import EventKind, StoredEvent
+
+_LOOK_S: Final = 1.0
 
 
 async def watch(
@@ -36,6 +39,13 @@ async def watch(
                     return
             if ended:
                 return
+            await _wait(news)
+
+
+async def _wait(news: asyncio.Event) -> None:
+    """Wait for news, but not for ever: what another node says on the same journal rings no bell."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_LOOK_S):
             await news.wait()
 
 

@@ -133,6 +133,29 @@ async def test_a_sharer_that_is_killed_with_unacknowledged_tasks_leaves_none_beh
     assert left_in(database) == (0, 0)
 
 
+@pytest.mark.timeout(120)
+async def test_a_sharer_that_slept_through_its_lease_ends_instead_of_planning_twice(
+    tmp_path: Path, broker_port: int, cluster: Cluster
+) -> None:
+    history, database = History(tmp_path / "history.jsonl"), cluster.database()
+    async with AsyncExitStack() as stack:
+        fleet = await stack.enter_async_context(Fleet(broker_port, history))
+        sleeper, survivor = [
+            await stack.enter_async_context(sharer(tmp_path, broker_port, name, database))
+            for name in ("share-0", "share-1")
+        ]
+        task_ids = send(fleet, "task", 40)
+        await until(lambda: set(task_ids) <= fleet.states.keys())
+        sleeper.pause()
+        await fleet.until_ended(*task_ids)
+        sleeper.resume()
+        codes = [await sleeper.stopped(), await survivor.stop()]
+    assert codes == [1, 0]
+    assert "taken over this node's tasks" in sleeper.log
+    check(history)
+    assert left_in(database) == (0, 0)
+
+
 async def until_half_is_heard(fleet: Fleet, task_ids: list[str]) -> None:
     """Wait for the survivor's share: the broker keeps the other part for the dead."""
     await until(lambda: sum(one in fleet.states for one in task_ids) >= len(task_ids) // 3)

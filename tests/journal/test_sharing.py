@@ -229,6 +229,24 @@ async def test_a_node_given_up_for_dead_writes_nothing_more(
     assert await two.events("task-1") == []
 
 
+async def test_a_node_that_stands_still_in_the_middle_of_a_group_cannot_keep_its_tasks(
+    one: PostgresJournal, two: PostgresJournal, database: str
+) -> None:
+    await one.admit(a_record(), [])
+    let_the_lease_run_out(database, "one")
+    asleep = psycopg.connect(
+        database, application_name="planner-node one", options=f"-c search_path={SCHEMA}"
+    )
+    asleep.execute("SELECT 1 FROM nodes WHERE node_id = 'one' FOR SHARE")
+    async with asyncio.timeout(10):
+        while not (taken := await two.take_over()):
+            pass  # the first look ends the session, a later one finds the row free
+    with pytest.raises(psycopg.OperationalError):
+        asleep.execute("SELECT 1")
+    asleep.close()
+    assert [record.task_id for record in taken] == ["task-1"]
+
+
 async def test_a_lease_that_ran_out_and_that_nobody_took_can_be_renewed(
     one: PostgresJournal, two: PostgresJournal, database: str
 ) -> None:

@@ -144,6 +144,21 @@ async def test_a_duplicate_at_another_node_generates_nothing(
     assert set(copies) <= originals
 
 
+async def test_a_watcher_at_another_node_hears_the_whole_story(
+    open_hall: HallMaker, pair: Pair
+) -> None:
+    script = Script(hold_after=ONE_SUBTASK_CHARS)
+    one = await open_hall(Hall(ScriptedCompleter(default=script), journal=pair.one))
+    two = await open_hall(Hall(journal=pair.two))
+    await one.submit("t1")
+    await script.held.wait()
+    heard = []
+    async for stored in two.planner.watch("t1"):
+        heard.append(stored)
+        script.gate.set()  # the rest is said after the watcher has come
+    assert heard == await pair.one.events("t1")
+
+
 async def test_the_heir_goes_on_with_the_next_attempt(open_hall: HallMaker, pair: Pair) -> None:
     script = Script(hold_after=ONE_SUBTASK_CHARS)
     one = await open_hall(Hall(ScriptedCompleter(default=script), journal=pair.one))

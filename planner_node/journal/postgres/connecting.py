@@ -47,7 +47,7 @@ class Address:
         try:
             return make_conninfo(
                 self.url,
-                application_name=f"planner-node {self.node_id}",
+                application_name=f"planner-node {self.node_id}"[:63],  # PostgreSQL's own limit
                 connect_timeout=CONNECT_TIMEOUT_S,
                 keepalives_idle=10,
                 tcp_user_timeout=15_000,

@@ -14,6 +14,14 @@ from planner_node.journal.rows import readable, stored_event_of
 from planner_node.tasks.record import StoredEvent
 
 _UNTIL: Final = "clock_timestamp() + make_interval(secs => %(lease_s)s)"
+# A node that was stopped in the middle of a group still holds its lease's row. Its session ends
+# now, and the next look finds the row free. Who may end it: the role itself, no superuser.
+_END_SESSIONS: Final = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity JOIN nodes"
+    " ON application_name = left('planner-node ' || node_id, 63)"
+    " WHERE lease_until < clock_timestamp() AND node_id <> %s"
+    " AND usename = current_user AND datname = current_database()"
+)
 _DEAD: Final = (
     "SELECT node_id FROM nodes WHERE lease_until < clock_timestamp() AND node_id <> %s"
     " FOR UPDATE SKIP LOCKED"
@@ -65,6 +73,7 @@ async def take_over(
     Returns the ids of the unfinished tasks, and the copies that this node publishes: copies,
     because an outbox is read upwards and the originals have earlier ids.
     """
+    await connection.execute(_END_SESSIONS, [node_id])
     dead = [row[0] for row in await (await connection.execute(_DEAD, [node_id])).fetchall()]
     if not dead:
         return [], []
