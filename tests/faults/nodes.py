@@ -18,6 +18,7 @@ REPOSITORY: Final = Path(__file__).parents[2]
 SCRIPTED: Final = (sys.executable, str(REPOSITORY / "tests" / "faults" / "scripted_node.py"))
 REAL: Final = (sys.executable, "-m", "planner_node", "serve")
 _HTTP: Final = re.compile(r"HTTP +(http://[\d.:]+)")
+_LAST_OF_BANNER: Final = "planner-node send"
 _START_S: Final = 45.0
 _STOP_S: Final = 25.0
 
@@ -130,13 +131,13 @@ class NodeProcess:
         """Wait for READY, or fail with what the node said."""
 
         def said_it() -> bool:
-            return "READY" in self.log or not self.is_alive
+            return _LAST_OF_BANNER in self.log or not self.is_alive
 
         try:
             await until(said_it, deadline_s)
         except TimeoutError:
             raise TimeoutError(f"not READY in {deadline_s:g} s:\n{self.log[-3_000:]}") from None
-        if "READY" not in self.log:
+        if _LAST_OF_BANNER not in self.log:
             raise RuntimeError(f"the node ended at its start:\n{self.log[-3_000:]}")
 
     async def readiness(self) -> tuple[int, str]:

@@ -55,6 +55,10 @@ class Proxy:
     def url(self) -> str:
         return f"mqtt://127.0.0.1:{self.port}"
 
+    def has_more_than(self, connections: int) -> bool:
+        """Whether more connections have come so far."""
+        return self.connections > connections
+
     def cut(self) -> None:
         """Reset all connections (RST); new ones are welcome."""
         for writer in list(self._writers):

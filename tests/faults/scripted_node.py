@@ -68,7 +68,7 @@ class VaryingCompleter:
         text = plan_text()
         size = max(1, len(text) // _CHUNKS_OF_A_PLAN)
         for place in range(0, len(text), size):
-            if place >= len(text) // 2:
+            if place <= len(text) // 2 < place + size:
                 await self._obey(said)
             if place >= len(text) // 2 and "HALF" in said:
                 yield Completed(FinishReason.LENGTH, _usage(began_s))
@@ -162,10 +162,10 @@ def _mine_the_house() -> None:
         return answer
 
     Journal.commit = commit  # type: ignore[method-assign]  # the point of this file
-    Journal.admit = _around(Journal.admit, "before_journal", "after_journal")  # type: ignore[method-assign,assignment]  # as above
-    Journal.published = _around(Journal.published, "before_sweep", "after_sweep")  # type: ignore[method-assign,assignment]  # as above
-    Link.acknowledge = _behind(Link.acknowledge, "after_ack")  # type: ignore[method-assign,assignment]  # as above
-    Network.publish = _behind(Network.publish, "mid_publish")  # type: ignore[method-assign,assignment]  # as above
+    Journal.admit = _around(Journal.admit, "before_journal", "after_journal")  # type: ignore[method-assign]  # as above
+    Journal.published = _around(Journal.published, "before_sweep", "after_sweep")  # type: ignore[method-assign]  # as above
+    Link.acknowledge = _behind(Link.acknowledge, "after_ack")  # type: ignore[method-assign]  # as above
+    Network.publish = _behind(Network.publish, "mid_publish")  # type: ignore[method-assign]  # as above
 
 
 def run() -> None:

@@ -1,8 +1,9 @@
-"""What a network does to the line between a node and its broker (F5 to F10), ended by the checker."""
+"""What a network does to the line between a node and its broker: F5 to F10."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ SETTINGS = {
     "MQTT__KEEPALIVE_S": "2",
     "MQTT__CONNECT_TIMEOUT_S": "1",
     "MQTT__RECONNECT_MAX_S": "1",
-    "DRAIN_S": "5",
+    "PLANNER__DRAIN_S": "5",
 }
 
 
@@ -91,7 +92,7 @@ async def test_a_line_that_is_cut_again_and_again_costs_nothing(tmp_path: Path) 
             tasks += send(on.fleet, f"flap-{number}", 10)
             seen = on.proxy.connections
             on.proxy.cut()
-            await on.fleet.until_true(lambda seen=seen: on.proxy.connections > seen)
+            await on.fleet.until_true(partial(on.proxy.has_more_than, seen))
         await on.node.until_readyz(200, deadline_s=10)
         await on.fleet.until_ended(*tasks)
         assert on.node.threads <= threads + 1
