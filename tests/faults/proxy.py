@@ -70,16 +70,15 @@ class Proxy:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
-        with contextlib.suppress(OSError):
-            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._target_port)
-            async with self._open(writer), self._open(far_writer):
-                up = asyncio.ensure_future(self._pipe(reader, far_writer, to_node=False))
-                down = asyncio.ensure_future(self._pipe(far_reader, writer, to_node=True))
-                await asyncio.wait({up, down}, return_when=asyncio.FIRST_COMPLETED)
-                up.cancel()
-                down.cancel()
-                await asyncio.gather(up, down, return_exceptions=True)
-        writer.transport.abort()
+        # Known from its first moment: a cut may come before the far side is reached.
+        async with self._open(writer):
+            with contextlib.suppress(OSError):
+                far = await asyncio.open_connection("127.0.0.1", self._target_port)
+                async with self._open(far[1]):
+                    await asyncio.gather(
+                        self._pipe(reader, far[1], to_node=False),
+                        self._pipe(far[0], writer, to_node=True),
+                    )
 
     @asynccontextmanager
     async def _open(self, writer: asyncio.StreamWriter) -> AsyncIterator[None]:
@@ -93,15 +92,25 @@ class Proxy:
     async def _pipe(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, to_node: bool
     ) -> None:
-        while data := await reader.read(_READ_BYTES):
-            if self.is_black_hole or (self.is_mute and to_node):
-                continue
-            if self.delay_s or self.jitter_s:
-                await asyncio.sleep(max(0.0, random.gauss(self.delay_s, self.jitter_s / 2)))
-            if to_node and self._is_doomed(data):
-                self.cut()  # without a cut, TCP's promise would be broken, not MQTT's
-                return
-            await self._write(writer, data)
+        """Pass on until the end, and pass on the end; the other direction may still have words."""
+        with contextlib.suppress(OSError):
+            while data := await reader.read(_READ_BYTES):
+                if not await self._passed(writer, data, to_node=to_node):
+                    return
+        with contextlib.suppress(OSError, RuntimeError):
+            writer.write_eof()
+
+    async def _passed(self, writer: asyncio.StreamWriter, data: bytes, *, to_node: bool) -> bool:
+        """Pass one piece on, or do to it what was asked; False when the line was cut."""
+        if self.is_black_hole or (self.is_mute and to_node):
+            return True
+        if self.delay_s or self.jitter_s:
+            await asyncio.sleep(max(0.0, random.gauss(self.delay_s, self.jitter_s / 2)))
+        if to_node and self._is_doomed(data):
+            self.cut()  # without a cut, TCP's promise would be broken, not MQTT's
+            return False
+        await self._write(writer, data)
+        return True
 
     async def _write(self, writer: asyncio.StreamWriter, data: bytes) -> None:
         size = self.piece_bytes or len(data)

@@ -162,8 +162,8 @@ def _mine_the_house() -> None:
         return answer
 
     Journal.commit = commit  # type: ignore[method-assign]  # the point of this file
-    Journal.admit = _around(Journal.admit, "before_journal", "after_journal")  # type: ignore[method-assign]  # as above
-    Journal.published = _around(Journal.published, "before_sweep", "after_sweep")  # type: ignore[method-assign]  # as above
+    Journal.admit = _around(Journal.admit, "before_journal", "after_journal")  # type: ignore[method-assign,assignment]  # as above
+    Journal.published = _around(Journal.published, "before_sweep", "after_sweep")  # type: ignore[method-assign,assignment]  # as above
     Link.acknowledge = _behind(Link.acknowledge, "after_ack")  # type: ignore[method-assign]  # as above
     Network.publish = _behind(Network.publish, "mid_publish")  # type: ignore[method-assign]  # as above
 
