@@ -1,0 +1,56 @@
+"""Two nodes with one name, and a disk that is full: said aloud, and survived."""
+
+import resource
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.mosquitto import running
+from tests.faults.checker import check
+from tests.faults.fleet import Fleet
+from tests.faults.history import History
+from tests.faults.nodes import NodeProcess
+
+pytestmark = [pytest.mark.broker, pytest.mark.slow]
+
+
+async def test_two_nodes_with_one_name_do_not_fight(tmp_path: Path) -> None:
+    """F12: one of them steps back and says why; the other goes on."""
+    history = History(tmp_path / "history.jsonl")
+    folders = [tmp_path / "first", tmp_path / "second"]
+    for folder in folders:
+        folder.mkdir()
+    with running(tmp_path) as broker:
+        nodes = [NodeProcess(folder, broker.url) for folder in folders]
+        async with Fleet(broker.port, history) as fleet, nodes[0], nodes[1]:
+            await fleet.until_true(
+                lambda: any("another client uses our id" in node.log for node in nodes)
+            )
+            fleet.task("robot", "rival-1", "one of them plans it")
+            await fleet.until_ended("rival-1", deadline_s=40)
+            connects = sum(node.log.count("→ mqtt connected") for node in nodes)
+            assert connects <= 6
+    check(history)
+
+
+async def test_a_full_disk_holds_the_commands_back(tmp_path: Path) -> None:
+    """F16: not ready, nothing acknowledged, and all is well without a restart."""
+    history = History(tmp_path / "history.jsonl")
+    with running(tmp_path) as broker:
+        node = NodeProcess(tmp_path, broker.url)
+        async with Fleet(broker.port, history) as fleet, node:
+            fleet.task("robot", "before-1", "while there is room")
+            await fleet.until_ended("before-1")
+            _, hard = resource.prlimit(node.pid, resource.RLIMIT_FSIZE)
+            resource.prlimit(node.pid, resource.RLIMIT_FSIZE, (1, hard))
+            tasks = [f"full-{number}" for number in range(60)]
+            for number, task_id in enumerate(tasks):
+                fleet.task(f"robot-{number % 5}", task_id, f"bring book {task_id}")
+            reason = await node.until_readyz(503)
+            assert ("journal" in reason, fleet.states.get("full-59")) == (True, None)
+            resource.prlimit(node.pid, resource.RLIMIT_FSIZE, (hard, hard))
+            await node.until_readyz(200)
+            await fleet.until_ended(*tasks)
+            assert await node.stop() == 0
+            await fleet.until_true(lambda: fleet.node_states["planner-1"] == "OFFLINE")
+    check(history, [node], in_order=True)
