@@ -45,6 +45,8 @@ async def soak(folder: Path, kills: int, model: str, seed: int) -> list[str]:
                 if life % 10 == 9:
                     print(f"{life + 1} kills, {len(sent)} tasks, {ended(fleet)} ended", flush=True)
             node.start()
+            await node.until_ready()
+            await node.until_readyz(200)
             await fleet.until_ended(*sent, deadline_s=END_S)
             await node.stop()
             await fleet.until_true(lambda: fleet.node_states["planner-1"] == "OFFLINE")
