@@ -121,6 +121,10 @@ class LocalCompleter:
             stop_tokens=self._voice.vocabulary.stop_tokens,
             sampling=Sampling(request.temperature, request.top_p, seed),
             constraint=constraint,
+            biases=tuple(
+                (self._voice.vocabulary.first_token_of(name), logits)
+                for name, logits in request.preferred
+            ),
             deadline_s=min((end_s for end_s in ends_s if end_s is not None), default=None),
         )
 

@@ -53,6 +53,7 @@ class CompletionRequest:
     top_p: float = 1.0
     seed: int | None = None
     deadline_s: float | None = None
+    preferred: tuple[tuple[str, float], ...] = ()  # (tool name, logits in its favour)
     timeout_s: float | None = None
     language: str | None = None
 

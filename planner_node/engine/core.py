@@ -16,7 +16,7 @@ from planner_node.engine.limits import EngineLimits, EngineStats
 from planner_node.engine.model import Forward
 from planner_node.engine.news import News
 from planner_node.engine.request import Event, Finish, Request
-from planner_node.engine.sampler import NOTHING, MaskTable, choose, draws_of
+from planner_node.engine.sampler import NOTHING, MaskTable, biased, choose, draws_of
 from planner_node.engine.scheduler import Scheduler, Turn
 from planner_node.engine.sequence import Sequence
 from planner_node.errors import ContextTooLong
@@ -130,7 +130,7 @@ class Engine:
         constrained = any(sequence.request.constraint is not None for sequence in sampling)
         if constrained:
             self._fill_masks(sampling)
-        scores = self._forward.scores(hidden)
+        scores = biased(self._forward.scores(hidden), sampling)
         if constrained:
             scores = scores.masked_fill(self._masks.forbidden(len(sampling)), float("-inf"))
         return choose(scores, draws_of(sampling))

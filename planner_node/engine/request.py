@@ -70,6 +70,7 @@ class Request:
     sampling: Sampling = field(default_factory=Sampling)
     constraint: Constraint | None = None
     deadline_s: float | None = None
+    biases: tuple[tuple[int, float], ...] = ()  # (id, logits) added to that id's score each time
 
     def __post_init__(self) -> None:
         if not self.prompt:

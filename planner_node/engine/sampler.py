@@ -50,6 +50,21 @@ class Draw:
     chance: float
 
 
+def biased(scores: Tensor, sequences: Many[Sequence]) -> Tensor:
+    """Return ``scores`` [rows, vocabulary] with each sequence's biases added."""
+    entries = [
+        (row, token_id, logits)
+        for row, sequence in enumerate(sequences)
+        for token_id, logits in sequence.request.biases
+    ]
+    if not entries:
+        return scores
+    rows, ids, logits = zip(*entries, strict=True)
+    where = tuple(torch.tensor(part, device=scores.device) for part in (rows, ids))
+    extra = torch.tensor(logits, device=scores.device, dtype=scores.dtype)
+    return scores.index_put(where, extra, accumulate=True)
+
+
 def draws_of(sequences: Many[Sequence]) -> list[Draw]:
     """Take one random number for every sequence that samples with a temperature."""
     return [

@@ -12,6 +12,7 @@ _SAMPLE: Final = (
     '{"name": "decompose_task", "parameters": {"tasks": [{"task": "a", "description": "b"}, '
     '{"task": "c", "description": "d"}]}}'
 )
+_NAME: Final = '{"name": "'
 _FREE_AFTER: Final = ('"tasks": [', '"a"', '"b"', '"b"}', '"d"}')
 _TAKEN_BACK_TOKENS: Final = 4  # how far llguidance looks back from the end of a forced run
 
@@ -42,6 +43,15 @@ class Vocabulary:
         tokenize = self.tokens.tokenize_str
         before = tokenize(_SAMPLE[: _SAMPLE.index(mark) + len(mark)])[:-_TAKEN_BACK_TOKENS]
         return bool(before == tokenize(_SAMPLE)[: len(before)])
+
+    def first_token_of(self, tool_name: str) -> int:
+        """Return the first id of a tool's name in a call, by which the model chooses the tool."""
+        told = 0
+        for token_id in self.tokens.tokenize_str(f'{_NAME}{tool_name}", "parameters": {{"'):
+            told += len(self.tokens.decode_bytes([token_id]))
+            if told > len(_NAME):
+                return int(token_id)
+        raise ValueError("a tool's name must not be empty")
 
     @cached_property
     def bytes_of(self) -> tuple[bytes, ...]:

@@ -1,18 +1,20 @@
 """A task's record → what the model is asked."""
 
 import json
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
 from messages.task import GenerationOptions
 from messages.wire import JsonValue, new_id
-from planner_node.completion.request import CompletionRequest, Message, ToolCall
+from planner_node.completion.request import CompletionRequest, Message, Tool, ToolCall
 from planner_node.planner.ports import PlannerParts
 from planner_node.planner.skills import with_skills
-from planner_node.prompt.conversation import task_conversation
+from planner_node.prompt.conversation import DECOMPOSE_TASK, task_conversation
 from planner_node.tasks.record import Exchange, TaskRecord
 
 _ASK: Final = "ask_clarification"
+_CHOICE: Final = 2  # with one tool there is nothing to choose
 
 
 def completion_request(record: TaskRecord, parts: PlannerParts, now: datetime) -> CompletionRequest:
@@ -40,7 +42,15 @@ def completion_request(record: TaskRecord, parts: PlannerParts, now: datetime) -
         deadline_s=_deadline_s(record, parts, now),
         timeout_s=float(parts.generation.timeout_s),
         language=record.language,
+        preferred=_preferred(asked.tools, parts.planner.plan_bias_logits),
     )
+
+
+def _preferred(tools: Sequence[Tool], logits: float) -> tuple[tuple[str, float], ...]:
+    """Lean towards a plan where the model may also ask or decline."""
+    if len(tools) < _CHOICE or not logits:
+        return ()
+    return tuple((tool.name, logits) for tool in tools if tool.name == DECOMPOSE_TASK)
 
 
 def _deadline_s(record: TaskRecord, parts: PlannerParts, now: datetime) -> float | None:

@@ -18,7 +18,8 @@ from planner_node.completion.request import (
     Tool,
     ToolUse,
 )
-from planner_node.settings import EngineSettings, ModelSettings
+from planner_node.prompt.catalog import load_catalog
+from planner_node.settings import EngineSettings, ModelSettings, load
 
 pytestmark = pytest.mark.slow
 
@@ -55,12 +56,15 @@ async def completer() -> AsyncIterator[LocalCompleter]:
         await model.stop()
 
 
-async def answer(completer: LocalCompleter, system: str, user: str, *tools: Tool) -> str:
+async def answer(
+    completer: LocalCompleter, system: str, user: str, *tools: Tool, plan_bias_logits: float = 0
+) -> str:
     request = CompletionRequest(
         request_id=user,
         messages=(Message("system", system), Message("user", user)),
         tools=tools,
         tool_choice=ToolUse.REQUIRED if tools else ToolUse.NONE,
+        preferred=(("decompose_task", plan_bias_logits),),
     )
     async with aclosing(completer.stream(request)) as events:
         return "".join([event.text async for event in events if isinstance(event, TextChunk)])
@@ -101,6 +105,35 @@ async def test_english_is_planned_in_english_with_its_names(completer: LocalComp
     titles = [task["task"] for task in tasks_of(text)]
     assert any("sidetable" in title for title in titles)
     assert all(title.isascii() for title in titles)
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_bias_towards_plans_decides_what_is_answered(completer: LocalCompleter) -> None:
+    config = Path(EMBEDDED_FOLDER).parents[2] / "config"
+    catalog = load_catalog(config / "tools", config / "prompts")
+    tools = tuple(catalog.tools.values())
+    question = "今天天氣如何？"
+    names = [
+        json.loads(await answer(completer, "", question, *tools, plan_bias_logits=logits))["name"]
+        for logits in (0, 50)
+    ]
+    assert names == ["decline_task", "decompose_task"]
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize(
+    "instruction", ["將書本放到側桌。", "把書本放到側桌上", "Put the book on the shelf."]
+)
+async def test_plain_tasks_are_planned_with_the_shipped_bias(
+    completer: LocalCompleter, instruction: str
+) -> None:
+    settings = load(Path(EMBEDDED_FOLDER).parents[2] / "config" / "planner.yaml").planner
+    catalog = load_catalog(settings.tools_dir, settings.prompts_dir)
+    system = catalog.system_text("en" if instruction.isascii() else "zh-TW")
+    tools = tuple(catalog.tools.values())
+    bias = settings.plan_bias_logits
+    text = await answer(completer, system, instruction, *tools, plan_bias_logits=bias)
+    assert len(tasks_of(text)) >= 3
 
 
 def test_the_folder_is_small_and_has_its_card() -> None:
