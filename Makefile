@@ -10,11 +10,12 @@ BIN := .venv/bin
 TORCH ?= $(shell nvidia-smi -L >/dev/null 2>&1 && echo torch==$(TORCH_VERSION) || echo torch==$(TORCH_VERSION)+cpu)
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup setup-test test lint types floors unit train evaluate bench clean
+.PHONY: help run setup setup-test test lint types floors unit soak train evaluate bench clean
 
 help:
 	@sed -n '1,3s/^# //p' Makefile
 	@echo "make lint types floors unit   the parts of make test"
+	@echo "make soak                     200 kills, then a random fault every two minutes"
 	@echo "make train evaluate           the embedded model: make it anew, score it"
 
 run: setup
@@ -60,6 +61,11 @@ unit: setup-test
 	@scripts/need-postgresql
 	@echo "→ pytest"
 	@$(BIN)/python -m pytest $(ARGS)
+
+soak: setup-test
+	@scripts/need-mosquitto
+	@$(BIN)/python benchmarks/soak.py --kills 200
+	@$(BIN)/python -m benchmarks.soak_faults $(ARGS)
 
 train: setup
 	@$(BIN)/python -m planner_node.training.train $(ARGS)
