@@ -43,9 +43,9 @@ def test_listed_things_are_mostly_ones_that_training_never_shows() -> None:
     listed = {w for header in sections("zh", "things") for w in words("zh", "things", header)}
     moved = [
         str(row["goal"]).partition(" @ ")[0]
-        for row in islice(held_out_records(400, 6), 400)
+        for row in islice(held_out_records(1000, 6), 1000)
         if row["category"] == "move" and row["lang"] == "zh-TW"
     ]
     known = [name for name in moved if name in listed]
     # A short section of the lists may have no name left out; then its own are drawn.
-    assert sum(map(kept_from_training, known)) > 0.7 * len(known) > 0
+    assert sum(map(kept_from_training, known)) > 0.6 * len(known) > 0
