@@ -159,7 +159,7 @@ def told(intents: list[Intent], made: Plan, lang: str) -> dict[str, object] | No
     if any(step.verb in _UNTOLD or step.note == "else" for step in made.steps):
         return None
     teller = _told_steps(intents, made.steps, lang)
-    if teller.held:
+    if teller.held or not any(teller.goals.values()):
         return None
     starts = {name for pair in made.start.items() for name in pair}
     return {
