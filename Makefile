@@ -69,6 +69,7 @@ soak: setup-test
 
 train: setup
 	@$(BIN)/python -m planner_node.training.train $(ARGS)
+	@$(BIN)/python -m planner_node.training.export
 
 evaluate: setup
 	@$(BIN)/python -m planner_node.training.evaluate $(ARGS)
