@@ -1,27 +1,16 @@
-"""The settings: read once from YAML and the environment, then frozen.
+"""Everything that can be set, by section, with its default; the YAML file says why."""
 
-Order of strength: environment (``PLANNER__SECTION__KEY``), then the file, then the defaults here.
-An unknown key refuses to start and names the nearest right one; secrets come from the environment
-or from files, never from the YAML.
-"""
-
-import difflib
-import os
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from messages.topics import DEFAULT_ROOT
 from messages.wire import Id
-from planner_node.errors import SettingsRefused
 
 ENV_PREFIX = "PLANNER__"
-DEFAULT_FILE = Path("config/planner.yaml")
-_SHIPPED_FILE = Path(__file__).resolve().parents[1] / DEFAULT_FILE
 Port = Annotated[int, Field(ge=0, le=65_535)]
 Positive = Annotated[int, Field(ge=1)]
 
@@ -210,122 +199,3 @@ class Settings(BaseSettings):
         """Let the environment win over the file, whose values come as arguments."""
         del settings_cls, dotenv_settings, file_secret_settings
         return env_settings, init_settings
-
-
-def load(file: Path | None = None) -> Settings:
-    """Read the settings; folders in the file are relative to the file's own folder.
-
-    Raises:
-        SettingsRefused: the file is missing or not YAML, or a key is unknown or wrong.
-    """
-    path = _find(file)
-    try:
-        settings = Settings(**_read(path))
-    except ValidationError as error:
-        raise _refusal(error, path) from error
-    _refuse_unknown_environment()
-    return _anchored(settings, path.parent)
-
-
-def _find(file: Path | None) -> Path:
-    if file is None:
-        return DEFAULT_FILE.resolve() if DEFAULT_FILE.is_file() else _SHIPPED_FILE
-    if not file.is_file():
-        raise SettingsRefused(f"There is no settings file {file}.", file=file)
-    return file.resolve()
-
-
-def _read(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        return {}
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
-        raise SettingsRefused(f"{path} cannot be read: {error}", file=path) from error
-    if not isinstance(values or {}, dict):
-        raise SettingsRefused(f"{path} must hold sections, not a list or a value.", file=path)
-    _refuse_secrets(values or {}, path)
-    return values or {}
-
-
-def _refuse_secrets(values: dict[str, Any], path: Path) -> None:
-    """A file is copied, committed and shown; a secret in it would be too."""
-    for section, key, file_key in (
-        ("mqtt", "password", "mqtt.password_file"),
-        ("http", "api_keys", "http.api_keys_file"),
-        ("journal", "password", "journal.password_file"),
-    ):
-        block = values.get(section)
-        if isinstance(block, dict) and block.get(key):
-            name = f"{ENV_PREFIX}{section}__{key}".upper()
-            raise SettingsRefused(
-                f"{section}.{key} is a secret and does not belong in {path}; "
-                f"set {name} in the environment, or name a file in {file_key}.",
-                key=f"{section}.{key}",
-            )
-
-
-def _anchored(settings: Settings, folder: Path) -> Settings:
-    planner = settings.planner.model_copy(
-        update={
-            "tools_dir": folder / settings.planner.tools_dir,
-            "prompts_dir": folder / settings.planner.prompts_dir,
-        }
-    )
-    return settings.model_copy(update={"planner": planner})
-
-
-def _refusal(error: ValidationError, path: Path) -> SettingsRefused:
-    lines = [_explain(detail["type"], detail["loc"], detail["msg"]) for detail in error.errors()]
-    return SettingsRefused(
-        "; ".join(lines), file=path, keys=", ".join(_dotted(d["loc"]) for d in error.errors())
-    )
-
-
-def _explain(kind: str, location: tuple[int | str, ...], message: str) -> str:
-    key = _dotted(location)
-    if kind != "extra_forbidden":
-        return f"{key}: {message}"
-    return f"{key} is not a setting{_did_you_mean(str(location[-1]), _siblings(location))}"
-
-
-def _dotted(location: tuple[int | str, ...]) -> str:
-    return ".".join(str(part) for part in location)
-
-
-def _siblings(location: tuple[int | str, ...]) -> list[str]:
-    fields: Any = Settings
-    for part in location[:-1]:
-        fields = fields.model_fields[str(part)].annotation
-    return list(fields.model_fields)
-
-
-def _did_you_mean(word: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(word.lower(), known, n=2, cutoff=0.5)
-    return f"; did you mean {' or '.join(near)}?" if near else f"; known are {', '.join(known)}"
-
-
-def _refuse_unknown_environment() -> None:
-    for name in os.environ:
-        if not name.upper().startswith(ENV_PREFIX):
-            continue
-        section = name[len(ENV_PREFIX) :].split("__")[0].lower()
-        if section not in Settings.model_fields:
-            near = _did_you_mean(section, list(Settings.model_fields))
-            raise SettingsRefused(f"{name} sets nothing: {section} is not a section{near}")
-
-
-def secret(value: SecretStr | None, file: Path | None) -> str | None:
-    """Return a secret from the environment or from its file, without the last line break.
-
-    Raises:
-        SettingsRefused: the file cannot be read.
-    """
-    if value is not None:
-        return value.get_secret_value()
-    if file is None:
-        return None
-    try:
-        return file.read_text(encoding="utf-8").rstrip("\r\n")
-    except OSError as error:
-        raise SettingsRefused(f"The secret file {file} cannot be read: {error}") from error

@@ -1,0 +1,35 @@
+"""The settings: read once from YAML and the environment, then frozen.
+
+Rule 1: environment (``PLANNER__SECTION__KEY``) before the file, the file before the defaults.
+Rule 2: an unknown key refuses to start and names the nearest right one.
+Rule 3: secrets come from the environment or from files, never from the YAML.
+"""
+
+from planner_node.settings.loading import load, secret
+from planner_node.settings.sections import (
+    EngineSettings,
+    GenerationSettings,
+    HttpSettings,
+    JournalSettings,
+    LogSettings,
+    ModelSettings,
+    MqttSettings,
+    PlannerSettings,
+    QueueSettings,
+    Settings,
+)
+
+__all__ = [
+    "EngineSettings",
+    "GenerationSettings",
+    "HttpSettings",
+    "JournalSettings",
+    "LogSettings",
+    "ModelSettings",
+    "MqttSettings",
+    "PlannerSettings",
+    "QueueSettings",
+    "Settings",
+    "load",
+    "secret",
+]
