@@ -144,8 +144,14 @@ def _model(settings: Settings) -> Iterator[Finding]:
 
 def _hub_model(name: str) -> Finding:
     from huggingface_hub import get_token, try_to_load_from_cache  # noqa: PLC0415  slow to import
+    from huggingface_hub.errors import HFValidationError  # noqa: PLC0415
 
-    if isinstance(try_to_load_from_cache(name, "config.json"), str):
+    try:
+        cached = try_to_load_from_cache(name, "config.json")
+    except HFValidationError:
+        text = f"{name} is no folder here, and no model of the hub is called so"
+        return Finding(Verdict.FAULT, "model", text, "Check PLANNER__MODEL__ID.")
+    if isinstance(cached, str):
         return Finding(Verdict.FINE, "model", f"{name}, in the hub's cache")
     advice = "" if get_token() else "If it is gated: accept its licence, then set HF_TOKEN."
     return Finding(Verdict.NOTE, "model", f"{name} will be downloaded at the first start", advice)
