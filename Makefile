@@ -4,6 +4,7 @@
 
 PYTHON ?= python3
 TORCH_VERSION := 2.13.0
+TRITON_VERSION := 3.7.1
 BIN := .venv/bin
 # A machine with an NVIDIA driver takes the plain wheel (CUDA on Linux), any other asks for the CPU
 # build first. Override for a special one: make setup TORCH="torch==2.13.0+cu130"
@@ -40,6 +41,7 @@ setup-test: .venv/.ready-test
 .venv/.ready-test: .venv/.ready requirements-test.lock
 	@echo "→ test dependencies"
 	@$(BIN)/python -m pip install --quiet -r requirements-test.lock
+	@$(BIN)/python -c "import triton" 2>/dev/null || $(BIN)/python -m pip install --quiet triton==$(TRITON_VERSION)
 	@touch $@
 
 test: setup-test lint types floors unit

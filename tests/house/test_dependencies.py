@@ -12,6 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 OURS = {"planner_node", "messages", "tests", "benchmarks"}
+WITH_TORCH = {"triton"}  # torch's CUDA build brings the one that fits; else the tests' set-up does
 
 
 def plain(name: str) -> str:
@@ -32,7 +33,7 @@ def third_party(*folders: str) -> set[str]:
                     found |= {alias.name.split(".")[0] for alias in node.names}
                 elif isinstance(node, ast.ImportFrom) and node.module:
                     found.add(node.module.split(".")[0])
-    return found - sys.stdlib_module_names - OURS
+    return found - sys.stdlib_module_names - OURS - WITH_TORCH
 
 
 def distributions(modules: set[str]) -> set[str]:
