@@ -22,7 +22,8 @@ from planner_node.mqtt.reconnect import Reconnect
 logger = logging.getLogger(__name__)
 
 RESUBSCRIBE_S: Final = 30.0
-_OTHER_VERSION = (EndKind.UNSUPPORTED_VERSION, EndKind.HUNG_UP)
+# A broker that lacks a version may hang up on it; a line that is cut looks the same, but not twice.
+HANG_UPS_OF_AN_OLD_BROKER: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +48,10 @@ class Link:
         self.reconnect = reconnect
         self.state = LinkState(is_ok=False, reason=f"not connected to {options.url} yet")
         self.connects = 0
+        self.stumbles = 0  # callbacks of the network thread that failed
         self._epoch = 0
         self._is_v5 = True
+        self._hang_ups = 0  # in a row, at our CONNECT of MQTT 5
         self._connection: Connection | None = None
         self._is_leaving = asyncio.Event()
         self._changed = asyncio.Condition()
@@ -68,17 +71,26 @@ class Link:
         began_s = loop.time()
         connection = self._next_connection()
         ending = await connection.open()
-        # MQTT 5 is tried first each time: the broker may be a new one.
-        may_fall_back, self._is_v5 = self._is_v5, True
-        if ending is None:
-            began_s = loop.time()
-            ending = await self._serve(connection)
-        elif ending.kind in _OTHER_VERSION and may_fall_back:
+        if self._should_fall_back(ending):
             logger.info("↻ mqtt %s lacks MQTT 5: trying 3.1.1", self._options.url)
             self._is_v5 = False
             return
+        self._is_v5 = True  # tried first each time: the broker may be a new one
+        if ending is None:
+            began_s = loop.time()
+            ending = await self._serve(connection)
         if not self._is_leaving.is_set():
             await self._pause(ending, loop.time() - began_s)
+
+    def _should_fall_back(self, ending: Ending | None) -> bool:
+        """Whether the broker has shown that it lacks MQTT 5."""
+        hung_up = self._is_v5 and ending is not None and ending.kind is EndKind.HUNG_UP
+        self._hang_ups = self._hang_ups + 1 if hung_up else 0
+        if self._hang_ups == HANG_UPS_OF_AN_OLD_BROKER:
+            self._hang_ups = 0
+            return True
+        refused = ending is not None and ending.kind is EndKind.UNSUPPORTED_VERSION
+        return self._is_v5 and refused
 
     async def leave(self) -> None:
         """Say goodbye to the broker and let ``run`` return."""
@@ -124,9 +136,16 @@ class Link:
         self._epoch += 1
         # Known before it is up: what the broker kept for us may come right behind CONNACK.
         self._connection = Connection(
-            self._options, is_v5=self._is_v5, epoch=self._epoch, deliver=self._inbox.put_nowait
+            self._options,
+            is_v5=self._is_v5,
+            epoch=self._epoch,
+            deliver=self._inbox.put_nowait,
+            stumble=self._stumble,
         )
         return self._connection
+
+    def _stumble(self) -> None:
+        self.stumbles += 1
 
     async def _serve(self, connection: Connection) -> Ending:
         """Subscribe, then stay until the connection ends."""

@@ -20,7 +20,7 @@ from planner_node.mqtt.packets import (
 from planner_node.mqtt.reconnect import Reconnect
 from tests.fakes.mosquitto import Mosquitto, free_port
 from tests.fakes.waiting import until
-from tests.fakes.wire import NOT_AUTHORIZED_V5, TAKEN_OVER, Script, scripted
+from tests.fakes.wire import ACCEPTED_V5, NOT_AUTHORIZED_V5, TAKEN_OVER, Script, scripted
 
 Make = Callable[..., ConnectOptions]
 
@@ -100,8 +100,20 @@ async def test_broker_that_hangs_up_on_both_versions_is_tried_with_both(options:
         scripted(Script(connack=None, hangs_up=True)) as broker,
         working(link_to(options(broker.port))),
     ):
-        await until(lambda: len(broker.levels) >= 4)
-        assert broker.levels[:4] == [5, 4, 5, 4]
+        await until(lambda: len(broker.levels) >= 6)
+        assert broker.levels[:6] == [5, 5, 4, 5, 5, 4]
+
+
+async def test_line_that_is_cut_at_the_connect_is_no_old_broker(options: Make) -> None:
+    script = Script(connack=None, hangs_up=True)
+    async with (
+        scripted(script) as broker,
+        working(link_to(options(broker.port), min_s=0.2, max_s=0.2)) as link,
+    ):
+        await until(lambda: broker.levels)
+        broker.hangs_up, broker.connack = False, ACCEPTED_V5
+        await until(lambda: link.state.is_ok)
+        assert (broker.levels, (await link.connection()).granted.mqtt_version) == ([5, 5], "5")
 
 
 async def test_takeover_stops_the_tries_and_is_explained(options: Make) -> None:
