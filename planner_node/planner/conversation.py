@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Final
 
 from messages.task import GenerationOptions
@@ -17,8 +16,10 @@ _ASK: Final = "ask_clarification"
 _CHOICE: Final = 2  # with one tool there is nothing to choose
 
 
-def completion_request(record: TaskRecord, parts: PlannerParts, now: datetime) -> CompletionRequest:
-    """Return the request, bounded by the task's deadline and by the settings.
+def completion_request(
+    record: TaskRecord, parts: PlannerParts, deadline_s: float | None
+) -> CompletionRequest:
+    """Return the request, bounded by the task's deadline (monotonic) and by the settings.
 
     Raises:
         UnknownTool: the tool left the catalogue since the task was accepted.
@@ -39,7 +40,7 @@ def completion_request(record: TaskRecord, parts: PlannerParts, now: datetime) -
         temperature=options.temperature,
         top_p=options.top_p,
         seed=options.seed,
-        deadline_s=_deadline_s(record, parts, now),
+        deadline_s=deadline_s,
         timeout_s=float(parts.generation.timeout_s),
         language=record.language,
         preferred=_preferred(asked.tools, parts.planner.plan_bias_logits),
@@ -51,14 +52,6 @@ def _preferred(tools: Sequence[Tool], logits: float) -> tuple[tuple[str, float],
     if len(tools) < _CHOICE or not logits:
         return ()
     return tuple((tool.name, logits) for tool in tools if tool.name == DECOMPOSE_TASK)
-
-
-def _deadline_s(record: TaskRecord, parts: PlannerParts, now: datetime) -> float | None:
-    """Return the task's deadline on the monotonic clock."""
-    deadline = record.command.deadline
-    if deadline is None:
-        return None
-    return parts.clock.monotonic_s() + (deadline - now).total_seconds()
 
 
 def _turns(exchange: Exchange) -> tuple[Message, Message]:

@@ -1,4 +1,8 @@
-"""Which task is due when, and the one timer that looks."""
+"""Which task is due when, and the one timer that looks.
+
+How it works: a deadline is a moment on the wall clock, and becomes one on the monotonic clock when
+the task is first watched. So a wall clock that is set later makes nothing due, and nothing late.
+"""
 
 import asyncio
 import logging
@@ -13,7 +17,7 @@ from planner_node.errors import JournalLost
 from planner_node.tasks.record import TaskRecord
 
 log = logging.getLogger(__name__)
-# The wall clock may be set while we wait; so nobody waits longer than this without a look.
+# The loop's clock need not be ours; so nobody waits longer than this without a look.
 _LONGEST_WAIT_S: Final = 1.0
 _RETRY_S: Final = 1.0
 _BATCH: Final = 64
@@ -28,29 +32,29 @@ def due_at(record: TaskRecord, input_timeout_s: float) -> datetime | None:
 
 
 class Timetable:
-    """Task ids by the moment they are due."""
+    """Task ids by the second of the monotonic clock at which they are due."""
 
     def __init__(self) -> None:
-        self._moments: dict[str, datetime] = {}
-        self._order: list[tuple[datetime, str]] = []
+        self._due_s: dict[str, float] = {}
+        self._order: list[tuple[float, str]] = []
 
-    def set(self, task_id: str, moment: datetime | None) -> None:
+    def set(self, task_id: str, due_s: float | None) -> None:
         """Note when the task is due; None is never."""
-        before = self._moments.pop(task_id, None)
-        if before is not None:
-            del self._order[bisect_left(self._order, (before, task_id))]
-        if moment is not None:
-            self._moments[task_id] = moment
-            insort(self._order, (moment, task_id))
+        before_s = self._due_s.pop(task_id, None)
+        if before_s is not None:
+            del self._order[bisect_left(self._order, (before_s, task_id))]
+        if due_s is not None:
+            self._due_s[task_id] = due_s
+            insort(self._order, (due_s, task_id))
 
     @property
-    def first(self) -> datetime | None:
-        """The earliest moment at which something is due."""
+    def first_s(self) -> float | None:
+        """The earliest second at which something is due."""
         return self._order[0][0] if self._order else None
 
-    def due(self, now: datetime, limit: int) -> list[str]:
+    def due(self, now_s: float, limit: int) -> list[str]:
         """Remove and return at most ``limit`` tasks that are due, the earliest first."""
-        end = min(bisect_right(self._order, now, key=lambda item: item[0]), limit)
+        end = min(bisect_right(self._order, now_s, key=lambda item: item[0]), limit)
         task_ids = [task_id for _, task_id in self._order[:end]]
         for task_id in task_ids:
             self.set(task_id, None)
@@ -64,28 +68,46 @@ class Deadlines:
         self._clock = clock
         self._expire = expire
         self._timetable = Timetable()
+        self._known_s: dict[str, dict[datetime, float]] = {}  # of the tasks that are watched
         self._changed = asyncio.Event()
 
     def watch(self, task_id: str, moment: datetime | None) -> None:
-        """Look at the task at this moment; None is never."""
-        self._timetable.set(task_id, moment)
+        """Look at the task at this moment; None is never, and no more."""
+        self._timetable.set(task_id, None if moment is None else self._noted_s(task_id, moment))
+        if moment is None:
+            self._known_s.pop(task_id, None)
         self._changed.set()
+
+    def due_s(self, task_id: str, moment: datetime) -> float:
+        """Return the moment on the monotonic clock, as it was when the task was first watched."""
+        known_s = self._known_s.get(task_id, {}).get(moment)
+        return self._from_now_s(moment) if known_s is None else known_s
+
+    def is_due(self, task_id: str, moment: datetime) -> bool:
+        """Whether the moment has come for this task."""
+        return self.due_s(task_id, moment) <= self._clock.monotonic_s()
+
+    def _noted_s(self, task_id: str, moment: datetime) -> float:
+        known_s = self._known_s.setdefault(task_id, {})
+        return known_s.setdefault(moment, self._from_now_s(moment))
+
+    def _from_now_s(self, moment: datetime) -> float:
+        return self._clock.monotonic_s() + (moment - self._clock.now()).total_seconds()
 
     async def run(self) -> None:
         """Look, wait, look again, until cancelled."""
         while True:
             self._changed.clear()
-            due = self._timetable.due(self._clock.now(), _BATCH)
+            due = self._timetable.due(self._clock.monotonic_s(), _BATCH)
             await asyncio.gather(*(self._look_at(task_id) for task_id in due))
             if not due:
                 await self._wait()
 
     async def _wait(self) -> None:
-        first = self._timetable.first
+        first_s = self._timetable.first_s
         wait_s = None
-        if first is not None:
-            left_s = (first - self._clock.now()).total_seconds()
-            wait_s = min(max(left_s, 0.0), _LONGEST_WAIT_S)
+        if first_s is not None:
+            wait_s = min(max(first_s - self._clock.monotonic_s(), 0.0), _LONGEST_WAIT_S)
         try:
             async with asyncio.timeout(wait_s):
                 await self._changed.wait()
@@ -102,4 +124,4 @@ class Deadlines:
             self._look_later(task_id)
 
     def _look_later(self, task_id: str) -> None:
-        self._timetable.set(task_id, self._clock.now() + timedelta(seconds=_RETRY_S))
+        self._timetable.set(task_id, self._clock.monotonic_s() + _RETRY_S)

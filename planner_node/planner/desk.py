@@ -60,7 +60,12 @@ class Desk:
     def is_due(self, record: TaskRecord) -> bool:
         """Whether the task must have ended by now."""
         due = due_at(record, self.parts.planner.input_timeout_s)
-        return due is not None and due <= self.parts.clock.now()
+        return due is not None and self.deadlines.is_due(record.task_id, due)
+
+    def deadline_s(self, record: TaskRecord) -> float | None:
+        """Return the task's own deadline on the monotonic clock."""
+        deadline = record.command.deadline
+        return None if deadline is None else self.deadlines.due_s(record.task_id, deadline)
 
     def too_late(self, record: TaskRecord) -> Problem:
         """Return the problem of a task that is due."""
@@ -73,6 +78,7 @@ class Desk:
         async with self.ledger.hold(task_id):
             record = await self.ledger.find(task_id)
             if record is None or record.state in TERMINAL:
+                self.deadlines.watch(task_id, None)
                 return
             if self.is_due(record):
                 with contextlib.suppress(TaskMoved):  # its new owner watches the time

@@ -92,7 +92,7 @@ class Run:
 
     async def _generate(self, record: TaskRecord) -> Generated:
         parts = self._desk.parts
-        request = completion_request(record, parts, parts.clock.now())
+        request = completion_request(record, parts, self._desk.deadline_s(record))
         generation = Generation(request, parts.clock, parts.handlers.streams, self._publish)
         return await generation.read(parts.completer, self._leash)
 

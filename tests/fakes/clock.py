@@ -23,3 +23,7 @@ class ManualClock:
         """Let time pass."""
         self._now += timedelta(seconds=seconds)
         self._monotonic_s += seconds
+
+    def jump(self, seconds: float) -> None:
+        """Set the wall clock; no time passes."""
+        self._now += timedelta(seconds=seconds)

@@ -16,6 +16,10 @@ SOON_S = 0.05
 TWO_SUBTASKS_CHARS = len(plan_call(*SEED_PLAN[:2]))
 
 
+async def never(task_id: str) -> None:
+    raise AssertionError(f"{task_id} expired")
+
+
 def soon() -> datetime:
     return datetime.now(UTC) + timedelta(seconds=SOON_S)
 
@@ -99,27 +103,47 @@ async def test_a_finished_task_does_not_expire(open_hall: HallMaker) -> None:
 
 def test_a_timetable_gives_what_is_due_the_earliest_first() -> None:
     table = Timetable()
-    for task_id, at_s in (("late", 9), ("second", 2), ("first", 1)):
-        table.set(task_id, START + timedelta(seconds=at_s))
-    assert table.due(START + timedelta(seconds=2), limit=10) == ["first", "second"]
-    assert table.first == START + timedelta(seconds=9)
+    for task_id, due_s in (("late", 9.0), ("second", 2.0), ("first", 1.0)):
+        table.set(task_id, due_s)
+    assert table.due(2.0, limit=10) == ["first", "second"]
+    assert table.first_s == 9.0
 
 
 def test_a_timetable_gives_no_more_than_asked() -> None:
     table = Timetable()
     for number in range(5):
-        table.set(f"t{number}", START)
-    assert table.due(START, limit=2) == ["t0", "t1"]
+        table.set(f"t{number}", 0.0)
+    assert table.due(0.0, limit=2) == ["t0", "t1"]
 
 
 def test_a_timetable_forgets_and_moves() -> None:
     table = Timetable()
-    table.set("gone", START)
-    table.set("moved", START)
+    table.set("gone", 0.0)
+    table.set("moved", 0.0)
     table.set("gone", None)
-    table.set("moved", START + timedelta(seconds=1))
-    assert table.due(START, limit=10) == []
-    assert table.first == START + timedelta(seconds=1)
+    table.set("moved", 1.0)
+    assert table.due(0.0, limit=10) == []
+    assert table.first_s == 1.0
+
+
+@pytest.mark.parametrize("jump_s", [3_600, -3_600])
+def test_a_wall_clock_that_is_set_makes_nothing_due_and_nothing_late(jump_s: int) -> None:
+    clock = ManualClock()
+    deadlines, due = Deadlines(clock, never), START + timedelta(seconds=10)
+    deadlines.watch("t", due)
+    clock.jump(jump_s)
+    assert not deadlines.is_due("t", due)
+    deadlines.watch("t", due)
+    clock.advance(10)
+    assert deadlines.is_due("t", due)
+
+
+def test_what_is_watched_no_more_is_forgotten() -> None:
+    clock = ManualClock()
+    deadlines = Deadlines(clock, never)
+    deadlines.watch("t", START)
+    deadlines.watch("t", None)
+    assert not deadlines._known_s
 
 
 async def test_one_task_that_cannot_expire_does_not_stop_the_others(
