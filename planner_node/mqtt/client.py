@@ -38,12 +38,14 @@ class Connection:
         is_v5: bool,
         epoch: int,
         deliver: Callable[[Delivery], None],
+        stumble: Callable[[], None] = lambda: None,
     ) -> None:
         self.epoch = epoch
         self.granted = Granted()
         self.accepted_publications = 0
         self._options = options
         self._deliver = deliver
+        self._stumble = stumble
         self._network = Network(options, is_v5=is_v5, epoch=epoch, hearing=self)
         self._is_accepted = False
         self._window = asyncio.Semaphore(1)
@@ -197,6 +199,9 @@ class Connection:
         waiting = self._subscribing.pop(mid, None)
         if waiting is not None and not waiting.done():
             waiting.set_result(list(reason_codes))
+
+    def stumbled(self) -> None:
+        self._stumble()
 
     def finished(self, ending: Ending) -> None:
         if self._ending.done():

@@ -45,6 +45,7 @@ class Counters:
     given_up: int
     published: int
     refused: int
+    callback_failures: int
 
 
 class MqttDoor:
@@ -90,6 +91,7 @@ class MqttDoor:
             given_up=self._inbound.given_up,
             published=self._outbound.published,
             refused=self._outbound.refused,
+            callback_failures=self._link.stumbles,
         )
 
     async def run(self) -> None:

@@ -116,7 +116,8 @@ class Inbound:
     async def _journalled(self, delivery: Delivery) -> bool:
         """Try until the journal has the command or its refusal; False if it is too late."""
         spare_id = functools.cache(functools.partial(self._spare_ids.of, delivery))
-        reason, tries = "", 0
+        reason = delivery.fault or ""
+        tries = 0 if delivery.fault is None else MAX_TRIES
         while delivery.qos == 0 or self._line.is_current(delivery):
             try:
                 if tries < MAX_TRIES:

@@ -1,8 +1,9 @@
 """The network thread of one connection: paho, and the only crossing from its thread to the loop.
 
 How it works. paho runs one thread for each connection; its callbacks turn what they get into our
-own types and hand it to the loop with ``call_soon_threadsafe``. A callback that fails is logged:
-an exception would end paho's thread for good, with ``is_connected()`` still True. A client is
+own types and hand it to the loop with ``call_soon_threadsafe``. A callback that fails is logged
+and counted, and mended: an exception would end paho's thread for good, with ``is_connected()``
+still True, and what the callback should have told would be waited for in vain. A client is
 never reused: a fresh one has no message of the past that paho would send behind our back on
 reconnect, over the broker's Receive Maximum and without a way to stop it.
 """
@@ -41,6 +42,7 @@ from planner_node.mqtt.paho_types import (
     granted_from,
     publish_properties,
     subscribe_options,
+    unreadable,
 )
 
 logger = logging.getLogger(__name__)
@@ -64,6 +66,7 @@ class Hearing(Protocol):
     def delivered(self, delivery: Delivery) -> None: ...
     def settled(self, mid: int, outcome: PublishOutcome) -> None: ...
     def subscribed(self, mid: int, reason_codes: Sequence[int]) -> None: ...
+    def stumbled(self) -> None: ...
     def finished(self, ending: Ending) -> None: ...
 
 
@@ -95,14 +98,15 @@ class _Paho(paho.Client):
 def _guarded(
     callback: Callable[Concatenate["Network", Params], None],
 ) -> Callable[Concatenate["Network", Params], None]:
-    """Network thread: log an exception of a callback instead of letting it end the thread."""
+    """Network thread: mend an exception of a callback instead of letting it end the thread."""
 
     @functools.wraps(callback)
     def guard(self: "Network", /, *args: Params.args, **kwargs: Params.kwargs) -> None:
         try:
             callback(self, *args, **kwargs)
-        except Exception:
+        except Exception as error:
             logger.exception("! mqtt callback %s failed", callback.__name__)
+            self.mend(callback.__name__, error, args)
 
     return guard
 
@@ -187,6 +191,17 @@ class Network:
         """Network thread: the crossing."""
         with contextlib.suppress(RuntimeError):  # the loop is closed, nobody listens any more
             self._loop.call_soon_threadsafe(call, *args)
+
+    def mend(self, callback: str, error: Exception, given: tuple[object, ...]) -> None:
+        """Network thread: let nobody wait for what a failed callback should have told."""
+        self._post(self._hearing.stumbled)
+        if callback == "on_end":
+            self._post(self._end, Ending(EndKind.LOST, f"{callback} failed: {error}"))
+        elif isinstance(message := given[-1], paho.MQTTMessage):
+            fault = f"{type(error).__name__}: {error}"
+            self._post(self._hearing.delivered, unreadable(message, self._epoch, fault))
+        else:
+            self.cut()  # the next connection subscribes, sends and receives again
 
     @_guarded
     def on_socket_open(self, _client: object, _userdata: object, sock: socket.socket) -> None:

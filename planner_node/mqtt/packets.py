@@ -31,6 +31,7 @@ class Delivery:
     dup: bool = False
     expiry_s: int | None = None
     properties: MessageProperties = MessageProperties()
+    fault: str | None = None  # why the rest of it could not be read
 
 
 @dataclass(frozen=True, slots=True)

@@ -144,12 +144,8 @@ def granted_from(properties: Properties | None, *, is_v5: bool, session_present:
 def delivery_from(message: paho.MQTTMessage, epoch: int) -> Delivery:
     """Copy a message; a topic that is not UTF-8 becomes empty, and is nobody's."""
     properties = message.properties
-    try:
-        topic = message.topic
-    except UnicodeDecodeError:
-        topic = ""
     return Delivery(
-        topic=topic,
+        topic=_topic_of(message),
         payload=bytes(message.payload),
         qos=message.qos,
         retain=bool(message.retain),
@@ -164,6 +160,26 @@ def delivery_from(message: paho.MQTTMessage, epoch: int) -> Delivery:
             content_type=getattr(properties, "ContentType", None),
         ),
     )
+
+
+def unreadable(message: paho.MQTTMessage, epoch: int, fault: str) -> Delivery:
+    """Copy what is needed to report and to acknowledge a message that ``delivery_from`` refused."""
+    return Delivery(
+        topic=_topic_of(message),
+        payload=bytes(message.payload),
+        qos=message.qos,
+        retain=bool(message.retain),
+        epoch=epoch,
+        mid=message.mid,
+        fault=fault,
+    )
+
+
+def _topic_of(message: paho.MQTTMessage) -> str:
+    try:
+        return message.topic
+    except UnicodeDecodeError:
+        return ""
 
 
 def connect_failure(error: BaseException | None, refusal: ReasonCode | None) -> Ending:

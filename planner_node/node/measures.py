@@ -56,5 +56,11 @@ def door_measures(door: MqttDoor) -> Iterator[Measure]:
     yield Measure("planner_mqtt_published", "Messages published.", counters.published, "counter")
     yield Measure("planner_mqtt_given_up", "Poison input dropped.", counters.given_up, "counter")
     yield Measure(
+        "planner_mqtt_callback_failures",
+        "Failed callbacks of the network thread.",
+        counters.callback_failures,
+        "counter",
+    )
+    yield Measure(
         "planner_mqtt_publish_failures", "Publications refused.", counters.refused, "counter"
     )

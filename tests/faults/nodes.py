@@ -165,6 +165,13 @@ class NodeProcess:
             raise TimeoutError(f"/readyz never said {status}, but {found}") from None
         return found[0][1]
 
+    async def metric(self, name: str) -> float:
+        """Read one number without labels from /metrics."""
+        async with httpx.AsyncClient(timeout=5) as client:
+            page = (await client.get(f"{self.http}/metrics")).text
+        [value] = [line.split()[1] for line in page.splitlines() if line.split()[0] == name]
+        return float(value)
+
     def kill(self) -> None:
         """SIGKILL: nothing is tidied up."""
         if self._process is not None:

@@ -4,10 +4,13 @@ Words in an instruction direct the model: HANG (never answers), MEMORY (out of m
 engine ends), HALF (stops in the middle), BLOCK (holds the whole event loop for SCRIPT_BLOCK_S).
 SCRIPT_CHUNK_S is the time between two chunks, SCRIPT_RUNS the file that tells of each generation,
 SCRIPT_CRASH a place and a number: ``after_journal:3`` dies at the third time it comes there.
+SCRIPT_FAIL names callbacks of the network thread in the same way, and lets them raise.
+SCRIPT_CLOCK is a file that holds by how many seconds the wall clock was set wrong.
 """
 
 import asyncio
 import importlib
+import itertools
 import json
 import os
 import random
@@ -15,11 +18,13 @@ import signal
 import sys
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from functools import partial, wraps
 from pathlib import Path
 from typing import Any, Final
 
 from planner_node.cli import main
+from planner_node.clock import SystemClock
 from planner_node.completion.request import (
     Completed,
     CompletionEvent,
@@ -35,7 +40,7 @@ from planner_node.grammar.document import call_grammar
 from planner_node.grammar.limits import SchemaLimits
 from planner_node.journal.store import Journal
 from planner_node.mqtt.link import Link
-from planner_node.mqtt.network import Network
+from planner_node.mqtt.network import Network, _guarded
 from planner_node.node.build import build
 from planner_node.tasks.record import EventKind
 
@@ -151,6 +156,37 @@ def _behind(method: Callable[..., Any], place: str) -> Callable[..., Any]:
     return dies
 
 
+def _break_callbacks() -> None:
+    """Let each callback that SCRIPT_FAIL names raise once."""
+    for order in filter(None, os.environ.get("SCRIPT_FAIL", "").split(",")):
+        name, _, number = order.partition(":")
+        plain = getattr(Network, name).__wrapped__
+        setattr(Network, name, _guarded(_raising(plain, int(number))))
+
+
+def _raising(plain: Callable[..., None], number: int) -> Callable[..., None]:
+    visits = itertools.count(1)
+
+    @wraps(plain)
+    def callback(*args: Any) -> None:  # noqa: ANN401  as above
+        if next(visits) == number:
+            raise RuntimeError("injected")
+        plain(*args)
+
+    return callback
+
+
+def _mislead_the_clock() -> None:
+    """Let the wall clock be wrong by what the file says; the monotonic one knows nothing of it."""
+    if (file := os.environ.get("SCRIPT_CLOCK")) is None:
+        return
+
+    def now(_self: SystemClock) -> datetime:
+        return datetime.now(UTC) + timedelta(seconds=float(Path(file).read_text("ascii")))
+
+    SystemClock.now = now  # type: ignore[method-assign]  # the point of this file
+
+
 def _mine_the_house() -> None:
     """Put a place to die behind every step that a task takes through the node."""
     plain_commit = Journal.commit
@@ -177,6 +213,8 @@ def run() -> None:
         Path(runs) if runs else None,
     )
     _mine_the_house()
+    _break_callbacks()
+    _mislead_the_clock()
     serving = importlib.import_module("planner_node.node.serve")
     serving.build = partial(build, completer=completer)  # type: ignore[attr-defined]  # as above
     sys.argv[1:] = ["serve"]

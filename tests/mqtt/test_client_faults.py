@@ -145,8 +145,8 @@ async def test_malformed_packets_end_the_connection_and_nothing_else(options: Ma
         assert ending.kind is EndKind.LOST
 
 
-async def test_exception_in_a_callback_does_not_end_the_network_thread(
-    options: Make, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+async def test_message_that_a_callback_failed_on_is_handed_on_as_such(
+    options: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> Delivery:
         raise ValueError("injected")
@@ -155,11 +155,44 @@ async def test_exception_in_a_callback_does_not_end_the_network_thread(
         client = await connected(options(broker.port))
         with monkeypatch.context() as patch:
             patch.setattr(network, "delivery_from", fail)
-            broker.publish("a", b"lost", mid=1)
-            await until(lambda: "callback on_message failed" in caplog.text)
+            broker.publish("a", b"unread", mid=1)
+            unread = await client.next()
+        assert (unread.payload, unread.fault) == (b"unread", "ValueError: injected")
         broker.publish("a", b"next", mid=2)
         assert (await client.next()).payload == b"next"
         await client.connection.close()
+
+
+@pytest.mark.parametrize("callback", ["on_publish", "on_subscribe", "on_connect"])
+async def test_failed_callback_ends_its_connection_and_no_wait_is_for_ever(
+    options: Make, monkeypatch: pytest.MonkeyPatch, callback: str
+) -> None:
+    def fail(*_: object) -> None:
+        raise ValueError("injected")
+
+    failing = network._guarded(fail)
+    failing.__name__ = callback
+    monkeypatch.setattr(network.Network, callback, failing)
+    async with scripted(Script()) as broker, asyncio.timeout(5):
+        client = Client(options(broker.port))
+        if await client.connection.open() is None:
+            await client.connection.subscribe([Subscription("a")])
+            await client.connection.publish(Publication("a", b"x"))
+        ending = await client.connection.ended()
+        assert ending.kind in {EndKind.LOST, EndKind.HUNG_UP}
+
+
+async def test_end_that_cannot_be_told_is_told_all_the_same(
+    options: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> Ending:
+        raise ValueError("injected")
+
+    async with scripted(Script()) as broker, asyncio.timeout(5):
+        client = await connected(options(broker.port))
+        monkeypatch.setattr(network.Network, "_ending", fail)
+        broker.cut()
+        assert await client.connection.ended() == Ending(EndKind.LOST, "on_end failed: injected")
 
 
 async def test_nagle_is_off(options: Make) -> None:

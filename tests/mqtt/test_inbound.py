@@ -73,6 +73,16 @@ async def test_poison_is_answered_reported_and_acknowledged() -> None:
     assert inbound.given_up == 1
 
 
+async def test_what_could_not_be_read_is_answered_reported_and_acknowledged_at_once() -> None:
+    line, planner = HandLine(), RecordingPlanner()
+    async with working(line, planner) as inbound:
+        unreadable = replace(delivery(TASK, '{"task_id": "t1"}'), fault="ValueError: injected")
+        line.put(unreadable)
+        await line.until_acknowledged(1)
+    assert (planner.calls, inbound.given_up) == ([], 1)
+    assert [problem.references[1].value for problem in planner.reported] == [unreadable.fault]
+
+
 async def test_two_failures_are_survived() -> None:
     line, planner = HandLine(), RecordingPlanner()
     planner.failures += [ValueError("hiccup")] * (MAX_TRIES - 1)
