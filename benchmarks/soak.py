@@ -1,8 +1,9 @@
-"""Kill a node again and again under load, and count what was lost: ``make soak``.
+"""Kill a node again and again under load, and count what was lost: a part of ``make soak``.
 
-    python benchmarks/soak.py --kills 200                 the scripted model (every plan differs)
-    python benchmarks/soak.py --kills 20 --model embedded the real one
+    python -m benchmarks.soak --kills 200                  the scripted model (every plan differs)
+    python -m benchmarks.soak --kills 200 --model embedded the real one
 
+One life in four ends at a random moment of its start, the others at a random moment under load.
 Ends with status 1 if one of the invariants of ``tests/faults/checker.py`` does not hold. Needs a
 mosquitto (or a Docker engine) and the test environment.
 """
@@ -10,69 +11,143 @@ mosquitto (or a Docker engine) and the test environment.
 import argparse
 import asyncio
 import json
+import os
 import random
+import shlex
 import sys
 import tempfile
 import time
+from collections import Counter
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
+from benchmarks.results import keep
 from tests.fakes.mosquitto import running
 from tests.faults.checker import Checker
-from tests.faults.fleet import Fleet
+from tests.faults.fleet import TERMINAL, Fleet
 from tests.faults.history import History
 from tests.faults.nodes import REAL, SCRIPTED, NodeProcess
 
 ROBOTS: Final = 20
-TASKS_PER_LIFE: Final = 20
-LONGEST_LIFE_S: Final = 1.5
+OPEN_TASKS: Final = 24  # sent and not ended: the load is never less, and never piles up
+NEW_TASKS: Final = 4  # at least, in each life
+LONGEST_LIFE_S: Final = 2.0
+KILLED_WHILE_STARTING: Final = 0.25
 END_S: Final = 600.0
+SETTINGS: Final = {
+    "PLANNER__MAX_ATTEMPTS": "1000"  # the node is killed on purpose, the tasks are not at fault
+}
+INSTRUCTIONS: Final = (
+    "將書本放在側桌上。",
+    "put some book on sidetable",
+    "把杯子洗乾淨後放到架子上。",
+    "bring the red cup to the kitchen",
+)
 
 
-async def soak(folder: Path, kills: int, model: str, seed: int) -> list[str]:
-    """Return what was wrong."""
-    chance = random.Random(seed)
+@dataclass
+class Lives:
+    """The node, who speaks with it, and what was done so far."""
+
+    node: NodeProcess
+    fleet: Fleet
+    chance: random.Random
+    sent: list[str] = field(default_factory=list)
+    deaths: Counter[str] = field(default_factory=Counter)
+    start_s: float = 8.0  # how long the last whole start took
+
+    async def one(self) -> None:
+        """Start, send, live for a while, die."""
+        began_s = time.monotonic()
+        self.node.start()
+        self.send()
+        if self.chance.random() < KILLED_WHILE_STARTING:
+            await asyncio.sleep(self.chance.uniform(0, self.start_s))
+            self.die("while starting")
+            return
+        await self.node.until_ready()
+        self.start_s = time.monotonic() - began_s
+        self.send()
+        await asyncio.sleep(self.chance.uniform(0, LONGEST_LIFE_S))
+        self.die("under load")
+
+    def die(self, when: str) -> None:
+        self.node.kill()
+        self.fleet.history.fault(f"kill -9 {when}")
+        self.deaths[when] += 1
+
+    def send(self) -> None:
+        """Send what is missing to the load, and a few in any case."""
+        for _ in range(max(NEW_TASKS, OPEN_TASKS - len(self.sent) + self.ended)):
+            number = len(self.sent)
+            task_id = f"soak-{number}"
+            said = f"{INSTRUCTIONS[number % len(INSTRUCTIONS)]} ({number})"
+            self.fleet.task(f"robot-{number % ROBOTS}", task_id, said)
+            self.sent.append(task_id)
+
+    @property
+    def ended(self) -> int:
+        return sum(state in TERMINAL for state in self.fleet.states.values())
+
+
+async def soak(folder: Path, kills: int, model: str, seed: int) -> dict[str, object]:
+    """Return what was done and what was wrong."""
     history = History(folder / "history.jsonl")
-    sent: list[str] = []
+    command = REAL if model == "embedded" else SCRIPTED
     with running(folder) as broker:
-        command = REAL if model == "embedded" else SCRIPTED
-        node = NodeProcess(folder, broker.url, command=command, script={"CHUNK_S": "0.01"})
+        node = NodeProcess(
+            folder, broker.url, command=command, settings=SETTINGS, script={"CHUNK_S": "0.05"}
+        )
         async with Fleet(broker.port, history) as fleet:
-            for life in range(kills):
-                await one_life(fleet, node, sent, chance.uniform(0, LONGEST_LIFE_S))
-                if life % 10 == 9:
-                    print(f"{life + 1} kills, {len(sent)} tasks, {ended(fleet)} ended", flush=True)
+            lives = Lives(node, fleet, random.Random(seed))
+            async with node:
+                await node.until_readyz(200)  # the broker knows its session: nothing falls beside
+                await node.stop()
+            for number in range(1, kills + 1):
+                await lives.one()
+                if number % 10 == 0:
+                    print(
+                        f"{number} kills, {len(lives.sent)} tasks, {lives.ended} ended", flush=True
+                    )
             node.start()
             await node.until_ready()
             await node.until_readyz(200)
-            await fleet.until_ended(*sent, deadline_s=END_S)
-            await node.stop()
+            await fleet.until_ended(*lives.sent, deadline_s=END_S)
+            rss_mib = round(node.rss_bytes / 2**20, 1)
+            code = await node.stop()
             await fleet.until_true(lambda: fleet.node_states["planner-1"] == "OFFLINE")
+    return {
+        "deaths": lives.deaths,
+        "tasks": len(lives.sent),
+        "acknowledged": len(fleet.acked),
+        "ends": Counter(fleet.states[task_id] for task_id in lives.sent),
+        "generations_begun_again": begun_again(history),
+        "rss_mib": rss_mib,
+        "exit_code": code,
+        "violations": violations(history, node),
+    }
+
+
+def begun_again(history: History) -> int:
+    """Count the attempts beyond the first that a robot heard: plans that a kill cut in half."""
+    attempts: dict[str, int] = {}
+    for line in history.of("received"):
+        if line.fields["topic"].endswith("/subtasks/stream") and not line.fields["retain"]:
+            event = json.loads(line.fields["payload"])
+            known = attempts.get(event["task_id"], 1)
+            attempts[event["task_id"]] = max(known, event["attempt"])
+    return sum(attempt - 1 for attempt in attempts.values())
+
+
+def violations(history: History, node: NodeProcess) -> list[str]:
     checker = Checker(history)
     checker.check_wire()
+    checker.check_order()
     checker.check_journal(node.journal)
     checker.check_runs(node)
     checker.check_presence(node.node_id)
     return checker.faults
-
-
-async def one_life(fleet: Fleet, node: NodeProcess, sent: list[str], life_s: float) -> None:
-    """Start, send, live for a while, die."""
-    node.start()
-    await node.until_ready()
-    for number in range(TASKS_PER_LIFE):
-        task_id = f"soak-{len(sent)}"
-        fleet.task(f"robot-{number % ROBOTS}", task_id, f"將書本 {task_id} 放在側桌上。")
-        sent.append(task_id)
-    await asyncio.sleep(life_s)
-    node.kill()
-    fleet.history.fault("kill -9")
-
-
-def ended(fleet: Fleet) -> int:
-    return sum(state in {"PLANNED", "FAILED", "DECLINED"} for state in fleet.states.values())
 
 
 def main() -> None:
@@ -81,16 +156,22 @@ def main() -> None:
     parser.add_argument("--model", choices=["scripted", "embedded"], default="scripted")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--folder", type=Path, help="where the history and the journal stay")
+    parser.add_argument("--keep", action="store_true", help="keep the report in benchmarks/results")
     arguments = parser.parse_args()
     folder = arguments.folder or Path(tempfile.mkdtemp(prefix="planner-soak-"))
     folder.mkdir(parents=True, exist_ok=True)
     began_s = time.monotonic()
-    faults = asyncio.run(soak(folder, arguments.kills, arguments.model, arguments.seed))
-    print("\n".join(faults))
-    spent_s = round(time.monotonic() - began_s)
-    print(json.dumps({"kills": arguments.kills, "faults": len(faults), "seconds": spent_s}))
-    print(f"kept in {folder}")
-    sys.exit(bool(faults))
+    found = asyncio.run(soak(folder, arguments.kills, arguments.model, arguments.seed))
+    report = {
+        "command": shlex.join(["python", "-m", "benchmarks.soak", *sys.argv[1:]]),
+        "load": os.getloadavg()[0],
+        "seconds": round(time.monotonic() - began_s),
+        **found,
+    }
+    print(json.dumps(report, ensure_ascii=False, indent=2))
+    if arguments.keep:
+        keep(f"kills-{arguments.model}", report)
+    sys.exit(bool(found["violations"]))
 
 
 if __name__ == "__main__":
