@@ -1,6 +1,6 @@
 """Drafts a plan step by step; every step is executed at once in the symbolic world."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from planner_node.training.world import Goal, Name, Rel, Step, Verb, World
 
@@ -14,13 +14,14 @@ class Planner:
     goals: list[Goal] = field(default_factory=list)
     named: dict[str, Name] = field(default_factory=dict)
     start: dict[str, str] = field(default_factory=dict)
+    when: str = ""
 
     def do(self, verb: Verb, *things: Name, place: Name | None = None, rel: Rel = Rel.ON) -> None:
         self.emit(Step(verb, things, place, rel))
 
     def emit(self, step: Step) -> None:
         self.world.apply(step)
-        self.steps.append(step)
+        self.steps.append(replace(step, when=self.when) if self.when else step)
         for name in (*step.things, *((step.place,) if step.place else ())):
             self.named.setdefault(name.text, name)
 

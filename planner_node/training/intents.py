@@ -22,6 +22,10 @@ class Intent:
     says: tuple[str, str] = ("", "")
     left: Name | None = None
     parts: tuple["Intent", ...] = ()
+    frame: str = ""
+    """The whole sentence, where it is said otherwise than clause by clause (first intent only)."""
+    when: str = ""
+    """The condition under which this is done, as plans write it; ``else`` for the other case."""
 
 
 def place_of(intent: Intent) -> Name:

@@ -7,7 +7,7 @@ from typing import Final
 from planner_node.training.surface import OPEN, SHUT
 
 _NAME: Final = re.compile(f"{OPEN}(.*?){SHUT}")
-_PARTICLE: Final = re.compile(r"\b(up|down|off|out|away|open|on) (it|them)\b")
+_PARTICLE: Final = re.compile(r"\b(up|down|off|out|away|on) (it|them)\b")
 _EN_TYPOS: Final = {
     "please": ("pls", "plz", "plese", "pleas"),
     "the": ("teh", "th", "the the"),

@@ -30,6 +30,8 @@ class Speaker:
 
     def instruction(self, intents: Sequence[Intent]) -> str:
         """The whole instruction for ``intents``, in the order they are to be done."""
+        if intents[0].frame:
+            return self._framed(intents[0].frame)
         told = intents[0].note == "told"
         bare = told or (len(intents) == 1 and self.rng.random() < 0.35)
         clauses = [self.clause(intent, bare=bare) for intent in intents]
@@ -38,6 +40,12 @@ class Speaker:
         if intents[-1].left is not None:
             wrapped += self._pattern("keep", {"k": self.surface.thing(intents[-1].left)})
         return typed(wrapped, self.lang, self.rng)
+
+    def _framed(self, said: str) -> str:
+        """A sentence that was written whole, with the wrapping it allows."""
+        if not said.startswith("!") and self.rng.random() < 0.55:
+            return typed(self._wrapped(said), self.lang, self.rng)
+        return typed(self._wrapped(said.lstrip("!"), ("light",)), self.lang, self.rng)
 
     def clause(self, intent: Intent, *, bare: bool = False) -> str:
         """One intent as an imperative clause."""
@@ -65,9 +73,11 @@ class Speaker:
             {"a": self._joined(clauses[:half]), "b": self._joined(clauses[half:])},
         )
 
-    def _wrapped(self, sentence: str) -> str:
+    def _wrapped(self, sentence: str, kinds: tuple[str, ...] = ()) -> str:
         tables = sections(self.lang, "wrappers")
-        kind = self.rng.choices(("plain", "polite", "question"), (45, 38, 17))[0]
+        kind = self.rng.choices(
+            kinds or ("plain", "polite", "question"), (45, 38, 17)[: len(kinds) or 3]
+        )[0]
         long = any(mark in sentence for mark in (". ", "。", "1.", "1)"))
         if long and kind == "question":
             kind = "polite"

@@ -29,6 +29,7 @@ def plan(intents: Sequence[Intent]) -> Plan:
     """Return the plan that fulfils ``intents`` in order."""
     planner = Planner()
     for intent in intents:
+        planner.when = intent.when
         EXPANSIONS[intent.kind](planner, intent)
     return Plan(tuple(planner.steps), tuple(planner.goals), dict(planner.start))
 
@@ -50,7 +51,7 @@ EXPANSIONS: Final[dict[str, Callable[[Planner, Intent], None]]] = {
     "collect": carrying.collect,
     "share": carrying.share,
     "lamp": working.lamp,
-    "wipe.with": working.wipe_with,
+    "wipe.with": working.with_tool(Verb.WIPE),
     "collect.person": carrying.from_person,
     "meet.guide": travelling.meet,
     "meet.follow": travelling.meet,
@@ -93,4 +94,11 @@ EXPANSIONS: Final[dict[str, Callable[[Planner, Intent], None]]] = {
     "if.off": working.if_state(Verb.ON),
     "if.present": carrying.if_present,
     "if.battery": travelling.if_battery,
+    "until": travelling.until,
+    "report": travelling.report,
+    "sweep.with": working.with_tool(Verb.SWEEP),
+    "mop.with": working.with_tool(Verb.MOP),
+    "clean.with": working.with_tool(Verb.CLEAN),
+    "vacuum.with": working.with_tool(Verb.VACUUM),
+    "disinfect.with": working.with_tool(Verb.DISINFECT),
 }

@@ -90,3 +90,18 @@ def count(planner: Planner, intent: Intent) -> None:
     planner.emit(Step(Verb.COUNT, (thing,), place, intent.source_rel))
     planner.emit(Step(Verb.REPORT))
     planner.expect(Verb.COUNT, thing)
+
+
+def until(planner: Planner, intent: Intent) -> None:
+    """Wait for a time of day or for something to happen."""
+    for place in intent.places:
+        planner.reach(place)
+    planner.emit(Step(Verb.WAIT, note=intent.note, form="WAIT.until"))
+    planner.expect(Verb.WAIT)
+
+
+def report(planner: Planner, intent: Intent) -> None:
+    """Report what was found: to the speaker, or to somebody by name."""
+    form = "REPORT.to" if intent.things else ""
+    planner.emit(Step(Verb.REPORT, intent.things, form=form))
+    planner.expect(Verb.REPORT)

@@ -37,7 +37,16 @@ def subtask(step: Step, lang: str) -> tuple[str, str]:
         "D": noun(step.place, lang) if step.place else "",
         "n": step.note,
     }
-    return _tidy(fill(title, slots)), _tidy(fill(description, slots))
+    return _tidy(fill(title, slots)), _when(step, _tidy(fill(description, slots)), lang)
+
+
+def _when(step: Step, description: str, lang: str) -> str:
+    """The description under the step's condition, if it has one."""
+    if not step.when:
+        return description
+    if step.when == "else":
+        return f"否則，{description}" if lang == "zh" else f"Otherwise: {description}"
+    return f"若{step.when}，{description}" if lang == "zh" else f"If {step.when}: {description}"
 
 
 def noun(name: Name, lang: str) -> str:
@@ -69,7 +78,7 @@ def _patterns(step: Step, lang: str) -> tuple[str, str]:
         title, description = step.note.split("\t")
         return title, description
     table = sections(lang, "steps")
-    key = step.verb.value
+    key = step.form or step.verb.value
     if step.note == "battery":
         key = "CHECK.battery"
     elif step.verb is Verb.CHECK and step.things:

@@ -111,14 +111,19 @@ def lamp(planner: Planner, intent: Intent) -> None:
     planner.expect(Verb.CHECK, None, thing)
 
 
-def wipe_with(planner: Planner, intent: Intent) -> None:
-    (cloth,) = intent.things
-    planner.acquire(cloth)
-    for place in intent.places:
-        planner.reach(place)
-        planner.do(Verb.WIPE, place=place)
-        planner.expect(Verb.WIPE, None, place)
-    planner.do(Verb.PUT_DOWN, cloth)
+def with_tool(verb: Verb) -> Callable[[Planner, Intent], None]:
+    """Fetch the tool, do the work at each place with it, put the tool down."""
+
+    def expand(planner: Planner, intent: Intent) -> None:
+        (tool,) = intent.things
+        planner.acquire(tool)
+        for place in intent.places:
+            planner.reach(place)
+            planner.do(verb, place=place)
+            planner.expect(verb, None, place)
+        planner.do(Verb.PUT_DOWN, tool)
+
+    return expand
 
 
 def if_state(verb: Verb) -> Callable[[Planner, Intent], None]:

@@ -85,13 +85,18 @@ class Name:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One subtask: a verb with the things, place and words it needs."""
+    """One subtask: a verb with the things, place and words it needs.
+
+    ``when`` is the condition under which it is done, ``form`` names another wording of the verb.
+    """
 
     verb: Verb
     things: tuple[Name, ...] = ()
     place: Name | None = None
     rel: Rel = Rel.ON
     note: str = ""
+    when: str = ""
+    form: str = ""
 
 
 class Violation(Exception):
@@ -162,6 +167,7 @@ class World:
             case Verb.GUIDE:
                 self._need(self.reachable(step.things[0].text), step)
                 self._move_to(_place(step))
+                self.near = {step.things[0].text}  # who is guided comes along
             case verb if verb in AT_PLACE:
                 self._need(self.reachable(_place(step)), step)
             case verb if verb in ON_THING:
