@@ -53,6 +53,12 @@ def share(planner: Planner, intent: Intent) -> None:
         deliver(planner, part)
 
 
+def spread(planner: Planner, intent: Intent) -> None:
+    """Each part to its place or to its person, in the order told."""
+    for part in intent.parts:
+        (deliver if part.person is not None else move)(planner, part)
+
+
 def collect(planner: Planner, intent: Intent) -> None:
     """Fetch each part from its own source, two at a time, then place them together."""
     place = place_of(intent)

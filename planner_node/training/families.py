@@ -11,6 +11,7 @@ from planner_node.training import (
     quantities,
     rounds,
     scenarios,
+    spreads,
     treatments,
 )
 from planner_node.training.ingredients import Family
@@ -64,6 +65,9 @@ FAMILIES: Final[dict[str, tuple[int, Family]]] = {
     "all_devices": (2, errands.all_devices),
     "set_to": (3, errands.set_to),
     "through_door": (2, errands.through_door),
+    "spread": (26, spreads.spread),
+    "noted": (12, spreads.noted),
+    "everything_but": (6, spreads.everything_but),
     "loaded_with": (3, errands.loaded_with),
     "told_patrol": (16, frames.frame("patrol")),
     "told_charge": (14, frames.frame("charge")),

@@ -37,12 +37,16 @@ _ZH_TYPOS: Final = {
 _WIDE_TO_HALF: Final = str.maketrans("，。；：？！", ",.;:?!")
 
 
-def typed(text: str, lang: str, rng: random.Random) -> str:
-    """Return ``text`` as somebody typed it, without the marks around names."""
+def typed(text: str, lang: str, rng: random.Random, *, ends: bool = True) -> str:
+    """Return ``text`` as somebody typed it, without the marks around names.
+
+    Without ``ends`` it is a note or a call: written as it stands, with no end mark.
+    """
     names = _NAME.findall(text)
     frame = _NAME.sub(OPEN, text)
     frame = re.sub("  +", " ", frame)
-    frame = _english(frame, rng) if lang == "en" else _chinese(frame, rng)
+    if ends:
+        frame = _english(frame, rng) if lang == "en" else _chinese(frame, rng)
     parts = frame.split(OPEN)
     return "".join(part + name for part, name in zip(parts, [*names, ""], strict=True)).strip()
 
@@ -54,7 +58,7 @@ def _english(frame: str, rng: random.Random) -> str:
     if rng.random() < 0.05:
         frame = re.sub(r"\b(the|a|an) ", "", frame)
     if frame and rng.random() < 0.72:
-        frame = re.sub(r"(^|[.] )([a-z])", lambda m: m[1] + m[2].upper(), frame)
+        frame = re.sub(r"(^|[.?] |\n|\n- |\n\d\. )([a-z])", lambda m: m[1] + m[2].upper(), frame)
     question = frame.endswith("?")
     if question and rng.random() < 0.25:
         frame = frame[:-1] + rng.choice(("", "."))

@@ -3,8 +3,10 @@
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Final
 
+from planner_node.training import together
 from planner_node.training.intents import Intent
 from planner_node.training.lexicon import sections
 from planner_node.training.noise import typed
@@ -12,7 +14,37 @@ from planner_node.training.patterns import expand, fill
 from planner_node.training.surface import Surface, marked
 from planner_node.training.world import Name, Rel
 
+_SINGULAR: Final = {
+    "it": "it",
+    "is": "is",
+    "has": "has",
+    "does": "does",
+    "goes": "goes",
+    "belongs": "belongs",
+    "needs": "needs",
+}
+_PLURAL: Final = {
+    "it": "them",
+    "is": "are",
+    "has": "have",
+    "does": "do",
+    "goes": "go",
+    "belongs": "belong",
+    "needs": "need",
+}
+CLAUSE_FILES: Final = ("clauses", "moving")
 TREATMENTS: Final = frozenset({"heat", "cool", "wash", "slice"})
+
+
+@cache
+def clause_patterns(lang: str) -> dict[str, tuple[str, ...]]:
+    """The clause patterns of every lexicon file, by section."""
+    found: dict[str, tuple[str, ...]] = {}
+    for file in CLAUSE_FILES:
+        for section, lines in sections(lang, file).items():
+            agreeing = (line.replace("(it|them)", "{it}").replace("\\n", "\n") for line in lines)
+            found[section] = (*found.get(section, ()), *agreeing)
+    return found
 
 
 @dataclass(slots=True)
@@ -24,6 +56,8 @@ class Speaker:
     surface: Surface = field(init=False)
     spoken: tuple[Name, ...] = ()
     at: tuple[Name, ...] = ()
+    bare: bool = False  # each clause is a sentence of its own
+    plain: bool = False  # nothing polite around the whole
 
     def __post_init__(self) -> None:
         self.surface = Surface(self.rng, self.lang)
@@ -32,14 +66,40 @@ class Speaker:
         """The whole instruction for ``intents``, in the order they are to be done."""
         if intents[0].frame:
             return self._framed(intents[0].frame)
-        told = intents[0].note == "told"
-        bare = told or (len(intents) == 1 and self.rng.random() < 0.35)
-        clauses = [self.clause(intent, bare=bare) for intent in intents]
-        sentence = self._joined(clauses)
-        wrapped = sentence if bare else self._wrapped(sentence)
-        if intents[-1].left is not None:
-            wrapped += self._pattern("keep", {"k": self.surface.thing(intents[-1].left)})
-        return typed(wrapped, self.lang, self.rng)
+        alone = intents[0].note in {"told", "raw"}
+        bare = alone or (len(intents) == 1 and self.rng.random() < 0.5)
+        if len(intents) == 1:
+            sentence = self.clause(intents[0], bare=bare)
+        else:
+            sentence = together.joined(self, tuple(intents))
+        before, after = self._kept(intents[-1].left) if intents[-1].left else ("", "")
+        asked = (
+            f"{before}{sentence}" if after.startswith((".", "。")) else before + sentence + after
+        )
+        said = asked if bare or self.plain else self._wrapped(asked)
+        wrapped = said if asked.endswith(after) else said.rstrip("?") + after
+        return typed(wrapped, self.lang, self.rng, ends=intents[0].note != "raw")
+
+    def formed(self, intent: Intent, form: str) -> str | None:
+        """A clause in another form: its gerund, or its result; None where it has none."""
+        if form == "ing":
+            return together.gerund(self.clause(intent))
+        if form != "done":
+            return self.clause(intent, bare=self.bare)
+        extra = intent.tool or intent.source or (intent.places and intent.kind == "wait")
+        treated = intent.kind in TREATMENTS and intent.place is not None
+        section = f"done.{intent.kind}"
+        if extra or treated or intent.says[0] or section not in clause_patterns(self.lang):
+            return None
+        slots, self.spoken, self.at = self.slots(intent), intent.things, ()
+        return self._pattern(section, slots)
+
+    def _kept(self, left: Name) -> tuple[str, str]:
+        """What is said before or after the sentence about a thing to be left alone."""
+        slots = {"k": self.surface.thing(left)}
+        if self.rng.random() < 0.3:
+            return self._pattern("keep.first", slots), ""
+        return "", self._pattern("keep", slots)
 
     def _framed(self, said: str) -> str:
         """A sentence that was written whole, with the wrapping it allows."""
@@ -49,32 +109,24 @@ class Speaker:
 
     def clause(self, intent: Intent, *, bare: bool = False) -> str:
         """One intent as an imperative clause."""
-        known = bool(self.spoken) and intent.things in (self.spoken, self.at)
+        if intent.kind == "spread":
+            self.spoken, self.at = (), ()
+            return together.spread(self, intent, bare=bare)
+        known = intent.source is None and bool(self.spoken)
+        known = known and intent.things in (self.spoken, self.at)
+        known = known and self.rng.random() < 0.85  # people also say the name again
         self.at = (intent.place,) if intent.place is not None and intent.kind == "move" else ()
-        slots = self._slots(intent, known=known)
+        slots = self.slots(intent, known=known)
         self.spoken = intent.things
         if "whole" in slots:
             return slots["whole"]
         return self._pattern(self._section(intent, known=known), slots, bare=bare)
 
-    def _joined(self, clauses: list[str]) -> str:
-        tables = sections(self.lang, "wrappers")
-        slots = dict(zip("abcdef", clauses, strict=False))
-        if len(clauses) == 1:
-            return clauses[0]
-        if len(clauses) == 2:
-            section = "before2" if not self.spoken and self.rng.random() < 0.08 else "join2"
-            return fill(self.rng.choice(tables[section]), slots)
-        if len(clauses) == 3:
-            return fill(self.rng.choice(tables["join3"]), slots)
-        half = len(clauses) // 2
-        return fill(
-            self.rng.choice(tables["join2"][:12]),
-            {"a": self._joined(clauses[:half]), "b": self._joined(clauses[half:])},
-        )
-
     def _wrapped(self, sentence: str, kinds: tuple[str, ...] = ()) -> str:
         tables = sections(self.lang, "wrappers")
+        if "\n" in sentence:
+            head = self.rng.choice((*sections(self.lang, "joins")["list_head"], "", ""))
+            return f"{head}\n{sentence}".strip()
         kind = self.rng.choices(
             kinds or ("plain", "polite", "question"), (45, 38, 17)[: len(kinds) or 3]
         )[0]
@@ -91,17 +143,20 @@ class Speaker:
         return wrapped + ("?" if kind == "question" else "")
 
     def _pattern(self, section: str, slots: dict[str, str], *, bare: bool = False) -> str:
-        lines = sections(self.lang, "clauses")[section]
+        lines = clause_patterns(self.lang)[section]
         usable = [line for line in lines if bare or not line.startswith("!")] or list(lines)
-        said = expand(self.rng.choice(usable).lstrip("!"), self.rng)
-        while "D" not in slots and "{D}" in said:  # "to the box" cannot mean "next to the box"
-            said = expand(self.rng.choice(usable).lstrip("!"), self.rng)
-        return fill(said, slots)
+        for _ in range(20):
+            try:
+                return together.filled(self.rng.choice(usable).lstrip("!"), slots, self.rng)
+            except KeyError:  # "to the box" cannot mean "next to the box"
+                continue
+        raise LookupError(f"no pattern of {section} fits")
 
     def _section(self, intent: Intent, *, known: bool) -> str:
         kind = intent.kind
-        if intent.note == "told":
-            return f"told.{kind}"
+        if intent.note in {"told", "raw"}:
+            sourced = intent.note == "raw" and intent.source is not None
+            return f"{intent.note}.{kind}{'_from' if sourced else ''}"
         if kind == "move":
             return self._move_section(intent, known=known)
         if kind in TREATMENTS:
@@ -135,12 +190,13 @@ class Speaker:
             options += ["move.bare"] * (3 if intent.rel is Rel.AT else 1)
         return self.rng.choice(options)
 
-    def _slots(self, intent: Intent, *, known: bool) -> dict[str, str]:
+    def slots(self, intent: Intent, *, known: bool = False) -> dict[str, str]:
         surface = self.surface
         slots = {"n": intent.note, "o": self._things(intent, known=known)}
+        slots |= self._agreement(intent)
         slots["v"] = slots["o"]
         if intent.things:
-            slots["b"] = marked(intent.things[0])
+            slots["b"] = (", " if self.lang == "en" else "、").join(map(marked, intent.things))
             slots["i"] = self._indefinite(intent.things[0])
             slots["p"] = surface.place(intent.things[0])
         if intent.person is not None:
@@ -148,6 +204,7 @@ class Speaker:
         slots |= self._destination(intent)
         if intent.source is not None:
             slots |= surface.source(intent.source, intent.source_rel)
+            slots["sb"] = marked(intent.source)
             slots["r"] = slots["S"]
             if "v" in slots and intent.kind in {"on", "off", "open", "close"}:
                 slots["v"] = self._located(slots)
@@ -175,9 +232,16 @@ class Speaker:
         if intent.place is None:
             return {}
         slots = {"d": self.surface.to(intent.place, intent.rel)}
+        slots["at"] = self.surface.at(intent.place, intent.rel)
         if intent.rel is intent.place.rel or intent.kind not in {"move", "nest", "if.present"}:
             slots["D"] = self.surface.place(intent.place)
+            slots["db"] = marked(intent.place)
         return slots
+
+    def _agreement(self, intent: Intent) -> dict[str, str]:
+        """Words that agree with the number of things: it or them, is or are, goes or go."""
+        many = len(intent.things) > 1 or any(t.plural or t.group for t in intent.things)
+        return _PLURAL if many else _SINGULAR
 
     def _tool(self, intent: Intent) -> dict[str, str]:
         if intent.tool is None:
@@ -198,15 +262,15 @@ class Speaker:
         if intent.kind != "distribute":
             return slots
         first, *rest = intent.parts
-        lead = self._pattern("move", self._slots(first, known=False))
-        said = [lead, *(self._gapped(self._slots(part, known=False)) for part in rest)]
+        lead = self._pattern("move", self.slots(first, known=False))
+        said = [lead, *(self._gapped(self.slots(part, known=False)) for part in rest)]
         joiner = self.rng.choice(sections(self.lang, "wrappers")[f"gap{len(said)}"])
         slots["whole"] = fill(joiner, dict(zip("abc", said, strict=False)))
         return slots
 
     def _collected(self, intent: Intent, slots: dict[str, str]) -> str:
         lines = sections(self.lang, "clauses")["collect.part"]
-        first, second = (self._slots(part, known=False) for part in intent.parts)
+        first, second = (self.slots(part, known=False) for part in intent.parts)
         said = fill(expand(self.rng.choice(lines[:2]), self.rng), first)
         also = fill(expand(self.rng.choice(lines), self.rng), second)
         return self._pattern("collect.tail", slots | {"a": said, "b": also})
@@ -216,7 +280,7 @@ class Speaker:
         said = [
             fill(
                 expand(self.rng.choice(lines if number else lines[:2]), self.rng),
-                self._slots(part, known=False),
+                self.slots(part, known=False),
             )
             for number, part in enumerate(intent.parts)
         ]

@@ -50,6 +50,7 @@ EXPANSIONS: Final[dict[str, Callable[[Planner, Intent], None]]] = {
     "load": carrying.move,
     "collect": carrying.collect,
     "share": carrying.share,
+    "spread": carrying.spread,
     "lamp": working.lamp,
     "wipe.with": working.with_tool(Verb.WIPE),
     "collect.person": carrying.from_person,

@@ -24,6 +24,7 @@ EN_TO: Final = {
     Rel.FRONT: ("in front of",),
     Rel.BEHIND: ("behind",),
 }
+EN_AT: Final = {Rel.ON: ("on", "on", "on top of"), Rel.IN: ("in", "in", "inside")}
 EN_FROM: Final = {
     Rel.ON: ("from", "from", "off", "off of", "from the top of"),
     Rel.IN: ("from", "from", "out of", "from inside"),
@@ -98,6 +99,12 @@ class Surface:
         if self.lang == "zh":
             return self._zh_at(name, rel)
         return f"{self.rng.choice(EN_TO[rel])} {self.place(name)}"
+
+    def at(self, name: Name, rel: Rel) -> str:
+        """Where something is: ``on the table``, never ``onto the table``."""
+        if self.lang == "zh":
+            return self._zh_at(name, rel)
+        return f"{self.rng.choice(EN_AT.get(rel, EN_TO[rel]))} {self.place(name)}"
 
     def source(self, name: Name, rel: Rel) -> dict[str, str]:
         """The slots about where something comes from."""

@@ -1,0 +1,76 @@
+"""Families about sorting things out, each to its own place or person, and about notes."""
+
+from dataclasses import replace
+
+from planner_node.training.ingredients import destination, things, user
+from planner_node.training.intents import Intent
+from planner_node.training.names import Names
+from planner_node.training.world import Name
+
+
+def spread(names: Names) -> list[Intent]:
+    """Two to four things, each to its own place or person, said once or as a note."""
+    count = names.rng.choices((2, 3, 4), (40, 38, 22))[0]
+    to_people = names.rng.choices((0.0, 0.35, 1.0), (50, 35, 15))[0]
+    parts = [_part(names, to_people, small=count > 2) for _ in range(count)]
+    if names.chance(0.1):
+        origins = [names.place("surface", "container", "room") for _ in range(min(count, 2))]
+        parts = [
+            replace(part, source=origin, source_rel=origin.rel)
+            for part, origin in zip(parts, origins, strict=False)
+        ]
+        return [Intent("spread", parts=tuple(parts))]
+    note = "raw" if names.chance(0.25) else ""
+    return [Intent("spread", parts=tuple(parts), note=note)]
+
+
+def _part(names: Names, to_people: float, *, small: bool) -> Intent:
+    load = things(names, 1, 1 if small else names.rng.choice((1, 1, 1, 2)))
+    if names.chance(0.1):
+        load = (all_of(names, load[0]),)
+    if names.chance(to_people):
+        return Intent("deliver", load, person=names.person())
+    place = names.place("surface", "surface", "container", "container", "room", "zone")
+    return Intent("move", load, place, place.rel)
+
+
+def all_of(names: Names, thing: Name) -> Name:
+    """The thing as a whole kind: ``all the cups``."""
+    text = thing.text
+    if names.lang == "en" and not (thing.plural or thing.mass or text.endswith("s")):
+        text += "s"
+    return replace(thing, text=text, group=True, plural=True, proper=False, lead="")
+
+
+def noted(names: Names) -> list[Intent]:
+    """One errand as a note, a call or a form to fill in, instead of a sentence."""
+    kind = names.rng.choices(("move", "move_from", "deliver", "fetch", "go"), (50, 18, 20, 8, 4))[0]
+    load = things(names, 1, names.rng.choice((1, 1, 1, 1, 2)))
+    if kind == "deliver":
+        return [Intent("deliver", load, person=names.person(), note="raw")]
+    if kind == "fetch":
+        return [Intent("fetch", load, person=user(names.lang), note="raw")]
+    place = names.place("surface", "container", "room", "zone")
+    if kind == "go":
+        return [Intent("go", places=(place,), note="raw")]
+    intent = Intent("move", load, place, place.rel, note="raw")
+    if kind == "move_from":
+        origin = names.place("surface", "container", "room", "zone")
+        return [replace(intent, source=origin, source_rel=origin.rel)]
+    return [intent]
+
+
+def everything_but(names: Names) -> list[Intent]:
+    """Whatever lies somewhere, perhaps but for one thing, to another place."""
+    origin = names.place("surface", "container", "room")
+    place, rel = destination(names)
+    everything = (
+        Name(names.rng.choice(("東西", "東西", "物品")), group=True, plural=True)
+        if names.lang == "zh"
+        else Name("everything", proper=True)
+    )
+    said = "" if names.lang == "zh" else "everything"
+    intent = Intent(
+        "move", (everything,), place, rel, source=origin, source_rel=origin.rel, says=(said, "")
+    )
+    return [replace(intent, left=names.thing())] if names.chance(0.6) else [intent]
