@@ -3,14 +3,12 @@
 import random
 import re
 from functools import cache
-from typing import TYPE_CHECKING, Final
+from typing import Final, Protocol
 
 from planner_node.training.intents import Intent
 from planner_node.training.lexicon import sections, words
 from planner_node.training.patterns import expand, fill
-
-if TYPE_CHECKING:
-    from planner_node.training.phrasing import Speaker
+from planner_node.training.world import Name
 
 LETTERS: Final = "abcde"
 _SLOT: Final = re.compile(r"\{([a-e])(?:_(ing|done))?\}")
@@ -23,7 +21,24 @@ _TRIES: Final = 12
 _FROM: Final = ("{f}", "{s}", "{l}", "{S}")
 
 
-def joined(speaker: "Speaker", intents: tuple[Intent, ...]) -> str:
+class Teller(Protocol):
+    """Who says single clauses, and remembers what was spoken of last."""
+
+    rng: random.Random
+    lang: str
+    spoken: tuple[Name, ...]
+    at: tuple[Name, ...]
+    bare: bool
+    plain: bool
+
+    def formed(self, intent: Intent, form: str) -> str | None:
+        """One clause in a form, or None where it has none."""
+
+    def slots(self, intent: Intent, *, known: bool = False) -> dict[str, str]:
+        """What fills the slots of a clause."""
+
+
+def joined(speaker: Teller, intents: tuple[Intent, ...]) -> str:
     """Two to five intents as one sentence or list; more are told as two halves."""
     if len(intents) > len(LETTERS):
         half = len(intents) // 2
@@ -43,7 +58,7 @@ def _joins(lang: str, count: int) -> tuple[str, ...]:
     return tuple(line.replace("\\n", "\n") for line in lines)
 
 
-def _told(speaker: "Speaker", intents: tuple[Intent, ...], pattern: str) -> str | None:
+def _told(speaker: Teller, intents: tuple[Intent, ...], pattern: str) -> str | None:
     """Fill a pattern, its clauses drafted in the order in which they are heard."""
     speaker.spoken = speaker.at = ()
     sentences = _SENTENCES.match(pattern) is not None and speaker.rng.random() < _PLAIN_SHARE
@@ -58,7 +73,7 @@ def _told(speaker: "Speaker", intents: tuple[Intent, ...], pattern: str) -> str 
     return fill(pattern, said)
 
 
-def spread(speaker: "Speaker", intent: Intent, *, bare: bool) -> str:
+def spread(speaker: Teller, intent: Intent, *, bare: bool) -> str:
     """Each thing to its own place or person, with or without a verb of its own."""
     parts = [(part, speaker.slots(part)) for part in intent.parts]
     lines = _spreads(speaker.lang, intent.note == "raw", bare, parts[0][0].source is not None)
