@@ -92,6 +92,17 @@ CATALOG: Mapping[ProblemCode, ProblemText] = {
         ("佇列已滿。", "請稍後再試。"),
         retriable=True,
     ),
+    ProblemCode.RATE_LIMITED: _entry(
+        (
+            "This robot sends more tasks than it may.",
+            "Wait for retry_after_s; send each task once, the node forgets none.",
+        ),
+        (
+            "此機器人送出任務的速率超過上限。",
+            "請等待 retry_after_s 秒；每個任務只需送一次，節點不會遺漏。",
+        ),
+        retriable=True,
+    ),
     ProblemCode.EXPIRED: _entry(
         ("The task's deadline had passed when it arrived.", "Send it again with a later deadline."),
         ("任務送達時已超過期限。", "請以較晚的 deadline 重新送出。"),

@@ -80,6 +80,12 @@ class QueueFull(CommandRejected):
     code = ProblemCode.QUEUE_FULL
 
 
+class RateLimited(CommandRejected):
+    """Too many tasks from one robot; try later."""
+
+    code = ProblemCode.RATE_LIMITED
+
+
 class NotEnabled(CommandRejected):
     """A part of the contract that is not built yet."""
 

@@ -28,6 +28,7 @@ _EMPTY: Final = b"{}"
 _SUBMIT_CODES: Final = (
     ProblemCode.DUPLICATE_CONFLICT,
     ProblemCode.QUEUE_FULL,
+    ProblemCode.RATE_LIMITED,
     ProblemCode.EXPIRED,
     ProblemCode.UNKNOWN_TOOL,
     ProblemCode.UNSUPPORTED_CONSTRAINT,

@@ -14,6 +14,7 @@ from planner_node.planner.ledger import Ledger
 from planner_node.planner.ports import PlannerParts
 from planner_node.planner.report import Reporter
 from planner_node.tasks.lifecycle import TERMINAL, TaskEvent
+from planner_node.tasks.rate import RateLimit
 from planner_node.tasks.ready import ReadyQueue, Waiting
 from planner_node.tasks.record import Event, TaskRecord
 
@@ -26,6 +27,7 @@ class Desk:
         self.reporter = Reporter(parts.node_id, parts.clock)
         self.ledger = Ledger(parts.journal, self.reporter, parts.clock)
         self.queue = ReadyQueue(parts.queue.capacity)
+        self.rate = RateLimit(parts.queue.robot_tasks_per_minute, parts.queue.robot_burst)
         self.deadlines = Deadlines(parts.clock, self.expire)
         self.running: dict[str, Leash] = {}
         self.work = asyncio.Event()  # something may be taken from the queue

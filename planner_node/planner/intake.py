@@ -1,5 +1,6 @@
 """How a command becomes a task, or is refused."""
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,6 +13,7 @@ from planner_node.errors import (
     DuplicateConflict,
     NotEnabled,
     QueueFull,
+    RateLimited,
 )
 from planner_node.planner.desk import Desk
 from planner_node.planner.story import tell
@@ -55,6 +57,7 @@ class Intake:
             if known is not None:
                 return await self._again(known, record, origin)
             self._check(record.command)
+            self._check_rate(record.robot_id or "")
             return await self._admit(record, origin)
 
     def _record(self, command: TaskCommand, task_id: str, origin: Origin) -> TaskRecord:
@@ -116,6 +119,15 @@ class Intake:
         if command.deadline is not None and command.deadline <= now:
             raise DeadlineAlreadyPassed(
                 deadline=format_timestamp(command.deadline), now=format_timestamp(now)
+            )
+
+    def _check_rate(self, robot_id: str) -> None:
+        """Refuse a robot that sends too much; what it sends again is answered all the same."""
+        wait_s = self._desk.rate.take(robot_id, self._desk.parts.clock.monotonic_s())
+        if wait_s > 0:
+            per_minute = self._desk.parts.queue.robot_tasks_per_minute
+            raise RateLimited(
+                robot_id=robot_id, tasks_per_minute=per_minute, retry_after_s=math.ceil(wait_s)
             )
 
     def _check_limits(self, command: TaskCommand) -> None:

@@ -86,8 +86,8 @@ class Planner:
         """Accept a task; returns when it is committed.
 
         Raises:
-            CommandRejected: BadCommand, DuplicateConflict, QueueFull, DeadlineAlreadyPassed,
-                UnknownTool or NotEnabled.
+            CommandRejected: BadCommand, DuplicateConflict, QueueFull, RateLimited,
+                DeadlineAlreadyPassed, UnknownTool or NotEnabled.
             JournalLost: the disk refuses; nothing was promised.
         """
         return await self._intake.submit(command, origin)

@@ -16,6 +16,7 @@ from planner_node.errors import (
     JournalLost,
     NotEnabled,
     QueueFull,
+    RateLimited,
     UnknownTool,
 )
 from planner_node.settings import QueueSettings
@@ -113,6 +114,22 @@ async def test_submit_above_the_capacity_is_refused_with_a_time_to_come_back(
         await hall.submit("t3")
     assert {"depth": 2, "capacity": 2}.items() <= refusal.value.references.items()
     assert int(str(refusal.value.references["retry_after_s"])) >= 1
+
+
+async def test_a_robot_above_its_rate_is_refused_with_a_time_to_come_back(
+    open_hall: HallMaker,
+) -> None:
+    clock, limits = ManualClock(), QueueSettings(robot_tasks_per_minute=6, robot_burst=2)
+    hall = await open_hall(Hall(works=False, queue=limits, clock=clock))
+    await hall.submit("t1")
+    await hall.submit("t2")
+    with pytest.raises(RateLimited) as refusal:
+        await hall.submit("t3")
+    assert refusal.value.references["retry_after_s"] == 10
+    assert not (await hall.submit("t1")).is_new
+    assert (await hall.submit("t4", robot_id="another")).is_new
+    clock.advance(10)
+    assert (await hall.submit("t3")).is_new
 
 
 async def test_a_crowd_at_once_does_not_pass_the_capacity(open_hall: HallMaker) -> None:
