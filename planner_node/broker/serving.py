@@ -17,8 +17,9 @@ from amqtt.session import Session
 
 _LISTENER: Final = "default"
 _SESSION_EXPIRY_S: Final = 86_400
-_CONNECT_TIMEOUT_S: Final = 10.0
+_CONNECT_TIMEOUT_S: Final = 8.0
 _SHUTDOWN_TIMEOUT_S: Final = 1.0
+_MAX_CONNECT_BYTES: Final = 65_536  # amqtt would wait for whatever length a stranger names
 _FIRST_BYTES: Final = 12  # enough to hold the level behind any length; every CONNECT has 14
 _MORE: Final = 0x80  # a length goes on with the next byte
 _NAME_BYTES: Final = 6  # two of length, then MQTT
@@ -111,18 +112,40 @@ def _config() -> Any:  # noqa: ANN401  amqtt is not typed for us
 async def _admit(
     broker: _Broker, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> None:
-    """Let a client in whose first bytes are a CONNECT that amqtt understands."""
+    """Let a client in whose first packet is a CONNECT that amqtt understands, whole and in time."""
     first = b""
     with contextlib.suppress(TimeoutError, OSError, asyncio.IncompleteReadError):
         async with asyncio.timeout(_CONNECT_TIMEOUT_S):
-            first = await reader.readexactly(_FIRST_BYTES)
-    if protocol_level(first) == _LEVEL_3_1_1:
+            first = await _first_packet(reader)
+    level = protocol_level(first)
+    if level == _LEVEL_3_1_1:
         replay, answers = _Replay(first, reader), StreamWriterAdapter(writer)
         await broker.external_connected(replay, answers, _LISTENER)
         return
-    if protocol_level(first) is not None:
+    if level is not None:
         writer.write(_CONNACK_UNACCEPTABLE_LEVEL)
     writer.close()
+
+
+async def _first_packet(reader: asyncio.StreamReader) -> bytes:
+    """Read a whole CONNECT of 3.1.1; of anything else only what is needed to answer it."""
+    first = await reader.readexactly(_FIRST_BYTES)
+    if protocol_level(first) != _LEVEL_3_1_1:
+        return first
+    missing = _packet_bytes(first) - _FIRST_BYTES
+    if not 0 <= missing <= _MAX_CONNECT_BYTES:
+        return b""
+    return first + await reader.readexactly(missing)
+
+
+def _packet_bytes(first: bytes) -> int:
+    """Return the length of the whole packet, by its remaining length (MQTT 3.1.1 §2.2.3)."""
+    length, place = 0, 1
+    while True:
+        length |= (first[place] & 0x7F) << 7 * (place - 1)
+        place += 1
+        if not first[place - 1] & _MORE:
+            return place + length
 
 
 def protocol_level(first: bytes) -> int | None:

@@ -11,6 +11,7 @@ from typing import Any, Final
 import uvicorn
 
 from planner_node.errors import SettingsRefused
+from planner_node.node.patience import PatientHttp
 from planner_node.settings import HttpSettings
 
 _BACKLOG: Final = 2_048
@@ -46,6 +47,7 @@ async def http_server(settings: HttpSettings, app: Callable[..., Any]) -> AsyncI
 def _config(settings: HttpSettings, app: Callable[..., Any]) -> uvicorn.Config:
     return uvicorn.Config(
         app,
+        http=PatientHttp,
         log_config=None,
         log_level=logging.WARNING,
         access_log=False,

@@ -71,8 +71,10 @@ async def test_mqtt_5_is_refused_at_once_so_that_clients_fall_back(port: int) ->
         b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
         b"\xff" * 64,
+        CONNECT_4[:1] + b"\xff\xff\xff\x7f" + CONNECT_4[2:],
+        CONNECT_4[:1] + b"\x02" + CONNECT_4[2:],
     ],
-    ids=["HTTP", "TLS", "ones"],
+    ids=["HTTP", "TLS", "ones", "256 MiB", "no length"],
 )
 async def test_rubbish_is_hung_up_on_and_others_are_served(port: int, rubbish: bytes) -> None:
     assert await answer(port, rubbish.ljust(12, b"\0")) == b""
