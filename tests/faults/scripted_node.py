@@ -67,7 +67,8 @@ class VaryingCompleter:
 
     async def stream(self, request: CompletionRequest) -> AsyncGenerator[CompletionEvent, None]:
         self.check(request.tools)
-        said = [message.content for message in request.messages if message.role == "user"][-1]
+        spoken = [message.content for message in request.messages if message.role == "user"]
+        said = spoken[-1] if spoken else ""
         self._note(said)
         began_s = time.monotonic()
         text = plan_text()
