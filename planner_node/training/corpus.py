@@ -15,8 +15,8 @@ from planner_node.training.planning import Plan, plan
 from planner_node.training.wording import subtask
 from planner_node.training.world import Step, Verb, Violation
 
-ASK_SHARE: Final = 0.05
-DECLINE_SHARE: Final = 0.06
+ASK_SHARE: Final = 0.08
+DECLINE_SHARE: Final = 0.12
 CONTEXT_SHARE: Final = 0.10
 LANGUAGE_SHARE: Final = 0.06
 
@@ -99,15 +99,8 @@ def _checked(made: Plan) -> tuple[Step, ...]:
 def _context(names: Names, steps: tuple[Step, ...]) -> tuple[tuple[Step, ...], list[str]]:
     """Lines that the service adds below the instruction, and the steps that remain."""
     rng = names.rng
-    lines = []
-    if rng.random() < 0.4:
-        lines.append(
-            conversation.line("places", [names.place().text for _ in range(rng.randint(1, 3))])
-        )
-    if rng.random() < 0.4:
-        lines.append(
-            conversation.line("objects", [names.thing().text for _ in range(rng.randint(1, 3))])
-        )
+    told = [name.text for step in steps for name in step.things if names.chance(0.3)]
+    lines = _surroundings(names, told[:2])
     if rng.random() < 0.45 and len(steps) > 1:
         steps, done = _progress(names, steps)
         lines += done
@@ -118,6 +111,20 @@ def _context(names: Names, steps: tuple[Step, ...]) -> tuple[tuple[Step, ...], l
     if rng.random() < 0.1:
         lines.append(conversation.line("forbidden", [names.thing().text]))
     return steps, lines
+
+
+def _surroundings(names: Names, known: Sequence[str] = ()) -> list[str]:
+    """What the service knows of the place: some places and objects, ``known`` among them."""
+    rng, lines = names.rng, []
+    if rng.random() < 0.4:
+        lines.append(
+            conversation.line("places", [names.place().text for _ in range(rng.randint(1, 3))])
+        )
+    if rng.random() < 0.4:
+        objects = [*known, *(names.thing().text for _ in range(rng.randint(1, 3)))]
+        rng.shuffle(objects)
+        lines.append(conversation.line("objects", list(dict.fromkeys(objects))))
+    return lines
 
 
 def _progress(names: Names, steps: tuple[Step, ...]) -> tuple[tuple[Step, ...], list[str]]:
@@ -177,7 +184,8 @@ def _declined(names: Names) -> Sample:
     tools = offer.tools()
     if names.chance(0.2):
         tools, answer = (), refusal.reason
-    turns = (*conversation.system(rng), Turn("user", refusal.said))
+    said = "\n".join([refusal.said, *(_surroundings(names) if names.chance(CONTEXT_SHARE) else [])])
+    turns = (*conversation.system(rng), Turn("user", said))
     return Sample(f"decline.{refusal.reason_code}", names.lang, turns, tools, answer)
 
 

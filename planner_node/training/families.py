@@ -78,5 +78,6 @@ FAMILIES: Final[dict[str, tuple[int, Family]]] = {
     "told_time": (10, frames.frame("time")),
     "told_devices": (14, frames.frame("devices")),
     "told_cleaning": (10, frames.frame("cleaning")),
+    "twins": (16, frames.frame("twins")),
     "told_state": (14, frames.frame("state")),
 }

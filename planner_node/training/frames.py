@@ -41,6 +41,11 @@ _OTHERS: Final = {
     "y": "cooler",
     "u": "washer",
     "g": "water",
+    "j": "metal",
+    "E": "electric",
+    "R": "risky",
+    "H": "hot_machine",
+    "W": "wet_machine",
 }
 _WORDS: Final = {"n": "duration", "M": "message", "T": "clock", "L": "setting", "S": "substance"}
 _MARKS: Final = "@<>+/#?"

@@ -1,5 +1,6 @@
 """Requests that get a question or a refusal instead of a plan."""
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,23 +11,20 @@ from planner_node.training.lexicon import sections
 from planner_node.training.names import Names
 from planner_node.training.noise import typed
 from planner_node.training.patterns import expand, fill
-from planner_node.training.surface import Surface, marked
+from planner_node.training.surface import OPEN, SHUT, Surface, marked
 from planner_node.training.wording import noun, placed
 from planner_node.training.world import Name
 
-ASKS: Final = ("place", "place", "place", "thing", "thing", "fetch", "person", "device", "go")
+ASKS: Final = (
+    *("place", "place", "place", "thing", "thing", "fetch", "fetch", "person", "person"),
+    *("device", "device", "go", "guide", "message", "value", "either"),
+)
 DECLINES: Final = (
-    *("NOT_A_TASK",) * 8,
-    *("UNSAFE.harm", "UNSAFE.harm", "UNSAFE.fire", "UNSAFE.electric", "UNSAFE.electric"),
-    *(
-        "UNSAFE.break",
-        "UNSAFE.flood",
-        "UNSAFE.chemical",
-        "UNSAFE.block",
-        "IMPOSSIBLE",
-        "IMPOSSIBLE",
-        "IMPOSSIBLE",
-    ),
+    *("NOT_A_TASK",) * 9,
+    *("UNSAFE.harm",) * 4,
+    *("UNSAFE.fire", "UNSAFE.fire", "UNSAFE.electric", "UNSAFE.electric", "UNSAFE.break"),
+    *("UNSAFE.flood", "UNSAFE.chemical", "UNSAFE.chemical", "UNSAFE.block", "UNSAFE.theft"),
+    *("IMPOSSIBLE",) * 6,
 )
 
 
@@ -59,7 +57,8 @@ def refuse(names: Names) -> Refusal:
         said = _noise(names)
     else:
         pattern = names.rng.choice(table[f"decline.{section}"])
-        said = _polite(names, fill(expand(pattern, names.rng), _slots(names)), code)
+        told = fill(expand(pattern, names.rng), _slots(names))
+        said = _polite(names, re.sub("^him ", "he ", told.replace("him's", "his")), code)
     return Refusal(said, code, table[f"decline.{section}.r"][0])
 
 
@@ -71,35 +70,63 @@ def ask(names: Names) -> Question:
 
 
 def _ask_missing(names: Names, kind: str) -> Question:
-    surface = Surface(names.rng, names.lang)
-    thing, person = names.thing(), names.person()
-    place, rel = destination(names)
-    slots = {"o": surface.thing(thing), "d": surface.to(place, rel), "D": surface.place(place)}
+    lacking = _Lacking(names)
     table = sections(names.lang, "replies")
     said = _polite(
-        names, fill(expand(names.rng.choice(table[f"ask.{kind}"]), names.rng), slots), ""
+        names, fill(expand(names.rng.choice(table[f"ask.{kind}"]), names.rng), lacking.slots), ""
     )
-    question = fill(
-        table[f"ask.{kind}.q"][0],
-        {"o": noun(thing, names.lang), "P": placed(place, rel, names.lang)},
-    )
-    answers: dict[str, tuple[str, tuple[Intent, ...]]] = {
-        "place": (slots["d"], (Intent("move", (thing,), place, rel),)),
-        "thing": (slots["o"], (Intent("move", (thing,), place, rel),)),
-        "fetch": (slots["o"], (Intent("fetch", (thing,), person=user(names.lang)),)),
-        "person": (surface.place(person), (Intent("deliver", (thing,), person=person),)),
-        "go": (slots["D"], (Intent("go", places=(place,)),)),
-    }
-    answer, intents = answers.get(kind, ("", ()))
-    options, context = _candidates(names, kind, place)
-    return Question(
-        said,
-        question,
-        options,
-        typed(answer, names.lang, names.rng) if answer else "",
-        intents,
-        context,
-    )
+    question = fill(table[f"ask.{kind}.q"][0], lacking.asked)
+    answer, intents = lacking.answer(kind)
+    options, context = _candidates(names, kind, lacking.place)
+    if kind == "either":
+        options = (lacking.thing.text, lacking.other.text)
+    answer = typed(answer, names.lang, names.rng) if answer else ""
+    return Question(said, question, options, answer, intents, context)
+
+
+class _Lacking:
+    """The names of a request that lacks one of them, and how each is said."""
+
+    def __init__(self, names: Names) -> None:
+        self.names = names
+        surface = Surface(names.rng, names.lang)
+        self.thing, self.other, self.person = names.thing(), names.thing(), names.person()
+        self.device = names.other("device")
+        self.place, self.rel = destination(names)
+        self.slots = {
+            "o": surface.thing(self.thing),
+            "o2": surface.thing(self.other),
+            "d": surface.to(self.place, self.rel),
+            "D": surface.place(self.place),
+            "p": surface.place(self.person),
+            "v": surface.place(self.device),
+        }
+        lang = names.lang
+        self.asked = {
+            "o": noun(self.thing, lang),
+            "o2": noun(self.other, lang),
+            "P": placed(self.place, self.rel, lang),
+            "p": noun(self.person, lang),
+            "v": noun(self.device, lang),
+        }
+
+    def answer(self, kind: str) -> tuple[str, tuple[Intent, ...]]:
+        """What is answered to the question, and what is to be done then; empty for some."""
+        thing, place, speaker = self.thing, self.place, user(self.names.lang)
+        told = {key: f"{OPEN}{self.names.word(key)}{SHUT}" for key in ("message", "setting")}
+        answers: dict[str, tuple[str, Intent]] = {
+            "place": (self.slots["d"], Intent("move", (thing,), place, self.rel)),
+            "thing": (self.slots["o"], Intent("move", (thing,), place, self.rel)),
+            "fetch": (self.slots["o"], Intent("fetch", (thing,), person=speaker)),
+            "either": (self.slots["o"], Intent("fetch", (thing,), person=speaker)),
+            "person": (self.slots["p"], Intent("deliver", (thing,), person=self.person)),
+            "go": (self.slots["D"], Intent("go", places=(place,))),
+            "guide": (self.slots["D"], Intent("guide", (self.person,), places=(place,))),
+            "message": (told["message"], Intent("say", (self.person,), note=told["message"])),
+            "value": (told["setting"], Intent("set", (self.device,), note=told["setting"])),
+        }
+        answer, intent = answers.get(kind, ("", None))
+        return answer, () if intent is None else (intent,)
 
 
 def _candidates(
@@ -130,8 +157,8 @@ def _ask_which(names: Names) -> Question:
 
 def _polite(names: Names, text: str, code: str) -> str:
     tables = sections(names.lang, "wrappers")
-    if code == "NOT_A_TASK" or names.chance(0.5):
-        return typed(text, names.lang, names.rng)
+    if code == "NOT_A_TASK" or text.startswith("!") or names.chance(0.5):
+        return typed(text.lstrip("!"), names.lang, names.rng)
     pattern = names.rng.choice([p for p in tables["polite"] if "{g}" not in p][:24])
     return typed(fill(pattern, {"c": text}), names.lang, names.rng)
 
