@@ -34,7 +34,13 @@ def deliver(planner: Planner, intent: Intent) -> None:
     if person is None:
         raise ValueError("a delivery needs a person")
 
+    for room in intent.places:  # where the person is said to be
+        planner.world.at[person.text] = planner.start[person.text] = room.text
+        planner.named.setdefault(room.text, room)
+
     def drop(load: tuple[Name, ...]) -> None:
+        for room in intent.places:
+            planner.reach(room)
         planner.reach(person)
         planner.do(Verb.GIVE, *load, place=person)
 

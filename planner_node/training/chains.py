@@ -141,13 +141,53 @@ _SIMPLE: Final[tuple[Family, ...]] = (
 )
 
 
-def sequence(names: Names) -> list[Intent]:
-    """Two or three unrelated errands in order."""
-    count = names.rng.choices((2, 3), (70, 30))[0]
+LONG: Final = 4
+
+
+def one(names: Names) -> list[Intent]:
+    """A single thing to move or to bring."""
+    return scenarios.move(names, 1) if names.chance(0.7) else [hand_on(names, things(names))]
+
+
+_SHORT: Final[tuple[Family, ...]] = (
+    one,
+    one,
+    one,
+    lambda names: treatments.switch(names)[:1],
+    rounds.clean,
+    lambda names: [Intent("go", places=(names.place("room", "zone"),))],
+    rounds.idle,
+)
+
+
+def moves_in_a_row(names: Names) -> list[Intent]:
+    """Two to four things moved or brought one after another, in an order that matters."""
+    count = names.rng.choices((2, 3, 4), (55, 33, 12))[0]
     intents: list[Intent] = []
     for _ in range(count):
-        drawn = names.rng.choice(_SIMPLE)(names)
+        intents += one(names) if names.chance(0.8) else scenarios.move_from(names)[:1]
+    return intents
+
+
+def same_thing_again(names: Names) -> list[Intent]:
+    """One thing is treated, moved and brought: told by name first, by pronoun later."""
+    load = things(names, 1, names.rng.choice((1, 1, 1, 2)))
+    place, rel = destination(names, "surface", "room", "zone")
+    first = Intent("move", load, place, rel)
+    if names.chance(0.5):
+        return [first, hand_on(names, load)]
+    other = scenarios.move(names, 1)[0]
+    return [first, replace(other, left=None), hand_on(names, load)]
+
+
+def sequence(names: Names) -> list[Intent]:
+    """Two to five unrelated errands in order; where there are many, each is small."""
+    count = names.rng.choices((2, 3, 4, 5), (48, 30, 14, 8))[0]
+    pool = _SIMPLE if count < LONG else _SHORT
+    intents: list[Intent] = []
+    for _ in range(count):
+        drawn = names.rng.choice(pool)(names)
         if drawn[0].kind == "pick":
             drawn = [*drawn, hand_on(names, drawn[0].things)]
         intents.extend(replace(intent, left=None) for intent in drawn)
-    return intents[:4]
+    return intents[: max(count, LONG)]

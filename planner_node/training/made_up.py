@@ -87,7 +87,17 @@ def code(rng: random.Random) -> str:
 
 
 def _english(rng: random.Random) -> str:
-    shape = rng.randrange(10)
+    shape = rng.randrange(14)
+    if shape == 10:  # a compound of known words: "coffee filter bracket"
+        return " ".join(rng.choice(_english_words()) for _ in range(rng.choice((2, 2, 2, 3))))
+    if shape == 11:
+        return f"{_word(rng).capitalize()} {rng.choice(words('en', 'others', 'head'))}"
+    if shape == 12:
+        unit = rng.choice(("mm", "cm", "ml", "volt", "watt", "inch", "liter"))
+        number = rng.choice((2, 3, 5, 8, 10, 12, 20, 24, 50, 100, 500))
+        return f"{number} {unit} {rng.choice(words('en', 'others', 'head'))}"
+    if shape == 13:
+        return f"{rng.choice(_english_words())} {_word(rng)}"
     if shape < 3:
         return _word(rng)
     if shape < 5:
@@ -112,6 +122,8 @@ def thing(rng: random.Random, lang: str) -> Name:
             return Name(f"{noun} {code(rng)}", proper=True)
         return Name(_english(rng))
     shape = rng.random()
+    if shape < 0.10:
+        return Name(_compound(rng))
     if shape < 0.40:
         return Name(_characters(rng, 2, 3))
     if shape < 0.74:
@@ -130,6 +142,21 @@ def thing(rng: random.Random, lang: str) -> Name:
         )
         return Name(code(rng) + noun) if rng.random() < 0.4 else Name(noun + code(rng))
     return Name(rng.choice(words("en", "others", "rare")), lead=" ")
+
+
+def _compound(rng: random.Random) -> str:
+    """Two known words, or a brand and a word: ``咖啡濾網``, ``Kelvor充電器``."""
+    noun = rng.choice(_chinese_words())
+    if rng.random() < 0.3:
+        return _word(rng).capitalize() + noun
+    return rng.choice(_chinese_words()) + noun
+
+
+@cache
+def _chinese_words() -> tuple[str, ...]:
+    """The things of the Chinese lists that training may see."""
+    listed = {n for header in sections("zh", "things") for n in words("zh", "things", header)}
+    return tuple(sorted(n for n in listed if len(n) > 1 and n[0] > "z" and not held_out(n)))
 
 
 def place(rng: random.Random, lang: str, kind: str) -> Name:

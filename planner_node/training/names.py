@@ -71,9 +71,19 @@ class Names:
         headers = [h for h in sections(self.lang, "things") if h.split()[0] == category]
         text = self._listed(words(self.lang, "things", self.rng.choice(headers)))
         text = self._with_attribute(text)
+        if self.chance(0.06):
+            return self._owned(text)
         return self._marked(
             text, plural=self.lang == "en" and _is_plural(text), mass=category == "drink"
         )
+
+    def _owned(self, text: str) -> Name:
+        """Somebody's thing: ``Tom's mug``, ``小美的杯子``."""
+        owner = self._person()
+        if self.lang == "zh":
+            return Name(f"{owner.text}的{text}")
+        lead = f"{owner.lead} " if owner.lead else ""
+        return Name(f"{lead}{owner.text}'s {text}", proper=True)
 
     def _place(self, kind: str) -> Name:
         if self.chance(self.made_up_share):
@@ -84,7 +94,7 @@ class Names:
         return self._marked(text, rel)
 
     def _person(self) -> Name:
-        if self.chance(0.25):
+        if self.chance(0.35):
             return made_up.person(self.rng, self.lang)
         text = self._listed(words(self.lang, "others", "person"))
         if self.lang == "en":
@@ -103,10 +113,14 @@ class Names:
     def _with_attribute(self, text: str, share: float = 0.22) -> str:
         if not self.chance(share):
             return text
-        kind = self.rng.choice(("color", "color", "size", "material", "side"))
+        kind = self.rng.choice(("color", "color", "size", "material", "side", "condition"))
         attribute = self.word(kind)
         if self.lang == "en":
-            return f"{attribute} {text}"
+            second = f"{self.word('color')} " if kind == "size" and self.chance(0.3) else ""
+            return f"{attribute} {second}{text}"
+        if attribute.endswith("的"):
+            color = self.word("color") if self.chance(0.2) else ""
+            return f"{attribute}{color}{text}"
         joint = "的" if self.chance(0.35) and len(attribute) > 1 and attribute[-1] != "的" else ""
         return f"{attribute}{joint}{text}"
 

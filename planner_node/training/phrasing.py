@@ -8,7 +8,7 @@ from typing import Final
 
 from planner_node.training import together
 from planner_node.training.intents import Intent
-from planner_node.training.lexicon import sections
+from planner_node.training.lexicon import sections, words
 from planner_node.training.noise import typed
 from planner_node.training.patterns import expand, fill
 from planner_node.training.surface import Surface, marked
@@ -32,6 +32,7 @@ _PLURAL: Final = {
     "belongs": "belong",
     "needs": "need",
 }
+_AT_PLACES: Final = frozenset({"wait", "charge", "deliver"})
 CLAUSE_FILES: Final = ("clauses", "moving")
 TREATMENTS: Final = frozenset({"heat", "cool", "wash", "slice"})
 
@@ -86,7 +87,7 @@ class Speaker:
             return together.gerund(self.clause(intent))
         if form != "done":
             return self.clause(intent, bare=self.bare)
-        extra = intent.tool or intent.source or (intent.places and intent.kind == "wait")
+        extra = intent.tool or intent.source or (intent.places and intent.kind in _AT_PLACES)
         treated = intent.kind in TREATMENTS and intent.place is not None
         section = f"done.{intent.kind}"
         if extra or treated or intent.says[0] or section not in clause_patterns(self.lang):
@@ -134,11 +135,7 @@ class Speaker:
         if long and kind == "question":
             kind = "polite"
         pattern = self.rng.choice(tables[kind])
-        greeting = self.rng.choice(
-            sections(self.lang, "others")["greeting_block"][0].split(
-                ", " if self.lang == "en" else " "
-            )
-        )
+        greeting = self.rng.choice(words(self.lang, "others", "greeting_block"))
         wrapped = fill(pattern, {"c": sentence, "g": greeting})
         return wrapped + ("?" if kind == "question" else "")
 
@@ -164,9 +161,7 @@ class Speaker:
                 return f"{kind}.with" if kind != "slice" else kind
             return f"{kind}.move" if intent.place is not None else kind
         if kind in {"deliver", "fetch"}:
-            if intent.source is not None:
-                return f"{kind}.from"
-            return "deliver.pron" if known and kind == "deliver" else kind
+            return self._delivery_section(intent, known=known)
         if kind == "fill" and intent.tool is not None:
             return "fill.with"
         if kind in {"pick", "find"} and intent.source is not None:
@@ -174,6 +169,14 @@ class Speaker:
         if kind in {"wait", "charge"} and intent.places and intent.note != "unsaid":
             return f"{kind}.at"
         return kind
+
+    @staticmethod
+    def _delivery_section(intent: Intent, *, known: bool) -> str:
+        if intent.source is not None:
+            return f"{intent.kind}.from"
+        if intent.places:
+            return "deliver.at"
+        return "deliver.pron" if known and intent.kind == "deliver" else intent.kind
 
     def _move_section(self, intent: Intent, *, known: bool) -> str:
         place, source = intent.place, intent.source

@@ -6,6 +6,7 @@ from planner_node.training.ingredients import destination, source, user
 from planner_node.training.intents import Intent
 from planner_node.training.lexicon import sections, words
 from planner_node.training.names import Names
+from planner_node.training.patterns import fill
 from planner_node.training.surface import OPEN, SHUT
 from planner_node.training.world import Name
 
@@ -64,18 +65,93 @@ def _counted_zh(names: Names, count: int) -> tuple[tuple[Name, ...], str]:
     return tuple(Name(f"第{'一二三四'[i]}{classifier}{noun}") for i in range(count)), said
 
 
+def _all_said(names: Names, one: str, many: str) -> str:
+    """All of a kind in other words than "all"; empty where the plain word will do."""
+    if names.chance(0.35):
+        return ""
+    one, many = f"{OPEN}{one}{SHUT}", f"{OPEN}{many}{SHUT}"
+    wordings = sections(names.lang, "moving")["all of a kind"]
+    if one == many:
+        wordings = tuple(line for line in wordings if "{one}" not in line) or wordings
+    return fill(names.rng.choice(wordings), {"one": one, "many": many})
+
+
 def everything(names: Names) -> list[Intent]:
     """All of a kind: said and planned as a group."""
     thing = names.thing("item", "food", "dish", "box", "cargo")
-    if names.lang == "en" and not thing.proper:
-        text = thing.text if thing.text.endswith("s") or thing.mass else thing.text + "s"
-        thing = replace(thing, text=text, plural=True)
-    thing = replace(thing, group=True, proper=False, lead="")
+    english = names.lang == "en" and not thing.mass
+    text_of_all = plural(thing.text) if english else thing.text
+    thing = replace(thing, plural=english)
+    one = thing.text
+    thing = replace(thing, text=text_of_all, group=True, proper=False, lead="")
     place, rel = destination(names)
-    intent = Intent("move", (thing,), place, rel)
+    intent = Intent("move", (thing,), place, rel, says=(_all_said(names, one, thing.text), ""))
     if names.chance(0.35):
         place = names.place("surface", "container", "room")
         return [replace(intent, source=place, source_rel=place.rel)]
     if names.chance(0.2):
         return [Intent("discard", (thing,))]
     return [intent]
+
+
+def counted(names: Names) -> list[Intent]:
+    """Many of a kind, carried as one: the number stays with the name."""
+    lot = _lot_zh(names) if names.lang == "zh" else _lot_en(names)
+    shape = names.rng.random()
+    if shape < 0.2:
+        return [Intent("deliver", (lot,), person=names.person())]
+    if shape < 0.3:
+        return [Intent("fetch", (lot,), person=user(names.lang))]
+    place, rel = destination(names, "surface", "container", "room", "zone")
+    intent = Intent("move", (lot,), place, rel)
+    return [replace(intent, **source(names))] if shape < 0.6 else [intent]  # type: ignore[arg-type]
+
+
+def _lot_zh(names: Names) -> Name:
+    header = names.rng.choice([h for h in sections("zh", "things") if h.split()[0] != "drink"])
+    noun = names.thing(header.split()[0]).text
+    measure = names.word("many") + header.split()[1]
+    if names.chance(0.3):
+        measure = names.word("measure")
+    return Name(f"{measure}{noun}", plural=True)
+
+
+def _lot_en(names: Names) -> Name:
+    noun = names.thing("item", "food", "dish", "box", "cargo").text
+    many = plural(noun)
+    measure = names.word("many")
+    if names.chance(0.3):
+        measure = names.word("measure")
+    return Name(f"{measure} {many}", proper=True, plural=True)
+
+
+def mixed_counts(names: Names) -> list[Intent]:
+    """Two of these and one of those, counted out one by one."""
+    items, said = _counted(names, names.rng.choice((2, 2, 3)))
+    other = names.thing()
+    if names.lang == "zh":
+        also = f"{names.rng.choice(('和', '跟', '、', '還有', '以及'))}一個{OPEN}{other.text}{SHUT}"
+    else:
+        article = (
+            ""
+            if other.proper or other.plural or other.mass
+            else ("an " if other.text[0] in "aeiou" else "a ")
+        )
+        joint = names.rng.choice((" and ", ", ", " plus ", " as well as "))
+        also = f"{joint}{article}{OPEN}{other.text}{SHUT}"
+    load, told = (*items, other), f"{said}{also}"
+    if names.chance(0.25):
+        return [Intent("deliver", load, person=names.person(), says=(told, ""))]
+    place, rel = destination(names)
+    return [Intent("move", load, place, rel, says=(told, ""))]
+
+
+def plural(noun: str) -> str:
+    """The plural of an English noun, by rule."""
+    if noun.endswith("s"):
+        return noun
+    if noun.endswith(("x", "ch", "sh")):
+        return f"{noun}es"
+    if noun.endswith("y") and noun[-2] not in "aeiou":
+        return f"{noun[:-1]}ies"
+    return f"{noun}s"

@@ -53,6 +53,13 @@ def deliver(names: Names) -> list[Intent]:
     return [intent]
 
 
+def deliver_at(names: Names) -> list[Intent]:
+    """To a person whose room is told as well."""
+    load = things(names, 1, names.rng.choice((1, 1, 1, 2)))
+    room = names.place("room", "room", "zone") if names.chance(0.7) else names.station()
+    return [Intent("deliver", load, person=names.person(), places=(room,))]
+
+
 def nest(names: Names) -> list[Intent]:
     vessel = names.thing("box", "dish", "box")
     place, rel = destination(names)

@@ -79,6 +79,8 @@ class Surface:
                 return self._one_of("所有", "所有的", "全部的", "全部", "每一個", "每個") + marked(
                     name
                 )
+            if name.plural:  # counted already: 六本書
+                return marked(name)
             return self._one_of(*_ZH_DETERMINERS) + marked(name)
         if name.group:
             return (
