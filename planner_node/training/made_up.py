@@ -200,7 +200,8 @@ def person(rng: random.Random, lang: str) -> Name:
     """A made-up person."""
     if lang == "en":
         given = _word(rng).capitalize()
-        return Name(rng.choice(("", "", "", "Dr. ", "Mr. ", "Ms. ")) + given, proper=True)
+        title = rng.choice(words("en", "others", "title")) if rng.random() < 0.5 else ""
+        return Name(f"{title} {given}".strip(), proper=True)
     surname = rng.choice(
         "陳林黃張李王吳劉蔡楊許鄭謝郭洪邱曾廖賴徐周葉蘇莊呂江何蕭羅高潘簡朱鍾游彭詹胡施沈余盧梁趙顏柯翁魏孫戴范方宋"
     )
@@ -209,4 +210,6 @@ def person(rng: random.Random, lang: str) -> Name:
             ("先生", "小姐", "醫師", "經理", "太太", "老師", "主任", "教授", "護理師", "組長")
         )
         return Name(surname + title, proper=True)
+    if rng.random() < 0.25:
+        return Name(rng.choice(words("zh", "others", "title")) + "小" + surname, proper=True)
     return Name(surname + _characters(rng, 1, 2), proper=True)

@@ -89,9 +89,20 @@ class Names:
         if self.chance(self.made_up_share):
             return made_up.place(self.rng, self.lang, kind)
         text = self._listed(words(self.lang, "places", kind))
+        if self.chance(0.08):
+            return self._part_of(text, kind)
         text = self._with_attribute(text, 0.12)
         rel = Rel.IN if kind == "room" and self.lang == "en" else PLACE_RELS[kind]
         return self._marked(text, rel)
+
+    def _part_of(self, text: str, kind: str) -> Name:
+        """A part of a place: ``top shelf of the fridge``, ``冰箱上層``."""
+        inner = {"surface": "part_on", "container": "part_in"}.get(kind, "part_at")
+        part = self.word(inner)
+        rel = {"surface": Rel.ON, "container": Rel.ON}.get(kind, Rel.AT)
+        if self.lang == "zh":
+            return Name(f"{text}{self.rng.choice(('', '的'))}{part}", Rel.AT)
+        return Name(f"{part} of the {text}", rel)
 
     def _person(self) -> Name:
         if self.chance(0.35):

@@ -11,7 +11,7 @@ from planner_node.training.intents import Intent
 from planner_node.training.lexicon import sections, words
 from planner_node.training.noise import typed
 from planner_node.training.patterns import expand, fill
-from planner_node.training.surface import Surface, marked
+from planner_node.training.surface import Surface, difference, marked
 from planner_node.training.world import Name, Rel
 
 _SINGULAR: Final = {
@@ -73,7 +73,9 @@ class Speaker:
             sentence = self.clause(intents[0], bare=bare)
         else:
             sentence = together.joined(self, tuple(intents))
-        before, after = self._kept(intents[-1].left) if intents[-1].left else ("", "")
+        contrasted = intents[0].note == "contrast"
+        left = None if contrasted else intents[-1].left
+        before, after = self._kept(left) if left else ("", "")
         asked = (
             f"{before}{sentence}" if after.startswith((".", "。")) else before + sentence + after
         )
@@ -151,6 +153,8 @@ class Speaker:
 
     def _section(self, intent: Intent, *, known: bool) -> str:
         kind = intent.kind
+        if intent.note == "contrast":
+            return "contrast.person" if intent.person is not None else "contrast"
         if intent.note in {"told", "raw"}:
             sourced = intent.note == "raw" and intent.source is not None
             return f"{intent.note}.{kind}{'_from' if sourced else ''}"
@@ -197,6 +201,8 @@ class Speaker:
         surface = self.surface
         slots = {"n": intent.note, "o": self._things(intent, known=known)}
         slots |= self._agreement(intent)
+        if intent.left is not None and intent.note == "contrast":
+            slots["k"] = self._other_one(intent)
         slots["v"] = slots["o"]
         if intent.things:
             slots["b"] = (", " if self.lang == "en" else "、").join(map(marked, intent.things))
@@ -240,6 +246,16 @@ class Speaker:
             slots["D"] = self.surface.place(intent.place)
             slots["db"] = marked(intent.place)
         return slots
+
+    def _other_one(self, intent: Intent) -> str:
+        """What is not meant: by its name, or as the blue one where the noun is the same."""
+        (one,), other = intent.things, intent.left
+        if other is None:
+            raise ValueError("a contrast needs what is not meant")
+        apart = difference(one, other) if self.lang == "en" else ""
+        if apart:
+            return f"the {apart} one" if self.rng.random() < 0.6 else f"the {marked(other)}"
+        return marked(other) if self.lang == "zh" else self.surface.place(other)
 
     def _agreement(self, intent: Intent) -> dict[str, str]:
         """Words that agree with the number of things: it or them, is or are, goes or go."""

@@ -4,7 +4,9 @@ from dataclasses import replace
 
 from planner_node.training.ingredients import destination, things, user
 from planner_node.training.intents import Intent
+from planner_node.training.lexicon import words
 from planner_node.training.names import Names
+from planner_node.training.surface import OPEN, SHUT, difference
 from planner_node.training.world import Name
 
 
@@ -22,6 +24,54 @@ def spread(names: Names) -> list[Intent]:
         return [Intent("spread", parts=tuple(parts))]
     note = "raw" if names.chance(0.25) else ""
     return [Intent("spread", parts=tuple(parts), note=note)]
+
+
+def pair(names: Names) -> list[Intent]:
+    """Two things told together: each to its own place, or both to the same."""
+    first, second = (_part(names, 0.0, small=True) for _ in range(2))
+    if names.chance(0.6):
+        return [Intent("spread", parts=(first, second), note="pair")]
+    second = replace(second, place=first.place, rel=first.rel)
+    return [Intent("spread", parts=(first, second), note="same")]
+
+
+def colors(names: Names) -> list[Intent]:
+    """Two of a kind told apart by colour or size, the second only as "the blue one"."""
+    one, other = _told_apart(names)
+    parts = [_part(names, 0.15, small=True) for _ in range(2)]
+    short = _short(names, one, other)
+    first = replace(parts[0], things=(one,))
+    second = replace(parts[1], things=(other,), says=(short, ""))
+    return [Intent("spread", parts=(first, second))]
+
+
+def contrast(names: Names) -> list[Intent]:
+    """This one and not that one: two of a kind, or two things."""
+    one, other = _told_apart(names) if names.chance(0.6) else (names.thing(), names.thing())
+    note = "contrast"
+    if names.chance(0.3):
+        return [Intent("deliver", (one,), person=names.person(), left=other, note=note)]
+    place = names.place("surface", "container", "room", "zone")
+    return [Intent("move", (one,), place, place.rel, left=other, note=note)]
+
+
+def _told_apart(names: Names) -> tuple[Name, Name]:
+    kind = names.rng.choice(("color", "color", "size", "material"))
+    noun = names.thing("item", "dish", "box").text
+    first, second = names.rng.sample(words(names.lang, "others", kind), 2)
+    if noun.startswith((first, second)):
+        raise LookupError("the noun has the attribute already")
+    space = " " if names.lang == "en" else names.rng.choice(("的", ""))
+    joint = "" if first.endswith("的") or second.endswith("的") else space
+    return Name(f"{first}{joint}{noun}"), Name(f"{second}{joint}{noun}")
+
+
+def _short(names: Names, one: Name, other: Name) -> str:
+    """``the blue one`` or the whole name; Chinese says the whole name."""
+    if names.lang == "zh":
+        return ""
+    full = f"the {OPEN}{other.text}{SHUT}"
+    return names.rng.choice((full, f"the {difference(one, other)} one"))
 
 
 def _part(names: Names, to_people: float, *, small: bool) -> Intent:

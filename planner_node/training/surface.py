@@ -62,6 +62,20 @@ _ZH_DETERMINERS: Final = (
         "一把",
         "一顆",
     ),
+    *(
+        "那堆",
+        "那袋",
+        "那盒",
+        "那疊",
+        "這盒",
+        "這袋",
+        "整盒",
+        "整箱",
+        "那包",
+        "那雙",
+        "那件",
+        "那張",
+    ),
     *("這本", "那本", "那瓶", "那支", "這箱", "那把", "我"),
 )
 
@@ -163,6 +177,14 @@ class Surface:
 
     def _one_of(self, *options: str) -> str:
         return self.rng.choice(options)
+
+
+def difference(one: Name, other: Name) -> str:
+    """The words of the English ``other`` before the ending that both share; empty without one."""
+    words, same = other.text.split(), one.text.split()
+    while words and same and words[-1] == same[-1]:
+        words, same = words[:-1], same[:-1]
+    return " ".join(words) if len(words) < len(other.text.split()) else ""
 
 
 def marked(name: Name) -> str:

@@ -76,6 +76,8 @@ def _told(speaker: Teller, intents: tuple[Intent, ...], pattern: str) -> str | N
 def spread(speaker: Teller, intent: Intent, *, bare: bool) -> str:
     """Each thing to its own place or person, with or without a verb of its own."""
     parts = [(part, speaker.slots(part)) for part in intent.parts]
+    if intent.note in {"pair", "same"}:
+        return _paired(speaker, intent.note, [slots for _, slots in parts], bare=bare)
     lines = _spreads(speaker.lang, intent.note == "raw", bare, parts[0][0].source is not None)
     for _ in range(_TRIES):
         lead, rest, joint, last = speaker.rng.choice(lines)
@@ -88,6 +90,14 @@ def spread(speaker: Teller, intent: Intent, *, bare: bool) -> str:
             continue
         return last.join((joint.join(said[:-1]), said[-1])) if said[1:] else said[0]
     raise LookupError("no way to spread these")
+
+
+def _paired(speaker: Teller, section: str, parts: list[dict[str, str]], *, bare: bool) -> str:
+    """Two things told together: the former and the latter, this one and that one too."""
+    slots = {f"{key}{n}": said for n, part in enumerate(parts, 1) for key, said in part.items()}
+    lines = sections(speaker.lang, "spreads")[section]
+    lines = tuple(line for line in lines if bare or not line.startswith("!"))
+    return filled(speaker.rng.choice(lines).removeprefix("!"), slots, speaker.rng)
 
 
 @cache
