@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from planner_node.training import conversation, replies
+from planner_node.training import conversation, corrections, replies
 from planner_node.training.conversation import Offer, Turn
 from planner_node.training.families import FAMILIES
 from planner_node.training.names import Names
@@ -19,6 +19,7 @@ ASK_SHARE: Final = 0.08
 DECLINE_SHARE: Final = 0.12
 CONTEXT_SHARE: Final = 0.10
 LANGUAGE_SHARE: Final = 0.06
+SECOND_TURN_SHARE: Final = 0.03
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ def _draw(rng: random.Random, *, unseen: bool) -> Sample:
         return _asked(names)
     if share < ASK_SHARE + DECLINE_SHARE:
         return _declined(names)
-    return _planned(names)
+    return _second_turn(names) if names.chance(SECOND_TURN_SHARE) else _planned(names)
 
 
 def _planned(names: Names) -> Sample:
@@ -80,6 +81,26 @@ def _planned(names: Names) -> Sample:
     turns = (*conversation.system(rng), Turn("user", "\n".join([said, *lines])))
     answer = written(steps, told or lang, offer)
     return Sample(family, told or lang, turns, offer.tools(), answer, steps, tuple(names.used))
+
+
+def _second_turn(names: Names) -> Sample:
+    """A plan that is corrected by the speaker, or of which a step failed."""
+    rng, lang = names.rng, names.lang
+    intent = corrections.request(names)
+    said = Speaker(rng, lang).instruction([intent])
+    first = _checked(plan([intent]))
+    if len(first) > 1 and names.chance(0.35):
+        steps, told = corrections.failed(names, first)
+    else:
+        meant, told = corrections.corrected(names, intent)
+        steps = _checked(plan([meant]))
+    offer = conversation.draw_offer(rng, (*first, *steps))
+    answered = conversation.assistant(written(first, lang, offer))
+    turns = (*conversation.system(rng), Turn("user", said), answered, Turn("user", told))
+    names_drawn = tuple(names.used)
+    return Sample(
+        "second_turn", lang, turns, offer.tools(), written(steps, lang, offer), steps, names_drawn
+    )
 
 
 def _wanted_language(names: Names) -> str:

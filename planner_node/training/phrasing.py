@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Final
 
-from planner_node.training import together
+from planner_node.training import smalltalk, together
 from planner_node.training.intents import Intent
-from planner_node.training.lexicon import sections, words
+from planner_node.training.lexicon import sections
 from planner_node.training.noise import typed
 from planner_node.training.patterns import expand, fill
 from planner_node.training.surface import Surface, difference, marked
@@ -33,7 +33,7 @@ _PLURAL: Final = {
     "needs": "need",
 }
 _AT_PLACES: Final = frozenset({"wait", "charge", "deliver"})
-CLAUSE_FILES: Final = ("clauses", "moving")
+CLAUSE_FILES: Final = ("clauses", "moving", "acting")
 TREATMENTS: Final = frozenset({"heat", "cool", "wash", "slice"})
 
 
@@ -79,7 +79,7 @@ class Speaker:
         asked = (
             f"{before}{sentence}" if after.startswith((".", "。")) else before + sentence + after
         )
-        said = asked if bare or self.plain else self._wrapped(asked)
+        said = asked if bare or self.plain else smalltalk.around(self.rng, self.lang, asked)
         wrapped = said if asked.endswith(after) else said.rstrip("?") + after
         return typed(wrapped, self.lang, self.rng, ends=intents[0].note != "raw")
 
@@ -107,8 +107,10 @@ class Speaker:
     def _framed(self, said: str) -> str:
         """A sentence that was written whole, with the wrapping it allows."""
         if not said.startswith("!") and self.rng.random() < 0.55:
-            return typed(self._wrapped(said), self.lang, self.rng)
-        return typed(self._wrapped(said.lstrip("!"), ("light",)), self.lang, self.rng)
+            return typed(smalltalk.around(self.rng, self.lang, said), self.lang, self.rng)
+        kinds = ("light", "light", "light", "chatty")
+        said = smalltalk.around(self.rng, self.lang, said.lstrip("!"), kinds)
+        return typed(said, self.lang, self.rng)
 
     def clause(self, intent: Intent, *, bare: bool = False) -> str:
         """One intent as an imperative clause."""
@@ -124,22 +126,6 @@ class Speaker:
         if "whole" in slots:
             return slots["whole"]
         return self._pattern(self._section(intent, known=known), slots, bare=bare)
-
-    def _wrapped(self, sentence: str, kinds: tuple[str, ...] = ()) -> str:
-        tables = sections(self.lang, "wrappers")
-        if "\n" in sentence:
-            head = self.rng.choice((*sections(self.lang, "joins")["list_head"], "", ""))
-            return f"{head}\n{sentence}".strip()
-        kind = self.rng.choices(
-            kinds or ("plain", "polite", "question"), (45, 38, 17)[: len(kinds) or 3]
-        )[0]
-        long = any(mark in sentence for mark in (". ", "。", "1.", "1)"))
-        if long and kind == "question":
-            kind = "polite"
-        pattern = self.rng.choice(tables[kind])
-        greeting = self.rng.choice(words(self.lang, "others", "greeting_block"))
-        wrapped = fill(pattern, {"c": sentence, "g": greeting})
-        return wrapped + ("?" if kind == "question" else "")
 
     def _pattern(self, section: str, slots: dict[str, str], *, bare: bool = False) -> str:
         lines = clause_patterns(self.lang)[section]

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from planner_node.training import frames
+from planner_node.training import corrections, frames
 from planner_node.training.heldout import LANGUAGES, fits, told
 from planner_node.training.intents import Intent
 from planner_node.training.lexicon import sections
@@ -59,3 +59,15 @@ def test_a_condition_stands_in_the_description_of_its_steps_alone() -> None:
     intents = frames.draw(line, Names(random.Random(1), "en"))
     conditional = [bool(step.when) for step in plan(intents).steps]
     assert conditional == [False, False, True, True, True, True]
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_a_corrected_plan_is_about_what_was_meant(lang: str) -> None:
+    for seed in range(60):
+        names = Names(random.Random(f"corrected{seed}"), lang)
+        meant, said = corrections.corrected(names, first := corrections.request(names))
+        changed = {*meant.things, *meant.places, meant.place, meant.person} - {
+            *(*first.things, *first.places, first.place, first.person)
+        }
+        assert changed
+        assert all(name is not None and name.text in said for name in changed)
