@@ -12,7 +12,7 @@ from planner_node.training.world import Rel
 def told_where(names: Names) -> list[Intent]:
     """First it is said where the thing is, then what to do with it."""
     origin = names.place("surface", "container", "room")
-    load = things(names)
+    load = things(names, 1, names.rng.choice((1, 1, 1, 2)))
     last = hand_on(names, load)
     return [replace(last, source=origin, source_rel=origin.rel, note="told")]
 

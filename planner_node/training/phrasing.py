@@ -1,6 +1,7 @@
 """Says intents as one instruction: clauses, order words, politeness, typing habits."""
 
 import random
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -43,8 +44,10 @@ def clause_patterns(lang: str) -> dict[str, tuple[str, ...]]:
     found: dict[str, tuple[str, ...]] = {}
     for file in CLAUSE_FILES:
         for section, lines in sections(lang, file).items():
+            told = section.startswith("told.")
             agreeing = (line.replace("(it|them)", "{it}").replace("\\n", "\n") for line in lines)
-            found[section] = (*found.get(section, ()), *agreeing)
+            said = (re.sub(r" it\b", " {it}", line) if told else line for line in agreeing)
+            found[section] = (*found.get(section, ()), *said)
     return found
 
 
@@ -184,6 +187,7 @@ class Speaker:
         return self.rng.choice(options)
 
     def slots(self, intent: Intent, *, known: bool = False) -> dict[str, str]:
+        """What fills the slots of the clause of ``intent``; ``known`` things become pronouns."""
         surface = self.surface
         slots = {"n": intent.note, "o": self._things(intent, known=known)}
         slots |= self._agreement(intent)
@@ -191,9 +195,7 @@ class Speaker:
             slots["k"] = self._other_one(intent)
         slots["v"] = slots["o"]
         if intent.things:
-            slots["b"] = (", " if self.lang == "en" else "、").join(map(marked, intent.things))
-            slots["i"] = self._indefinite(intent.things[0])
-            slots["p"] = surface.place(intent.things[0])
+            slots |= self._bare_names(intent)
         if intent.person is not None:
             slots["p"] = surface.place(intent.person)
         slots |= self._destination(intent)
@@ -221,6 +223,15 @@ class Speaker:
         if intent.kind == "act":
             slots["n"] = fill(expand(intent.note, self.rng), {"o": slots["o"]})
         return self._with_parts(intent, slots)
+
+    def _bare_names(self, intent: Intent) -> dict[str, str]:
+        """The things without articles, as something new, and as somebody to go to."""
+        comma = ", " if self.lang == "en" else "、"
+        return {
+            "b": intent.says[0] or comma.join(map(marked, intent.things)),
+            "i": self.surface.listed([self._indefinite(name) for name in intent.things]),
+            "p": self.surface.place(intent.things[0]),
+        }
 
     def _destination(self, intent: Intent) -> dict[str, str]:
         """The bare place only where "to the box" means what the plan does there."""

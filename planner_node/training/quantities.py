@@ -17,10 +17,12 @@ def quantity(names: Names) -> list[Intent]:
     items, said = _counted(names, count)
     place, rel = destination(names)
     shape = names.rng.random()
-    if shape < 0.25:
-        return [Intent("fetch", items, person=user(names.lang), says=(said, ""))]
     if shape < 0.4:
-        return [Intent("deliver", items, person=names.person(), says=(said, ""))]
+        fetched = shape < 0.22
+        person = user(names.lang) if fetched else names.person()
+        intent = Intent("fetch" if fetched else "deliver", items, person=person, says=(said, ""))
+        origin = source(names) if names.chance(0.35) else {}
+        return [replace(intent, **origin)]  # type: ignore[arg-type]
     intent = Intent("move", items, place, rel, says=(said, ""))
     return [replace(intent, **source(names))] if shape < 0.55 else [intent]  # type: ignore[arg-type]
 
@@ -96,15 +98,20 @@ def everything(names: Names) -> list[Intent]:
 
 def counted(names: Names) -> list[Intent]:
     """Many of a kind, carried as one: the number stays with the name."""
-    lot = _lot_zh(names) if names.lang == "zh" else _lot_en(names)
+    load = (lot(names),)
     shape = names.rng.random()
     if shape < 0.2:
-        return [Intent("deliver", (lot,), person=names.person())]
+        return [Intent("deliver", load, person=names.person())]
     if shape < 0.3:
-        return [Intent("fetch", (lot,), person=user(names.lang))]
+        return [Intent("fetch", load, person=user(names.lang))]
     place, rel = destination(names, "surface", "container", "room", "zone")
-    intent = Intent("move", (lot,), place, rel)
+    intent = Intent("move", load, place, rel)
     return [replace(intent, **source(names))] if shape < 0.6 else [intent]  # type: ignore[arg-type]
+
+
+def lot(names: Names) -> Name:
+    """Five and more of a kind, or a box of them, under one name: ``six cups``, ``5箱包裹``."""
+    return _lot_zh(names) if names.lang == "zh" else _lot_en(names)
 
 
 def _lot_zh(names: Names) -> Name:

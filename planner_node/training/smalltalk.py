@@ -6,6 +6,7 @@ from planner_node.training import made_up
 from planner_node.training.lexicon import held_out, sections, words
 from planner_node.training.patterns import expand, fill
 from planner_node.training.surface import Surface
+from planner_node.training.together import gerund
 from planner_node.training.world import Name, Rel
 
 
@@ -22,7 +23,11 @@ def around(rng: random.Random, lang: str, sentence: str, kinds: tuple[str, ...] 
     asides = _asides(rng, lang) if kind == "chatty" else {}
     greeting = rng.choice(words(lang, "others", "greeting_block"))
     pattern = expand(rng.choice(tables[kind]), rng)
-    return fill(pattern, {"c": sentence, "g": greeting} | asides) + "?" * (kind == "question")
+    doing = gerund(sentence) if "{c_ing}" in pattern else None
+    if doing is None:
+        pattern = pattern.replace("{c_ing}", "helping me {c}")
+    slots = {"c": sentence, "g": greeting, "c_ing": doing or ""} | asides
+    return fill(pattern, slots) + "?" * (kind == "question")
 
 
 def _asides(rng: random.Random, lang: str) -> dict[str, str]:

@@ -6,13 +6,14 @@ from planner_node.training.ingredients import destination, things, user
 from planner_node.training.intents import Intent
 from planner_node.training.lexicon import words
 from planner_node.training.names import Names
+from planner_node.training.quantities import lot
 from planner_node.training.surface import OPEN, SHUT, difference
 from planner_node.training.world import Name
 
 
 def spread(names: Names) -> list[Intent]:
     """Two to four things, each to its own place or person, said once or as a note."""
-    count = names.rng.choices((2, 3, 4), (40, 38, 22))[0]
+    count = names.rng.choices((2, 3, 4, 5), (38, 36, 20, 6))[0]
     to_people = names.rng.choices((0.0, 0.35, 1.0), (50, 35, 15))[0]
     parts = [_part(names, to_people, small=count > 2) for _ in range(count)]
     if names.chance(0.1):
@@ -58,9 +59,8 @@ def contrast(names: Names) -> list[Intent]:
 def _told_apart(names: Names) -> tuple[Name, Name]:
     kind = names.rng.choice(("color", "color", "size", "material"))
     noun = names.thing("item", "dish", "box").text
-    first, second = names.rng.sample(words(names.lang, "others", kind), 2)
-    if noun.startswith((first, second)):
-        raise LookupError("the noun has the attribute already")
+    usable = [word for word in words(names.lang, "others", kind) if word not in noun]
+    first, second = names.rng.sample(usable, 2)
     space = " " if names.lang == "en" else names.rng.choice(("的", ""))
     joint = "" if first.endswith("的") or second.endswith("的") else space
     return Name(f"{first}{joint}{noun}"), Name(f"{second}{joint}{noun}")
@@ -76,8 +76,11 @@ def _short(names: Names, one: Name, other: Name) -> str:
 
 def _part(names: Names, to_people: float, *, small: bool) -> Intent:
     load = things(names, 1, 1 if small else names.rng.choice((1, 1, 1, 2)))
-    if names.chance(0.1):
+    share = names.rng.random()
+    if share < 0.1:
         load = (all_of(names, load[0]),)
+    elif share < 0.16:
+        load = (lot(names),)
     if names.chance(to_people):
         return Intent("deliver", load, person=names.person())
     place = names.place("surface", "surface", "container", "container", "room", "zone")

@@ -1,11 +1,13 @@
 """The pattern language of the phrase lists, and the lists themselves."""
 
 import random
+import re
 
 import pytest
 
 from planner_node.training.lexicon import sections, words
 from planner_node.training.patterns import expand, fill
+from planner_node.training.phrasing import clause_patterns
 from planner_node.training.planning import EXPANSIONS
 from planner_node.training.world import Verb
 
@@ -52,9 +54,30 @@ def test_both_languages_say_the_same_things(file: str) -> None:
 @pytest.mark.parametrize("lang", ["zh", "en"])
 def test_every_pattern_is_balanced(lang: str) -> None:
     rng = random.Random(0)
-    for lines in sections(lang, "clauses").values():
+    for lines in clause_patterns(lang).values():
         for line in lines:
             assert "(" not in expand(line.lstrip("!"), rng)
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_every_spread_has_its_four_fields_and_both_kinds_of_target(lang: str) -> None:
+    table = sections(lang, "spreads")
+    for section in ("said", "bare", "raw"):
+        for line in table[section]:
+            lead, rest, *joints = line.split(" ~ ")
+            assert len(joints) == 2
+            for field in (lead, rest):
+                to_place, to_person = field.split(" / ")
+                assert "{p}" not in expand(to_place, random.Random(0))
+                assert "{p}" in expand(to_person, random.Random(0))
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+@pytest.mark.parametrize("count", [2, 3, 4, 5])
+def test_every_joint_tells_each_clause_once(lang: str, count: int) -> None:
+    for line in sections(lang, "joins")[str(count)]:
+        told = sorted(re.findall(r"\{([a-e])(?:_(?:ing|done))?\}", line))
+        assert set(told) == set("abcde"[:count])
 
 
 @pytest.mark.parametrize("lang", ["zh", "en"])
