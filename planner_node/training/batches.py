@@ -1,4 +1,4 @@
-"""Turns samples into padded batches of similar length, the answer marked for the loss."""
+"""Turns samples into padded parts of similar length, the answer marked for the loss."""
 
 import random
 from collections.abc import Iterator
@@ -11,55 +11,90 @@ from planner_node.training.corpus import sample
 from planner_node.training.tokenizer import render
 
 IGNORED = -100
-LONGEST_TOKENS = 512
-POOL = 384
+LONGEST_TOKENS = 768
+POOL_SAMPLES = 1536
+PART_TOKENS = 2048  # what one forward and backward pass takes: fits the caches of a CPU core
+Row = tuple[list[int], list[int]]
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class Part:
     """``ids`` and ``labels`` of shape (rows, tokens); labels are shifted and hide the prompt."""
 
     ids: torch.Tensor
     labels: torch.Tensor
-    next_index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where the data of a run goes on: batches of a pool that are behind it."""
+
+    pool: int = 0
+    batch: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The parts of one update, each of rows of one length or nearly, and what follows it."""
+
+    parts: tuple[Part, ...]
+    after: Position
 
     @property
     def tokens(self) -> int:
-        return int(self.ids.numel())
+        """Tokens, padding included."""
+        return sum(part.ids.numel() for part in self.parts)
+
+    @property
+    def answers(self) -> int:
+        """Tokens that the loss is taken over."""
+        return sum(int((part.labels != IGNORED).sum()) for part in self.parts)
 
 
 def batches(
-    tokenizer: PreTrainedTokenizerFast, seed: int, start: int, batch_tokens: int
+    tokenizer: PreTrainedTokenizerFast, seed: int, start: Position, batch_tokens: int
 ) -> Iterator[Batch]:
-    """Batches without end from sample ``start`` on; each pool of samples is sorted by length."""
+    """Batches without end from ``start`` on; a pool's samples are sorted by length, parts mixed."""
+    pool, skip = start.pool, start.batch
     while True:
-        rows = [render(tokenizer, sample(seed, index)) for index in range(start, start + POOL)]
-        start += POOL
-        rows = sorted(
-            (row for row in rows if len(row[0]) + len(row[1]) <= LONGEST_TOKENS), key=_length
-        )
-        groups = _grouped(rows, batch_tokens)
-        random.Random(f"{seed}:{start}").shuffle(groups)
-        for number, group in enumerate(groups):
-            yield _padded(group, start if number == len(groups) - 1 else start - POOL)
+        groups = _pool(tokenizer, seed, pool, min(PART_TOKENS, batch_tokens))
+        width = max(1, batch_tokens // PART_TOKENS)
+        cuts = range(0, len(groups), width)
+        for number, cut in enumerate(cuts):
+            if number < skip:
+                continue
+            last = number == len(cuts) - 1
+            after = Position(pool + 1) if last else Position(pool, number + 1)
+            yield Batch(tuple(_padded(group) for group in groups[cut : cut + width]), after)
+        pool, skip = pool + 1, 0
 
 
-def _length(row: tuple[list[int], list[int]]) -> int:
+def _pool(
+    tokenizer: PreTrainedTokenizerFast, seed: int, pool: int, part_tokens: int
+) -> list[list[Row]]:
+    """The groups of a pool, in the order of training."""
+    numbers = range(pool * POOL_SAMPLES, (pool + 1) * POOL_SAMPLES)
+    rows = [render(tokenizer, sample(seed, number)) for number in numbers]
+    fitting = sorted((row for row in rows if _length(row) <= LONGEST_TOKENS), key=_length)
+    groups = _grouped(fitting, part_tokens)
+    random.Random(f"{seed}:{pool}").shuffle(groups)
+    return groups
+
+
+def _length(row: Row) -> int:
     return len(row[0]) + len(row[1])
 
 
-def _grouped(
-    rows: list[tuple[list[int], list[int]]], batch_tokens: int
-) -> list[list[tuple[list[int], list[int]]]]:
-    groups: list[list[tuple[list[int], list[int]]]] = [[]]
+def _grouped(rows: list[Row], part_tokens: int) -> list[list[Row]]:
+    groups: list[list[Row]] = [[]]
     for row in rows:
-        if (len(groups[-1]) + 1) * _length(row) > batch_tokens and groups[-1]:
+        if (len(groups[-1]) + 1) * _length(row) > part_tokens and groups[-1]:
             groups.append([])
         groups[-1].append(row)
     return groups
 
 
-def _padded(group: list[tuple[list[int], list[int]]], next_index: int) -> Batch:
+def _padded(group: list[Row]) -> Part:
     width = max(_length(row) for row in group) - 1
     ids = torch.zeros((len(group), width), dtype=torch.long)
     labels = torch.full((len(group), width), IGNORED, dtype=torch.long)
@@ -67,4 +102,4 @@ def _padded(group: list[tuple[list[int], list[int]]], next_index: int) -> Batch:
         whole = torch.tensor([*prompt, *answer])
         ids[number, : len(whole) - 1] = whole[:-1]
         labels[number, len(prompt) - 1 : len(whole) - 1] = whole[len(prompt) :]
-    return Batch(ids, labels, next_index)
+    return Part(ids, labels)

@@ -11,8 +11,8 @@ from typing import Final
 import torch
 from transformers import GenerationConfig
 
+from planner_node.training.run import Run, checkpoint_of, stored_recipe
 from planner_node.training.tokenizer import BOS, EOT, PAD
-from planner_node.training.train import Recipe, Run
 
 STOPS: Final = (EOT, "<|eom_id|>", "<|end_of_text|>")
 _READABLE: Final = 0o644  # a service of another user loads it
@@ -45,9 +45,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=Path("var/training"), help="folder of the run")
     parser.add_argument("--to", type=Path, default=Path("planner_node/models/embedded"))
     args = parser.parse_args(argv)
-    run = Run(args.out, Recipe(), "cpu")
-    if not run.resume():
+    if not checkpoint_of(args.out).exists():
         raise SystemExit(f"no checkpoint in {args.out}: run planner_node.training.train first")
+    run = Run(args.out, stored_recipe(args.out), "cpu")
+    run.resume()
     export(run, args.to)
     print(f"{run.progress.tokens:,} tokens, {run.progress.seconds / 60:.0f} minutes -> {args.to}")  # noqa: T201
 

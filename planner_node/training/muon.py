@@ -1,8 +1,9 @@
-"""Muon for the weight matrices: momentum whose update is made orthogonal, in float32.
+"""Muon (Jordan et al. 2024) for the weight matrices: momentum whose update is made orthogonal.
 
 ``torch.optim.Muon`` runs its Newton-Schulz steps in bfloat16 one matrix at a time, which a CPU
 without bfloat16 instructions emulates: a quarter of the training time. Here matrices of one
-shape are stacked and multiplied in float32; the update is scaled as ``match_rms_adamw`` does.
+shape are stacked and multiplied in the precision of the run; the update is scaled as
+``match_rms_adamw`` does.
 """
 
 from collections.abc import Iterable
@@ -22,7 +23,7 @@ def orthogonal(stack: torch.Tensor) -> torch.Tensor:
     x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
     for _ in range(_ROUNDS):
         gram = x @ x.mT
-        x = _A * x + (_B * gram + _C * (gram @ gram)) @ x
+        x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=_B, alpha=_C), x, beta=_A)
     return x.mT if tall else x
 
 
@@ -35,8 +36,10 @@ class Muon(torch.optim.Optimizer):
         lr: float,
         momentum: float = 0.95,
         weight_decay: float = 0.1,
+        precision: torch.dtype = torch.float32,
     ) -> None:
         super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
+        self._precision = precision
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]  # noqa: ARG002  the base class names it
@@ -59,7 +62,8 @@ class Muon(torch.optim.Optimizer):
             velocity = state.setdefault("velocity", torch.zeros_like(grad))
             velocity.lerp_(grad, 1 - group["momentum"])
             directions.append(grad.lerp(velocity, group["momentum"]))
-        updates = orthogonal(torch.stack(directions))
+        stack = torch.stack(directions).to(self._precision)
+        updates = orthogonal(stack).to(params[0].dtype)
         scale = _RMS * max(params[0].shape) ** 0.5
         for param, update in zip(params, updates, strict=True):
             param.mul_(1 - group["lr"] * group["weight_decay"])

@@ -1,12 +1,10 @@
-"""The network: a small Llama, its loss on answers, and its optimizers."""
+"""The network: a small Llama, and its optimizers."""
 
 from dataclasses import dataclass
 
 import torch
-from torch.nn import functional
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from planner_node.training.batches import IGNORED, Batch
 from planner_node.training.muon import Muon
 
 
@@ -41,21 +39,14 @@ def create(shape: Shape, tokenizer: PreTrainedTokenizerFast, seed: int) -> Llama
     return LlamaForCausalLM(config)
 
 
-def loss_of(model: LlamaForCausalLM, batch: Batch) -> torch.Tensor:
-    """Mean cross entropy over the answers' tokens; logits are made for those positions only."""
-    hidden = model.model(input_ids=batch.ids, use_cache=False).last_hidden_state
-    chosen = batch.labels != IGNORED
-    logits = model.lm_head(hidden[chosen])
-    loss: torch.Tensor = functional.cross_entropy(logits.float(), batch.labels[chosen])
-    return loss
-
-
-def optimizers(model: LlamaForCausalLM, lr: float) -> list[torch.optim.Optimizer]:
-    """Muon for the layers' matrices, AdamW for the embedding and the norms."""
+def optimizers(
+    model: LlamaForCausalLM, lr: float, precision: torch.dtype
+) -> list[torch.optim.Optimizer]:
+    """Muon for the layers' matrices, in ``precision``; AdamW for the embedding and the norms."""
     matrices: list[torch.Tensor] = []
     others: list[torch.Tensor] = []
     for name, parameter in model.named_parameters():
         inside = ".layers." in name and parameter.ndim == 2
         (matrices if inside else others).append(parameter)
     adam = torch.optim.AdamW(others, lr=lr, betas=(0.9, 0.95), weight_decay=0.0, fused=True)
-    return [Muon(matrices, lr=lr), adam]
+    return [Muon(matrices, lr=lr, precision=precision), adam]

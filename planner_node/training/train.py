@@ -4,147 +4,67 @@
     python -m planner_node.training.export                # then: the folder that the service loads
     python -m planner_node.training.train --tokens 2e6 --out var/training/try   # a short try
 
-The same command runs on a CPU and, when one is there, on a CUDA device. Stop it with Ctrl-C;
-the next start goes on from the last checkpoint.
+The same command runs on a CPU and, when one is there, on a CUDA device; products run in bfloat16
+where the processor multiplies it in hardware. Stop it with Ctrl-C; the next start goes on from the
+last checkpoint and ends with the same weights. Until the rate begins to fall, --tokens may change.
 """
 
 import argparse
+import sys
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
 import torch
 from tqdm import tqdm
-from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
-from planner_node.training.batches import Batch, batches
-from planner_node.training.network import Shape, create, loss_of, optimizers
-from planner_node.training.tokenizer import load_or_build
+from planner_node.training.batches import Batch
+from planner_node.training.feeding import feeding
+from planner_node.training.network import Shape
+from planner_node.training.run import OtherRunError, Recipe, Run
 
-WARMUP_SHARE: Final = 0.01
-CLIP: Final = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """Everything that decides the result of a run."""
-
-    seed: int = 20_26
-    tokens: float = 20.5e6
-    batch_tokens: int = 4096
-    lr: float = 2e-3
-    decay_share: float = 0.38
-    shape: Shape = field(default_factory=Shape)
+_SMOOTH: Final = 0.03
 
 
-@dataclass(slots=True)
-class Progress:
-    """How far a run has come."""
+class Pace:
+    """The clock of a run: when to save and when to stop."""
 
-    step: int = 0
-    tokens: int = 0
-    next_index: int = 0
-    seconds: float = 0.0
+    def __init__(self, run: Run, checkpoint_every_s: float, stop_after_s: float) -> None:
+        self._run = run
+        self._earlier_s = run.progress.seconds
+        self._every_s, self._stop_s = checkpoint_every_s, stop_after_s
+        self._began = self._saved = time.monotonic()
+
+    def goes_on(self) -> bool:
+        """Note the time, save when due; False when the time is up."""
+        now = time.monotonic()
+        self._run.progress.seconds = self._earlier_s + now - self._began
+        if now - self._saved > self._every_s:
+            self._run.save()
+            self._saved = now
+        return now - self._began <= self._stop_s
 
 
-class Run:
-    """One training run in a folder: tokenizer, network, optimizers, checkpoint."""
-
-    def __init__(self, folder: Path, recipe: Recipe, device: str) -> None:
-        self.folder = folder
-        self.recipe = recipe
-        self.device = device
-        self.progress = Progress()
-        self.tokenizer: PreTrainedTokenizerFast = load_or_build(folder / "tokenizer", recipe.seed)
-        self.model: LlamaForCausalLM = create(recipe.shape, self.tokenizer, recipe.seed)
-        self.model.to(device)
-        self.optimizers = optimizers(self.model, recipe.lr)
-
-    @property
-    def checkpoint(self) -> Path:
-        return self.folder / "checkpoint.pt"
-
-    def resume(self) -> bool:
-        """Load the last checkpoint, if there is one."""
-        if not self.checkpoint.exists():
-            return False
-        saved = torch.load(self.checkpoint, map_location=self.device, weights_only=True)
-        self.model.load_state_dict(saved["model"])
-        for optimizer, state in zip(self.optimizers, saved["optimizers"], strict=True):
-            optimizer.load_state_dict(state)
-        self.progress = Progress(**saved["progress"])
-        return True
-
-    def save(self) -> None:
-        """Write the checkpoint; a crash while writing leaves the old one."""
-        state = {
-            "model": self.model.state_dict(),
-            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
-            "progress": asdict(self.progress),
-        }
-        fresh = self.checkpoint.with_suffix(".new")
-        torch.save(state, fresh)
-        fresh.replace(self.checkpoint)
-
-    def learning_rate(self) -> float:
-        """Short warm-up, constant, then linear to zero over the last ``decay_share``."""
-        done = self.progress.tokens / self.recipe.tokens
-        warm = min(1.0, (done + 1e-4) / WARMUP_SHARE)
-        cool = min(1.0, max(0.0, 1 - done) / self.recipe.decay_share)
-        return self.recipe.lr * min(warm, cool)
-
-    def step(self, batch: Batch) -> float:
-        """One update; returns the loss."""
-        rate = self.learning_rate()
-        for optimizer in self.optimizers:
-            for group in optimizer.param_groups:
-                group["lr"] = rate
-        loss = loss_of(
-            self.model, Batch(batch.ids.to(self.device), batch.labels.to(self.device), 0)
-        )
-        torch.autograd.backward(loss)
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), CLIP)
-        for optimizer in self.optimizers:
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
-        self.progress.step += 1
-        self.progress.tokens += batch.tokens
-        self.progress.next_index = batch.next_index
-        return float(loss.item())
-
-    def train(self, checkpoint_every_s: float, stop_after_s: float) -> None:
-        """Train until the recipe's tokens are done or ``stop_after_s`` has passed."""
-        source = batches(
-            self.tokenizer, self.recipe.seed, self.progress.next_index, self.recipe.batch_tokens
-        )
-        began = saved = time.monotonic()
-        earlier = self.progress.seconds
-        smooth = 0.0
-        with tqdm(
-            total=int(self.recipe.tokens),
-            initial=self.progress.tokens,
-            unit="tok",
-            unit_scale=True,
-            mininterval=5,
-        ) as bar:
-            while self.progress.tokens < self.recipe.tokens:
-                batch = next(source)
-                loss = self.step(batch)
-                smooth = 0.97 * smooth + 0.03 * loss if smooth else loss
-                bar.update(batch.tokens)
-                bar.set_postfix(
-                    loss=f"{smooth:.4f}", lr=f"{self.learning_rate():.1e}", refresh=False
-                )
-                now = time.monotonic()
-                self.progress.seconds = earlier + now - began
-                if now - saved > checkpoint_every_s:
-                    self.save()
-                    saved = now
-                if now - began > stop_after_s:
-                    break
-        self.save()
+def train(run: Run, source: Iterator[Batch], pace: Pace) -> None:
+    """Train until the recipe's tokens are done or the time is up."""
+    smooth = 0.0
+    progress = run.progress
+    with tqdm(
+        total=int(run.recipe.tokens),
+        initial=progress.tokens,
+        unit="tok",
+        unit_scale=True,
+        mininterval=5,
+    ) as bar:
+        while progress.tokens < run.recipe.tokens and pace.goes_on():
+            batch = next(source)
+            loss = run.step(batch)
+            smooth += (loss - smooth) * (_SMOOTH if smooth else 1)
+            bar.update(batch.tokens)
+            rate = run.recipe.rate(progress.tokens)
+            bar.set_postfix(loss=f"{smooth:.4f}", lr=f"{rate:.1e}", refresh=False)
+    run.save()
 
 
 def device_name(asked: str) -> str:
@@ -172,6 +92,9 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--lr", type=float, default=recipe.lr, help="highest learning rate")
     made.add_argument(
+        "--warmup-tokens", type=float, default=recipe.warmup_tokens, help="until the rate is full"
+    )
+    made.add_argument(
         "--decay-share",
         type=float,
         default=recipe.decay_share,
@@ -191,17 +114,43 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
+def recipe_of(args: argparse.Namespace) -> Recipe:
+    """The recipe that a command line asks for."""
+    shape = Shape(hidden=args.hidden, layers=args.layers)
+    return Recipe(
+        args.seed,
+        args.tokens,
+        args.batch_tokens,
+        args.lr,
+        args.warmup_tokens,
+        args.decay_share,
+        shape,
+    )
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line."""
     args = parser().parse_args(argv)
     if args.threads:
         torch.set_num_threads(args.threads)
-    shape = Shape(hidden=args.hidden, layers=args.layers)
-    recipe = Recipe(args.seed, args.tokens, args.batch_tokens, args.lr, args.decay_share, shape)
-    run = Run(args.out, recipe, device_name(args.device))
-    if not args.fresh and run.resume():
-        print(f"resuming at {run.progress.tokens:,} tokens")  # noqa: T201  a command line speaks
-    run.train(args.checkpoint_every_s, args.stop_after_s)
+    run = Run(args.out, recipe_of(args), device_name(args.device))
+    try:
+        resumed = not args.fresh and run.resume()
+    except OtherRunError as error:
+        raise SystemExit(str(error)) from None
+    began = f"resuming at {run.progress.tokens:,} tokens" if resumed else "from the first token"
+    size = sum(weight.numel() for weight in run.model.parameters())
+    _say(f"{run.recipe}\n{size:,} parameters, {run.precision} on {run.device}, {began}")
+    _say(f"torch {torch.__version__}, {torch.get_num_threads()} threads, data {run.data}")
+    begin = run.progress.position
+    with feeding(args.out / "tokenizer", args.seed, begin, args.batch_tokens) as source:
+        _say(f"data made by process {source.process_id}")
+        train(run, source, Pace(run, args.checkpoint_every_s, args.stop_after_s))
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
 
 
 if __name__ == "__main__":

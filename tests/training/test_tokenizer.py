@@ -2,13 +2,17 @@
 
 import random
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 from transformers import PreTrainedTokenizerFast
 
+import planner_node
 from planner_node.training.conversation import everything
 from planner_node.training.corpus import sample
 from planner_node.training.tokenizer import BOS, EOT, build, render, wrapped
+
+EMBEDDED = Path(planner_node.__file__).parent / "models" / "embedded"
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +50,29 @@ def test_random_text_comes_back_exactly(tokenizer: PreTrainedTokenizerFast) -> N
 
 def test_every_han_character_takes_at_most_two_tokens(tokenizer: PreTrainedTokenizerFast) -> None:
     assert all(len(ids(tokenizer, chr(code))) <= 2 for code in range(0x4E00, 0xA000, 7))
+
+
+def big5_level_1() -> list[str]:
+    """The 5,401 characters of everyday Traditional Chinese: A440 to C67E."""
+    codes = (bytes((high, low)) for high in range(0xA4, 0xC7) for low in range(0x40, 0xFF))
+    return [code.decode("big5") for code in codes if code <= b"\xc6\x7e" and _is_big5(code)]
+
+
+def _is_big5(code: bytes) -> bool:
+    try:
+        code.decode("big5")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def test_everyday_characters_take_at_most_two_tokens_and_common_ones_one() -> None:
+    shipped = PreTrainedTokenizerFast.from_pretrained(EMBEDDED)
+    everyday = big5_level_1()
+    assert len(everyday) == 5401
+    assert max(len(ids(shipped, char)) for char in everyday) == 2
+    common = "把將放拿到在桌上下書杯水門燈開關請給我去回來的和從裡機器人房間廚房客廳箱櫃"
+    assert [char for char in common if len(ids(shipped, char)) > 1] == []
 
 
 def test_a_name_has_the_same_tokens_everywhere(tokenizer: PreTrainedTokenizerFast) -> None:

@@ -1,19 +1,30 @@
 """A tiny run: the loss falls, a stopped run goes on, the exported folder loads."""
 
+import os
+import shutil
+import signal
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import pytest
 import torch
+from torch.nn import functional
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from planner_node.training.batches import IGNORED, Batch, batches
+from planner_node.training.batches import IGNORED, Batch, Position, batches
 from planner_node.training.export import export
+from planner_node.training.feeding import FeedError, feeding
+from planner_node.training.forward import loss_of, precision_for
 from planner_node.training.muon import orthogonal
 from planner_node.training.network import Shape
+from planner_node.training.run import OtherRunError, Recipe, Run, stored_recipe
 from planner_node.training.tokenizer import build, wrapped
-from planner_node.training.train import Recipe, Run, parser
+from planner_node.training.train import Pace, parser, train
 
-TINY = Recipe(seed=3, tokens=30_000, batch_tokens=1024, lr=4e-3, shape=Shape(64, 2, 4, 2, 128))
+SHAPE = Shape(64, 3, 4, 2, 128)
+TINY = Recipe(seed=3, tokens=30_000, batch_tokens=4096, lr=4e-3, warmup_tokens=8_000, shape=SHAPE)
 
 
 @pytest.fixture(scope="module")
@@ -23,36 +34,148 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
-def first_batches(run: Run, count: int) -> list[Batch]:
-    source = batches(run.tokenizer, run.recipe.seed, 0, run.recipe.batch_tokens)
-    return [next(source) for _ in range(count)]
+@pytest.fixture
+def small_pools(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("planner_node.training.batches.POOL_SAMPLES", 96)
 
 
+def data(run: Run, start: Position | None = None) -> Iterator[Batch]:
+    return batches(run.tokenizer, run.recipe.seed, start or Position(), run.recipe.batch_tokens)
+
+
+def without_limit(run: Run) -> Pace:
+    return Pace(run, checkpoint_every_s=float("inf"), stop_after_s=float("inf"))
+
+
+def weights(run: Run) -> dict[str, torch.Tensor]:
+    return {name: weight.clone() for name, weight in run.model.state_dict().items()}
+
+
+@pytest.mark.usefixtures("small_pools")
 def test_loss_falls_within_a_few_steps(folder: Path) -> None:
     run = Run(folder, TINY, "cpu")
-    losses = [run.step(batch) for batch in first_batches(run, 12)]
+    losses = [run.step(batch) for batch in islice(data(run), 8)]
     assert losses[-1] < losses[0] - 0.5
 
 
+@pytest.mark.usefixtures("small_pools")
 def test_labels_hide_the_prompt_and_end_with_the_end_mark(folder: Path) -> None:
     run = Run(folder, TINY, "cpu")
-    (batch,) = first_batches(run, 1)
     end = run.tokenizer.eos_token_id
-    for labels in batch.labels:
-        shown = labels[labels != IGNORED]
-        assert labels[0] == IGNORED
-        assert shown[-1] == end
+    for part in next(data(run)).parts:
+        for labels in part.labels:
+            shown = labels[labels != IGNORED]
+            assert labels[0] == IGNORED
+            assert shown[-1] == end
 
 
-def test_stopped_run_goes_on_where_it_was(folder: Path) -> None:
+@pytest.mark.usefixtures("small_pools")
+def test_loss_and_gradients_are_those_of_transformers(folder: Path) -> None:
     run = Run(folder, TINY, "cpu")
-    for batch in first_batches(run, 2):
-        run.step(batch)
+    part = next(data(run)).parts[0]
+    hidden = run.model.model(input_ids=part.ids, use_cache=False).last_hidden_state
+    logits = run.model.lm_head(hidden).flatten(0, 1)
+    theirs = functional.cross_entropy(logits, part.labels.flatten(), reduction="sum")
+    torch.autograd.backward(theirs)
+    expected = [weight.grad for weight in run.model.parameters()]
+    run.model.zero_grad()
+    ours = loss_of(run.model, part, torch.float32)
+    torch.autograd.backward(ours)
+    torch.testing.assert_close(ours, theirs)
+    for weight, wanted in zip(run.model.parameters(), expected, strict=True):
+        torch.testing.assert_close(weight.grad, wanted, rtol=1e-3, atol=2e-3)
+
+
+@pytest.mark.usefixtures("small_pools")
+@pytest.mark.parametrize("stopped_after", [1, 3])
+def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(
+    folder: Path, tmp_path: Path, stopped_after: int
+) -> None:
+    whole = Run(folder, TINY, "cpu")
+    train(whole, data(whole), without_limit(whole))
+    shutil.copytree(folder / "tokenizer", tmp_path / "tokenizer")
+    first = Run(tmp_path, TINY, "cpu")
+    for batch in islice(data(first), stopped_after):
+        first.step(batch)
+    first.save()
+    second = Run(tmp_path, TINY, "cpu")
+    assert second.resume()
+    train(second, data(second, second.progress.position), without_limit(second))
+    assert second.progress.step == whole.progress.step > stopped_after
+    for name, weight in weights(second).items():
+        assert torch.equal(weight, weights(whole)[name]), name
+
+
+@pytest.mark.usefixtures("small_pools")
+def test_a_position_skips_exactly_what_is_behind_it(folder: Path) -> None:
+    run = Run(folder, TINY, "cpu")
+    taken = list(islice(data(run), 3))
+    again = next(data(run, taken[1].after))
+    for part, wanted in zip(again.parts, taken[2].parts, strict=True):
+        assert torch.equal(part.ids, wanted.ids)
+    assert again.after == taken[2].after
+
+
+def test_the_process_of_its_own_makes_the_same_batches(folder: Path) -> None:
+    run = Run(folder, TINY, "cpu")
+    with feeding(folder / "tokenizer", TINY.seed, Position(), TINY.batch_tokens) as fed:
+        for mine, theirs in zip(islice(data(run), 2), fed, strict=False):
+            assert mine.after == theirs.after
+            assert torch.equal(mine.parts[-1].labels, theirs.parts[-1].labels)
+
+
+def test_a_dead_data_process_is_reported(folder: Path) -> None:
+    with feeding(folder / "tokenizer", TINY.seed, Position(), TINY.batch_tokens) as fed:
+        os.kill(fed.process_id, signal.SIGKILL)
+        with pytest.raises(FeedError, match="ended"):
+            for _ in fed:
+                pass
+
+
+def test_the_rate_warms_up_stays_and_falls_to_zero() -> None:
+    recipe = Recipe(tokens=20e6, warmup_tokens=300e3, decay_share=0.4, lr=2e-3)
+    assert recipe.rate(0) < recipe.rate(100_000) < recipe.rate(300_000) == 2e-3
+    assert recipe.rate(12_000_000) == pytest.approx(2e-3)
+    assert recipe.rate(16_000_000) == pytest.approx(1e-3)
+    assert recipe.rate(20_000_000) == 0.0
+
+
+def test_the_length_does_not_matter_before_the_rate_falls() -> None:
+    short, long = Recipe(tokens=20e6), Recipe(tokens=40e6)
+    assert all(short.rate(at) == long.rate(at) for at in range(0, 11_900_000, 100_000))
+
+
+@pytest.mark.usefixtures("small_pools")
+@pytest.mark.parametrize(("total", "goes_on"), [(60_000, True), (4_000, False)])
+def test_the_length_may_change_until_the_rate_falls(
+    folder: Path, tmp_path: Path, total: float, *, goes_on: bool
+) -> None:
+    shutil.copytree(folder / "tokenizer", tmp_path / "tokenizer")
+    run = Run(tmp_path, TINY, "cpu")
+    run.step(next(data(run)))
     run.save()
-    again = Run(folder, TINY, "cpu")
-    assert again.resume()
-    assert again.progress == run.progress
-    assert torch.equal(again.model.lm_head.weight, run.model.lm_head.weight)
+    other = Run(tmp_path, replace(TINY, tokens=total), "cpu")
+    if goes_on:
+        assert other.resume()
+    else:
+        with pytest.raises(OtherRunError, match="--fresh"):
+            other.resume()
+
+
+@pytest.mark.usefixtures("small_pools")
+def test_another_recipe_does_not_go_on_with_these_weights(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder / "tokenizer", tmp_path / "tokenizer")
+    Run(tmp_path, TINY, "cpu").save()
+    assert stored_recipe(tmp_path) == TINY
+    with pytest.raises(OtherRunError, match="same recipe"):
+        Run(tmp_path, replace(TINY, lr=1e-3), "cpu").resume()
+
+
+def test_products_run_in_what_the_processor_can(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": False})
+    assert precision_for("cpu") is torch.float32
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
+    assert precision_for("cpu") is torch.bfloat16
 
 
 def test_exported_folder_loads_with_its_template(folder: Path, tmp_path: Path) -> None:

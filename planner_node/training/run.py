@@ -1,0 +1,163 @@
+"""One training run in a folder: recipe, tokenizer, network, optimizers, checkpoint.
+
+A resumed run is the uninterrupted one: the checkpoint holds the optimizers' state and the exact
+place in the data, and the rate depends on tokens only. Until it begins to fall the total may still
+be changed, and a fresh run with the final total gives the same weights.
+"""
+
+from dataclasses import asdict, dataclass, field, replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
+
+from planner_node.training.batches import Batch, Part, Position
+from planner_node.training.corpus import dump, sample
+from planner_node.training.forward import loss_of, precision_for
+from planner_node.training.network import Shape, create, optimizers
+from planner_node.training.tokenizer import load_or_build
+
+CLIP: Final = 1.0
+_PROBED_SAMPLES: Final = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Everything that decides the result of a run."""
+
+    seed: int = 20_26
+    tokens: float = 22e6
+    batch_tokens: int = 4096
+    lr: float = 2e-3
+    warmup_tokens: float = 300e3
+    decay_share: float = 0.4
+    shape: Shape = field(default_factory=Shape)
+
+    @property
+    def decay_from_tokens(self) -> float:
+        """Where the rate begins to fall."""
+        return self.tokens * (1 - self.decay_share)
+
+    def rate(self, tokens: int) -> float:
+        """The learning rate after ``tokens``: warm-up, constant, then linear to zero."""
+        warm = min(1.0, (tokens + self.batch_tokens) / self.warmup_tokens)
+        cool = min(1.0, max(0.0, 1 - tokens / self.tokens) / self.decay_share)
+        return self.lr * min(warm, cool)
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far a run has come; ``seconds`` are those spent in training."""
+
+    step: int = 0
+    tokens: int = 0
+    position: Position = field(default_factory=Position)
+    seconds: float = 0.0
+
+
+class OtherRunError(ValueError):
+    """The folder holds a run of another recipe or of other data."""
+
+
+def fingerprint(seed: int) -> str:
+    """A short checksum of the seed's first samples: equal where the generator is equal."""
+    text = dump([sample(seed, number) for number in range(_PROBED_SAMPLES)])
+    return sha256(text.encode()).hexdigest()[:16]
+
+
+class Run:
+    """A run in ``folder``, at its beginning until ``resume``."""
+
+    def __init__(self, folder: Path, recipe: Recipe, device: str) -> None:
+        self.folder = folder
+        self.recipe = recipe
+        self.device = device
+        self.precision = precision_for(device)
+        self.data = fingerprint(recipe.seed)
+        self.progress = Progress()
+        self.tokenizer: PreTrainedTokenizerFast = load_or_build(folder / "tokenizer", recipe.seed)
+        self.model: LlamaForCausalLM = create(recipe.shape, self.tokenizer, recipe.seed)
+        self.model.to(device)
+        self.optimizers = optimizers(self.model, recipe.lr, self.precision)
+
+    @property
+    def checkpoint(self) -> Path:
+        return checkpoint_of(self.folder)
+
+    def resume(self) -> bool:
+        """Load the last checkpoint, if there is one; OtherRunError where it cannot go on."""
+        if not self.checkpoint.exists():
+            return False
+        saved = torch.load(self.checkpoint, map_location=self.device, weights_only=True)
+        self._refuse_another(saved)
+        self.model.load_state_dict(saved["model"])
+        for optimizer, state in zip(self.optimizers, saved["optimizers"], strict=True):
+            optimizer.load_state_dict(state)
+        self.progress = Progress(**saved["progress"])
+        self.progress.position = Position(**saved["progress"]["position"])
+        return True
+
+    def _refuse_another(self, saved: dict[str, Any]) -> None:
+        before, tokens = _recipe(saved), saved["progress"]["tokens"]
+        begun = tokens > min(before.decay_from_tokens, self.recipe.decay_from_tokens)
+        wanted = self.recipe
+        if not begun:
+            wanted = replace(wanted, tokens=before.tokens, decay_share=before.decay_share)
+        if wanted != before:
+            message = f"{self.folder} holds a run of {before}, at {tokens:,} tokens"
+            raise OtherRunError(f"{message}: ask for the same recipe, or start anew with --fresh")
+        if saved["data"] != self.data:
+            raise OtherRunError(f"the generator changed since {self.folder} began: use --fresh")
+
+    def save(self) -> None:
+        """Write the checkpoint; a crash while writing leaves the old one."""
+        state = {
+            "recipe": asdict(self.recipe),
+            "data": self.data,
+            "model": self.model.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
+            "progress": asdict(self.progress),
+        }
+        fresh = self.checkpoint.with_suffix(".new")
+        torch.save(state, fresh)
+        fresh.replace(self.checkpoint)
+
+    def step(self, batch: Batch) -> float:
+        """One update; returns the mean loss of an answer's token."""
+        rate = self.recipe.rate(self.progress.tokens)
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+        answers = batch.answers
+        loss = sum(self._add_gradient(part, answers) for part in batch.parts)
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), CLIP)
+        for optimizer in self.optimizers:
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+        self.progress.step += 1
+        self.progress.tokens += batch.tokens
+        self.progress.position = batch.after
+        return loss
+
+    def _add_gradient(self, part: Part, answers: int) -> float:
+        moved = Part(part.ids.to(self.device), part.labels.to(self.device))
+        loss = loss_of(self.model, moved, self.precision) / answers
+        torch.autograd.backward(loss)
+        return float(loss.item())
+
+
+def checkpoint_of(folder: Path) -> Path:
+    """Where the run of ``folder`` keeps its state."""
+    return folder / "checkpoint.pt"
+
+
+def stored_recipe(folder: Path) -> Recipe:
+    """The recipe of the run in ``folder``; FileNotFoundError where there is none."""
+    return _recipe(torch.load(checkpoint_of(folder), map_location="cpu", weights_only=True))
+
+
+def _recipe(saved: dict[str, Any]) -> Recipe:
+    fields = dict(saved["recipe"])
+    return Recipe(**{**fields, "shape": Shape(**fields["shape"])})
