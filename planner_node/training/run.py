@@ -30,7 +30,7 @@ class Recipe:
     seed: int = 20_26
     tokens: float = 22e6
     batch_tokens: int = 4096
-    lr: float = 2e-3
+    lr: float = 3e-3
     warmup_tokens: float = 300e3
     decay_share: float = 0.4
     shape: Shape = field(default_factory=Shape)
