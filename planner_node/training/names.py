@@ -111,6 +111,8 @@ class Names:
         if self.lang == "en":
             if text.startswith(("the ", "my ")):
                 return Name(text.split(" ", 1)[1], lead=text.split(" ", 1)[0])
+            if self.chance(0.06):  # typed in a hurry: "give it to tom"
+                return Name(text.lower(), proper=True)
             return Name(text, proper=True)
         return self._marked(text, proper=True)
 
