@@ -66,6 +66,8 @@ def _english(frame: str, rng: random.Random) -> str:
         frame += rng.choices((".", "", "!"), (52, 44, 4))[0]
     if rng.random() < 0.03:
         frame = frame.replace(", ", ",")
+    if rng.random() < 0.04 and "\n" not in frame:  # as a dictation writes it
+        frame = re.sub(r"[,.;!?](?= |$)", "", frame).replace("I ", "i ")
     return frame
 
 
@@ -81,6 +83,8 @@ def _chinese(frame: str, rng: random.Random) -> str:
         frame = frame.translate(_WIDE_TO_HALF)
     if rng.random() < 0.05:
         frame = frame.replace("，", rng.choice((" ", "")))
+    if rng.random() < 0.04 and "\n" not in frame:  # as a dictation writes it
+        frame = re.sub("[，。；！？]", "", frame)
     return frame
 
 
