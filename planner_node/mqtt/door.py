@@ -45,6 +45,7 @@ class Counters:
     given_up: int
     published: int
     refused: int
+    unheard: int
     callback_failures: int
 
 
@@ -91,6 +92,7 @@ class MqttDoor:
             given_up=self._inbound.given_up,
             published=self._outbound.published,
             refused=self._outbound.refused,
+            unheard=self._outbound.unheard,
             callback_failures=self._link.stumbles,
         )
 

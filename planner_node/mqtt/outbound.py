@@ -15,7 +15,13 @@ from typing import Final, Protocol
 from messages.problem import Problem, ProblemCode, problem
 from planner_node.clock import Clock
 from planner_node.errors import JournalLost
-from planner_node.mqtt.packets import Ending, Outcome, Publication, PublishOutcome
+from planner_node.mqtt.packets import (
+    NO_SUBSCRIBERS,
+    Ending,
+    Outcome,
+    Publication,
+    PublishOutcome,
+)
 from planner_node.mqtt.ports import Outbox
 from planner_node.mqtt.routes import publications_of
 from planner_node.mqtt.suspects import Suspects
@@ -58,6 +64,7 @@ class Outbound:
     ) -> None:
         self.published = 0
         self.refused = 0
+        self.unheard = 0
         self._sessions = sessions
         self._outbox = outbox
         self._reporter = reporter
@@ -145,11 +152,21 @@ class Outbound:
         outcomes = [await outcome for outcome in pending]
         if any(outcome.outcome is Outcome.LOST for outcome in outcomes):
             return  # it is still on the outbox, and goes out on the next connection
+        self._note_unheard(stored, outcomes[0])
         for publication, outcome in zip(publications, outcomes, strict=True):
             if outcome.outcome is Outcome.REFUSED:
                 reason = f"{outcome.reason} ({outcome.reason_code:#x})"
                 await self._tell(stored, publication.topic, reason)
         self._finish(stored.event_id)
+
+    def _note_unheard(self, stored: StoredEvent, outcome: PublishOutcome) -> None:
+        """Count what went to a robot that nobody listens for; MQTT 3.1.1 does not tell."""
+        if outcome.reason_code != NO_SUBSCRIBERS or stored.event.robot_id is None:
+            return
+        self.unheard += 1
+        if stored.event.kind is EventKind.PLAN:
+            robot_id, task_id = stored.event.robot_id, stored.event.task_id
+            logger.warning("! mqtt nobody hears robot=%s: its plan of %s", robot_id, task_id)
 
     def _finish(self, event_id: int) -> None:
         self._suspects.settled(event_id)

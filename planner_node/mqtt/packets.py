@@ -5,6 +5,7 @@ from enum import Enum, StrEnum
 from typing import Final
 
 REASON_TAKEN_OVER: Final = 0x8E
+NO_SUBSCRIBERS: Final = 0x10  # accepted, and nobody asked for it
 FIRST_REFUSAL: Final = 0x80  # reason codes from here on say no
 
 

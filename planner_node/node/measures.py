@@ -56,6 +56,12 @@ def door_measures(door: MqttDoor) -> Iterator[Measure]:
     yield Measure("planner_mqtt_published", "Messages published.", counters.published, "counter")
     yield Measure("planner_mqtt_given_up", "Poison input dropped.", counters.given_up, "counter")
     yield Measure(
+        "planner_mqtt_unheard",
+        "Messages to robots without a listener.",
+        counters.unheard,
+        "counter",
+    )
+    yield Measure(
         "planner_mqtt_callback_failures",
         "Failed callbacks of the network thread.",
         counters.callback_failures,

@@ -4,8 +4,8 @@ I1  every accepted task reaches exactly one terminal state
 I2  a task is generated at most once in a life of the node, and once more for each death
 I3  the subtasks of an attempt come in order, the plan after them, and nothing after the end
 I4  no task that the broker acknowledged is lost
-I5  the node is ready again in time: the scenario asks /readyz
-I6  the memory does not grow: the scenario compares
+I5  the node is ready again within 10 s of the end of a fault
+I6  the memory grows by less than 50 MiB, from READY to the orderly stop
 I7  no orphan says that it is online: the last retained status of a stopped node is an end
 """
 
@@ -14,14 +14,11 @@ import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from contextlib import closing
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from pydantic import ValidationError
-
-from messages.topics import TOPICS, Direction
-from tests.faults.fleet import ROOT, TERMINAL
+from tests.faults.fleet import TERMINAL
+from tests.faults.heard import Heard, Task
 from tests.faults.history import History
 from tests.faults.nodes import NodeProcess
 
@@ -36,34 +33,12 @@ _NEXT: Final = {
 }  # fmt: skip
 
 
-@dataclass
-class _Task:
-    """What the fleet heard of one task; repeats (same bytes) are heard once."""
-
-    robot: str | None = None
-    states: dict[int, str] = field(default_factory=dict)  # by status_version
-    ends: set[tuple[str, int]] = field(default_factory=set)
-    rejections: int = 0
-    stream: dict[tuple[int, int, str], str] = field(default_factory=dict)
-    plans: dict[int, set[str]] = field(default_factory=lambda: defaultdict(set))
-    order: list[str] = field(default_factory=list)  # first hearings, in order
+READY_WITHIN_S: Final = 10.0
+MAY_GROW_BYTES: Final = 50 * 2**20
 
 
-class Checker:
-    """Collects what is wrong; nothing is wrong when ``faults`` is empty.
-
-    ``is_complete`` is False where the broker may lose what it sent us: then lines are missing, and
-    some are heard for the first time when the robot asks again.
-    """
-
-    def __init__(self, history: History, *, is_complete: bool = True) -> None:
-        self.faults: list[str] = []
-        self._is_complete = is_complete
-        self.tasks: defaultdict[str, _Task] = defaultdict(_Task)
-        self._history = history
-        self._last_node_status: dict[str, str] = {}
-        for line in history.of("received"):
-            self._hear(line.fields["topic"], line.fields["payload"], retain=line.fields["retain"])
+class Checker(Heard):
+    """Collects what is wrong; nothing is wrong when ``faults`` is empty."""
 
     def check_wire(self) -> None:
         """I1, I3 and I4."""
@@ -131,6 +106,25 @@ class Checker:
             if number > node.lives:
                 self._fault("I2", said, f"generated {number} times in {node.lives} lives")
 
+    def check_recovery(self) -> None:
+        """I5, where the scenario told when it mended what."""
+        ready = self._history.of("ready")
+        for mended in self._history.of("mended"):
+            node_id = mended.fields["node"]
+            waits_s = [
+                line.at_s - mended.at_s
+                for line in ready
+                if line.fields["node"] == node_id and line.at_s >= mended.at_s
+            ]
+            if not waits_s or waits_s[0] > READY_WITHIN_S:
+                self._fault("I5", node_id, f"was ready {waits_s[:1]} s after the fault's end")
+
+    def check_memory(self, node: NodeProcess) -> None:
+        """I6."""
+        for grown_bytes in node.grown_bytes:
+            if grown_bytes > MAY_GROW_BYTES:
+                self._fault("I6", node.node_id, f"has grown by {grown_bytes >> 20} MiB")
+
     def check_presence(self, *node_ids: str) -> None:
         """I7, for nodes that are stopped or dead."""
         for node_id in node_ids:
@@ -147,92 +141,7 @@ class Checker:
         shown = "\n".join(self.faults[:40])
         assert not self.faults, f"{len(self.faults)} faults, see {self._history.file}:\n{shown}"
 
-    def _fault(self, invariant: str, subject: str, text: str) -> None:
-        self.faults.append(f"{invariant} {subject}: {text}")
-
-    def _hear(self, topic: str, payload: str, *, retain: bool) -> None:
-        if not payload:
-            return  # a retained message was cleared
-        self._check_shape(topic, payload)
-        match topic.split("/"):
-            case ["nodes", node_id, "status"]:
-                self._last_node_status[node_id] = json.loads(payload)["state"]
-            case _ if retain:
-                return  # the past, told to a late subscriber
-            case ["robots", robot, "status"]:
-                self._hear_status(robot, json.loads(payload))
-            case ["robots", _, "subtasks", "stream"]:
-                self._hear_subtask(json.loads(payload))
-            case ["robots", _, "subtasks"]:
-                self._hear_plan(json.loads(payload), payload)
-
-    def _check_shape(self, topic: str, payload: str) -> None:
-        rows = [
-            row
-            for row in TOPICS.values()
-            if row.direction is Direction.OUT and row.parts(f"{ROOT}/{topic}", ROOT) is not None
-        ]
-        if not rows:
-            return
-        try:
-            rows[0].message.model_validate_json(payload)
-        except ValidationError as error:
-            self._fault("shape", topic, str(error))
-
-    def _hear_status(self, robot: str, status: dict[str, Any]) -> None:
-        if status["task_id"] is None:
-            return
-        task = self.tasks[status["task_id"]]
-        version, state = status["status_version"], status["status"]
-        if state == "REJECTED":
-            task.rejections += 1
-            return
-        task.robot = robot
-        known = task.states.get(version)
-        if known is None:
-            task.states[version] = state
-            task.order.append(state)
-        elif known != state:
-            self._fault("I1", status["task_id"], f"version {version} is {known} and {state}")
-        if state in TERMINAL:
-            task.ends.add((state, version))
-
-    def _hear_subtask(self, event: dict[str, Any]) -> None:
-        task = self.tasks[event["task_id"]]
-        name = event["type"] if event["seq"] is None else str(event["seq"])
-        key = (event["revision"], event["attempt"], name)
-        content = json.dumps(event["subtask"] or event["total"], ensure_ascii=False)
-        known = task.stream.get(key)
-        if known is None:
-            self._check_place(event["task_id"], task, key)
-            task.stream[key] = content
-            task.order.append(f"{event['revision']}.{event['attempt']}.{name}")
-        elif known != content:
-            self._fault("I3", event["task_id"], f"{key} is {known} and {content}")
-
-    def _check_place(self, task_id: str, task: _Task, key: tuple[int, int, str]) -> None:
-        """A new line of the stream must follow the one before it."""
-        if not self._is_complete:
-            return
-        revision, attempt, name = key
-        if not self._is_complete:
-            return
-        if task.ends and name.isdigit():
-            self._fault("I3", task_id, f"subtask {key} after the end {task.ends}")
-        if any(other > (revision, attempt) for other in {(r, a) for r, a, _ in task.stream}):
-            self._fault("I3", task_id, f"{key} after a younger attempt")
-        if name.isdigit() and name != "0":
-            before = (revision, attempt, str(int(name) - 1))
-            if before not in task.stream:
-                self._fault("I3", task_id, f"{key} without the one before")
-
-    def _hear_plan(self, plan: dict[str, Any], payload: str) -> None:
-        task = self.tasks[plan["task_id"]]
-        if payload not in task.plans[plan["revision"]]:
-            task.plans[plan["revision"]].add(payload)
-            task.order.append("PLAN")
-
-    def _check_states(self, task_id: str, task: _Task) -> None:
+    def _check_states(self, task_id: str, task: Task) -> None:
         if len(task.ends) > 1:
             self._fault("I1", task_id, f"has the ends {sorted(task.ends)}")
         if self._is_complete and task.states and not task.ends:
@@ -250,7 +159,7 @@ class Checker:
         if task.states and list(task.states) != sorted(task.states):
             self._fault("I3", task_id, f"versions came out of order: {task.states}")
 
-    def _check_plan(self, task_id: str, task: _Task) -> None:
+    def _check_plan(self, task_id: str, task: Task) -> None:
         for revision, plans in task.plans.items():
             if len(plans) > 1:
                 self._fault("I2", task_id, f"revision {revision} has {len(plans)} plans")
@@ -289,9 +198,11 @@ def check(
     """
     checker = Checker(history, is_complete=is_complete)
     checker.check_wire()
+    checker.check_recovery()
     if in_order:
         checker.check_order()
     for node in nodes:
+        checker.check_memory(node)
         checker.check_journal(node.journal)
         checker.check_runs(node)
         checker.check_presence(node.node_id)

@@ -15,7 +15,7 @@ class Line:
     """One thing that happened; ``at_s`` is on the monotonic clock."""
 
     at_s: float
-    what: str  # sent | acked | received | fault
+    what: str  # sent | acked | received | fault | mended | ready
     fields: dict[str, Any]
 
 
@@ -38,6 +38,14 @@ class History:
     def fault(self, name: str) -> None:
         """Note that the test breaks or mends something now."""
         self.write("fault", name=name)
+
+    def mended(self, node_id: str) -> None:
+        """Note that nothing is broken any more for this node."""
+        self.write("mended", node=node_id)
+
+    def ready(self, node_id: str) -> None:
+        """Note that this node has said that it is ready."""
+        self.write("ready", node=node_id)
 
     def of(self, what: str) -> list[Line]:
         """Return all lines of one sort, oldest first."""

@@ -13,6 +13,7 @@ from typing import Final, Self
 import httpx
 
 from tests.fakes.waiting import until
+from tests.faults.history import History
 
 REPOSITORY: Final = Path(__file__).parents[2]
 SCRIPTED: Final = (sys.executable, str(REPOSITORY / "tests" / "faults" / "scripted_node.py"))
@@ -45,6 +46,8 @@ class NodeProcess:
         self.journal = folder / f"{node_id}.db"
         self.runs = folder / f"{node_id}.runs.jsonl"
         self.lives = 0
+        self.grown_bytes: list[int] = []  # by each life that was stopped in good order (I6)
+        self._rss_ready_bytes: int | None = None
         self.script = script or {}
         self.settings = {
             "MQTT__URL": mqtt_url,
@@ -116,6 +119,7 @@ class NodeProcess:
     def start(self) -> None:
         """Start the process; returns at once."""
         self.lives += 1
+        self._rss_ready_bytes = None
         self._log_from = self._log_file.stat().st_size if self._log_file.exists() else 0
         with self._log_file.open("ab") as log:
             self._process = subprocess.Popen(
@@ -139,6 +143,13 @@ class NodeProcess:
             raise TimeoutError(f"not READY in {deadline_s:g} s:\n{self.log[-3_000:]}") from None
         if _LAST_OF_BANNER not in self.log:
             raise RuntimeError(f"the node ended at its start:\n{self.log[-3_000:]}")
+        self._rss_ready_bytes = self.rss_bytes
+
+    async def until_back(self, history: History) -> None:
+        """Note that the fault is over, wait until the node is ready, and note that (I5)."""
+        history.mended(self.node_id)
+        await self.until_readyz(200, deadline_s=30)
+        history.ready(self.node_id)
 
     async def readiness(self) -> tuple[int, str]:
         """Ask /readyz; the status and the body, or 0 where nobody answers."""
@@ -200,6 +211,8 @@ class NodeProcess:
 
     async def stop(self) -> int:
         """SIGTERM, and wait for the exit code."""
+        if self.is_alive and self._rss_ready_bytes is not None:
+            self.grown_bytes.append(self.rss_bytes - self._rss_ready_bytes)
         self.ask_to_stop()
         return await self.stopped()
 

@@ -13,14 +13,19 @@ from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Final, Self
 
+from tests.faults.packets import Framer, Meddler
+
 _READ_BYTES: Final = 65_536
 _PUBACK: Final = 4  # the packet type, in the high half of the first byte
 
 
 class Proxy:
-    """``async with Proxy(broker_port) as proxy``: connect to ``proxy.port``."""
+    """``async with Proxy(broker_port) as proxy``: connect to ``proxy.port``.
 
-    def __init__(self, target_port: int) -> None:
+    A ``meddler`` reads the packets and changes them.
+    """
+
+    def __init__(self, target_port: int, meddler: Meddler | None = None) -> None:
         self.port = 0
         self.connections = 0  # so far
         self.is_black_hole = False  # takes everything, passes nothing, closes nothing
@@ -31,6 +36,8 @@ class Proxy:
         self.piece_bytes: int | None = None  # writes are split into pieces of this size
         self.drop_puback_every: int | None = None  # of the broker's; and then cuts the line
         self.dropped_pubacks = 0
+        self.cut_after_bytes: int | None = None  # from the node, counted for each connection
+        self.meddler = meddler
         self._target_port = target_port
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
@@ -93,12 +100,29 @@ class Proxy:
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, to_node: bool
     ) -> None:
         """Pass on until the end, and pass on the end; the other direction may still have words."""
+        framer, passed_bytes = Framer(), 0
         with contextlib.suppress(OSError):
             while data := await reader.read(_READ_BYTES):
-                if not await self._passed(writer, data, to_node=to_node):
+                passed_bytes += len(data)
+                if not to_node and (over_bytes := self._over(passed_bytes)) > 0:
+                    await self._write(writer, data[:-over_bytes])
+                    self.cut()
+                    return
+                changed = self._meddled(framer, data, to_node=to_node)
+                if changed and not await self._passed(writer, changed, to_node=to_node):
                     return
         with contextlib.suppress(OSError, RuntimeError):
             writer.write_eof()
+
+    def _over(self, passed_bytes: int) -> int:
+        """Return by how many bytes a connection has outlived its limit."""
+        return 0 if self.cut_after_bytes is None else passed_bytes - self.cut_after_bytes
+
+    def _meddled(self, framer: Framer, data: bytes, *, to_node: bool) -> bytes:
+        if self.meddler is None:
+            return data
+        change = self.meddler.to_node if to_node else self.meddler.to_broker
+        return b"".join(change(packet) for packet in framer.feed(data))
 
     async def _passed(self, writer: asyncio.StreamWriter, data: bytes, *, to_node: bool) -> bool:
         """Pass one piece on, or do to it what was asked; False when the line was cut."""

@@ -1,5 +1,7 @@
-"""What a network does to the line between a node and its broker: F5 to F10."""
+"""What a network and a broker do to the line between them and a node: F5 to F10, F15."""
 
+import json
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -13,10 +15,12 @@ from tests.faults.checker import check
 from tests.faults.fleet import Fleet
 from tests.faults.history import History
 from tests.faults.nodes import NodeProcess
+from tests.faults.packets import NOT_AUTHORIZED, Meddler
 from tests.faults.proxy import Proxy
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
 
+FLAPS = 20
 SETTINGS = {
     "MQTT__KEEPALIVE_S": "2",
     "MQTT__CONNECT_TIMEOUT_S": "1",
@@ -32,18 +36,19 @@ class Scene:
     proxy: Proxy
     node: NodeProcess
     fleet: Fleet
+    meddler: Meddler
 
 
 @asynccontextmanager
 async def scene(folder: Path) -> AsyncIterator[Scene]:
     """Run everything; at the end stop the node in good order and check all invariants."""
-    history = History(folder / "history.jsonl")
+    history, meddler = History(folder / "history.jsonl"), Meddler()
     with running(folder) as broker:
-        async with Proxy(broker.port) as proxy, Fleet(broker.port, history) as fleet:
+        async with Proxy(broker.port, meddler) as proxy, Fleet(broker.port, history) as fleet:
             node = NodeProcess(folder, proxy.url, settings=SETTINGS)
             async with node:
                 await node.until_readyz(200)
-                yield Scene(proxy, node, fleet)
+                yield Scene(proxy, node, fleet, meddler)
                 assert await node.stop() == 0
                 await fleet.until_true(lambda: fleet.node_states["planner-1"] == "OFFLINE")
     check(history, [node])
@@ -56,6 +61,16 @@ def send(fleet: Fleet, name: str, number: int) -> list[str]:
     return tasks
 
 
+def repeats(history: History) -> Counter[tuple[str, int]]:
+    """Count how often each status of each task was heard."""
+    statuses = [
+        json.loads(line.fields["payload"])
+        for line in history.of("received")
+        if line.fields["topic"].startswith("robots/") and line.fields["topic"].endswith("/status")
+    ]
+    return Counter((status["task_id"], status["status_version"]) for status in statuses)
+
+
 @pytest.mark.parametrize("hole", ["is_black_hole", "is_mute"])
 async def test_a_half_open_line_is_noticed_and_loses_nothing(tmp_path: Path, hole: str) -> None:
     """F5: not ready while the line is dead; ready again within 10 s of its end (I5)."""
@@ -65,7 +80,7 @@ async def test_a_half_open_line_is_noticed_and_loses_nothing(tmp_path: Path, hol
         meanwhile = send(on.fleet, "meanwhile", 20)
         await on.node.until_readyz(503)
         setattr(on.proxy, hole, False)
-        await on.node.until_readyz(200, deadline_s=10)
+        await on.node.until_back(on.fleet.history)
         await on.fleet.until_ended(*before, *meanwhile)
 
 
@@ -78,7 +93,7 @@ async def test_a_broker_that_accepts_and_says_nothing_is_tried_again(tmp_path: P
         seen = on.proxy.connections
         await on.fleet.until_true(lambda: on.proxy.connections >= seen + 2)
         on.proxy.is_mute = False
-        await on.node.until_readyz(200, deadline_s=10)
+        await on.node.until_back(on.fleet.history)
         await on.fleet.until_ended(*send(on.fleet, "after", 5))
 
 
@@ -88,13 +103,14 @@ async def test_a_line_that_is_cut_again_and_again_costs_nothing(tmp_path: Path) 
         await on.fleet.until_ended(*send(on.fleet, "first", 5))
         threads, descriptors = on.node.threads, on.node.descriptors
         tasks = []
-        for number in range(5):
-            tasks += send(on.fleet, f"flap-{number}", 10)
+        for number in range(FLAPS):
+            tasks += send(on.fleet, f"flap-{number}", 5)
             seen = on.proxy.connections
             on.proxy.cut()
             await on.fleet.until_true(partial(on.proxy.has_more_than, seen))
-        await on.node.until_readyz(200, deadline_s=10)
+        await on.node.until_back(on.fleet.history)
         await on.fleet.until_ended(*tasks)
+        assert max(repeats(on.fleet.history).values()) <= 1 + FLAPS
         assert on.node.threads <= threads + 1
         assert on.node.descriptors <= descriptors + 4
 
@@ -124,3 +140,74 @@ async def test_lost_acknowledgements_make_repeats_and_nothing_else(tmp_path: Pat
         await on.fleet.until_true(lambda: on.proxy.dropped_pubacks >= 2)
         on.proxy.drop_puback_every = None
         await on.fleet.until_ended(*tasks)
+
+
+async def test_a_puback_that_comes_twice_means_nothing_more(tmp_path: Path) -> None:
+    async with scene(tmp_path) as on:
+        on.meddler.doubles_every = 2
+        await on.fleet.until_ended(*send(on.fleet, "twice", 20))
+        assert on.meddler.doubled > 20
+        assert on.proxy.connections == 1
+
+
+async def test_a_line_that_ends_in_the_middle_of_a_packet_loses_nothing(tmp_path: Path) -> None:
+    """Cut after N bytes, at the CONNECT, at the SUBSCRIBE and in the middle of a plan."""
+    async with scene(tmp_path) as on:
+        tasks = []
+        for cut_after_bytes in (0, 1, 40, 400, 700, 5_000, 12_345):
+            seen = on.proxy.connections
+            on.proxy.cut_after_bytes = cut_after_bytes
+            on.proxy.cut()
+            tasks += send(on.fleet, f"cut-{cut_after_bytes}", 5)
+            await on.fleet.until_true(partial(on.proxy.has_more_than, seen + 1))
+        on.proxy.cut_after_bytes = None
+        await on.node.until_back(on.fleet.history)
+        await on.fleet.until_ended(*tasks)
+        seen = on.proxy.connections
+        on.proxy.cut()
+        await on.fleet.until_true(partial(on.proxy.has_more_than, seen))
+        await on.node.until_back(on.fleet.history)
+        assert "version=5" in on.node.log.rsplit("mqtt connected", 1)[1]
+
+
+async def test_what_the_broker_refuses_of_one_robot_harms_no_other(tmp_path: Path) -> None:
+    """F15: counted, reported, off the list; and a robot that nobody hears is counted apart."""
+    codes = {"victim-1": 0x87, "victim-2": 0x97, "victim-3": 0x99, "deaf": 0x10}
+    async with scene(tmp_path) as on:
+        on.meddler.puback_code = lambda topic: sum(codes[one] for one in codes if one in topic)
+        for robot in codes:
+            on.fleet.task(robot, f"of-{robot}", f"bring book {robot}")
+        await on.fleet.until_ended(*send(on.fleet, "healthy", 20), *(f"of-{one}" for one in codes))
+        refused = {"victim-1", "victim-2", "victim-3"}
+        await on.fleet.until_true(lambda: refused <= reported(on.fleet))
+        assert "deaf" not in reported(on.fleet)
+        assert await on.node.metric("planner_mqtt_publish_failures_total") >= len(refused)
+        assert await on.node.metric("planner_mqtt_unheard_total") >= 3
+        assert "nobody hears robot=deaf" in on.node.log
+        await on.node.until_readyz(200)
+
+
+def reported(fleet: Fleet) -> set[str]:
+    """Return the robots that the errors topic was told of."""
+    topics = [
+        reference["value"]
+        for problem in fleet.problems
+        for reference in problem["references"]
+        if reference["key"] == "topic"
+    ]
+    return {topic.split("/")[3] for topic in topics}
+
+
+async def test_a_refused_subscription_is_not_ready_until_it_is_granted(tmp_path: Path) -> None:
+    """F15: the node says which filter; the way out works meanwhile."""
+    async with scene(tmp_path) as on:
+        on.meddler.suback_code = NOT_AUTHORIZED
+        on.proxy.cut()
+        reason = await on.node.until_readyz(503)
+        await on.fleet.until_true(lambda: "refuses us" in on.node.log)
+        reason = await on.node.until_readyz(503)
+        assert ("robots/+/task" in reason, "0x87" in reason) == (True, True)
+        on.meddler.suback_code = None
+        on.proxy.cut()
+        await on.node.until_back(on.fleet.history)
+        await on.fleet.until_ended(*send(on.fleet, "granted", 5))
