@@ -32,9 +32,10 @@ from tests.faults.nodes import REAL, SCRIPTED, NodeProcess
 ROBOTS: Final = 20
 OPEN_TASKS: Final = 24  # sent and not ended: the load is never less, and never piles up
 NEW_TASKS: Final = 4  # at least, in each life
-LONGEST_LIFE_S: Final = 2.0
+LONGEST_LIFE_S: Final = 3.0
 KILLED_WHILE_STARTING: Final = 0.25
-END_S: Final = 600.0
+END_S: Final = 900.0
+START_S: Final = 240.0  # on a machine that others use too
 SETTINGS: Final = {
     "PLANNER__MAX_ATTEMPTS": "1000"  # the node is killed on purpose, the tasks are not at fault
 }
@@ -66,7 +67,7 @@ class Lives:
             await asyncio.sleep(self.chance.uniform(0, self.start_s))
             self.die("while starting")
             return
-        await self.node.until_ready()
+        await self.node.until_ready(START_S)
         self.start_s = time.monotonic() - began_s
         self.send()
         await asyncio.sleep(self.chance.uniform(0, LONGEST_LIFE_S))
@@ -101,32 +102,45 @@ async def soak(folder: Path, kills: int, model: str, seed: int) -> dict[str, obj
         )
         async with Fleet(broker.port, history) as fleet:
             lives = Lives(node, fleet, random.Random(seed))
-            async with node:
-                await node.until_readyz(200)  # the broker knows its session: nothing falls beside
-                await node.stop()
-            for number in range(1, kills + 1):
-                await lives.one()
-                if number % 10 == 0:
-                    print(
-                        f"{number} kills, {len(lives.sent)} tasks, {lives.ended} ended", flush=True
-                    )
-            node.start()
-            await node.until_ready()
-            await node.until_readyz(200)
-            await fleet.until_ended(*lives.sent, deadline_s=END_S)
-            rss_mib = round(node.rss_bytes / 2**20, 1)
-            code = await node.stop()
-            await fleet.until_true(lambda: fleet.node_states["planner-1"] == "OFFLINE")
+            try:
+                await kill_again_and_again(lives, kills)
+                ended = await end_in_good_order(lives)
+            finally:
+                node.kill()
     return {
         "deaths": lives.deaths,
         "tasks": len(lives.sent),
         "acknowledged": len(fleet.acked),
         "ends": Counter(fleet.states[task_id] for task_id in lives.sent),
         "generations_begun_again": begun_again(history),
-        "rss_mib": rss_mib,
-        "exit_code": code,
+        **ended,
         "violations": violations(history, node),
     }
+
+
+async def kill_again_and_again(lives: Lives, kills: int) -> None:
+    lives.node.start()
+    await lives.node.until_ready(START_S)
+    await lives.node.until_readyz(200)  # the broker knows its session: nothing falls beside
+    await lives.node.stop()
+    for number in range(1, kills + 1):
+        await lives.one()
+        if number % 10 == 0:
+            told = f"{len(lives.sent)} tasks, {lives.ended} ended"
+            print(f"{number} kills, {told}", flush=True)
+
+
+async def end_in_good_order(lives: Lives) -> dict[str, object]:
+    """Let everything come to its end, and stop."""
+    node, fleet = lives.node, lives.fleet
+    node.start()
+    await node.until_ready(START_S)
+    await node.until_readyz(200)
+    await fleet.until_ended(*lives.sent, deadline_s=END_S)
+    rss_mib = round(node.rss_bytes / 2**20, 1)
+    code = await node.stop()
+    await fleet.until_true(lambda: fleet.node_states["planner-1"] == "OFFLINE")
+    return {"rss_mib": rss_mib, "exit_code": code}
 
 
 def begun_again(history: History) -> int:
