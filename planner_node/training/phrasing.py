@@ -311,7 +311,7 @@ class Speaker:
 
     def _located(self, slots: dict[str, str]) -> str:
         if self.lang == "en":
-            return f"{slots['o']} {slots['g'].replace('at ', 'in ', 1)}"
+            return f"{slots['o']} {re.sub('^at ', 'in ', slots['g'])}"
         return f"{slots['S']}的{slots['o']}"
 
     def _things(self, intent: Intent, *, known: bool) -> str:
