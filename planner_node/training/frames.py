@@ -127,6 +127,7 @@ def draw(line: str, names: Names) -> list[Intent]:
     cast = _Cast(names, Surface(names.rng, names.lang), {})
     said = expand(said.strip(), names.rng)
     told = _SLOT.sub(lambda found: cast.say(found[1], found[2] or ""), said)
+    told = told.replace(" 's", "'s").replace(" ,", ",")
     first, *rest = (_intent(part.split(), cast) for part in meant.split(";"))
     return [replace(first, frame=told), *rest]
 
