@@ -30,8 +30,15 @@ def quantity(names: Names) -> list[Intent]:
 def _counted(names: Names, count: int) -> tuple[tuple[Name, ...], str]:
     if names.lang == "zh":
         return _counted_zh(names, count)
-    noun = names.thing("item", "food", "dish", "box").text.removesuffix("s")
-    many = noun + ("es" if noun.endswith(("s", "x", "ch", "sh")) else "s")
+    noun = names.thing("item", "food", "dish", "box").text
+    noun = noun if noun.endswith("ss") else noun.removesuffix("s")
+    many = plural(noun)
+    if names.chance(0.15):  # "two bottles of water"
+        vessel, content = (
+            names.rng.choice(("bottle", "cup", "can", "box", "bag")),
+            names.thing("drink"),
+        )
+        noun, many = f"{vessel} of {content.text}", f"{plural(vessel)} of {content.text}"
     ordinal = ("first", "second", "third", "fourth")
     number = ("", "", "two", "three", "four")[count]
     said = names.rng.choice((number, number, number, f"the {number}", str(count)))
@@ -46,9 +53,11 @@ def _counted(names: Names, count: int) -> tuple[tuple[Name, ...], str]:
 def _counted_zh(names: Names, count: int) -> tuple[tuple[Name, ...], str]:
     tables = sections("zh", "things")
     header = names.rng.choice(
-        [h for h in tables if h.split()[0] in {"item", "food", "dish", "box"}]
+        [h for h in tables if h.split()[0] in {"item", "food", "dish", "box", "drink", "cargo"}]
     )
     classifier = header.split()[1]
+    if header.startswith("drink") and names.chance(0.4):
+        classifier = "罐"
     noun = (
         names.thing().text if names.chance(0.4) else names.rng.choice(words("zh", "things", header))
     )
@@ -155,9 +164,9 @@ def mixed_counts(names: Names) -> list[Intent]:
 
 def plural(noun: str) -> str:
     """The plural of an English noun, by rule."""
-    if noun.endswith("s"):
+    if noun.endswith("s") and not noun.endswith("ss"):
         return noun
-    if noun.endswith(("x", "ch", "sh")):
+    if noun.endswith(("ss", "x", "ch", "sh")):
         return f"{noun}es"
     if noun.endswith("y") and noun[-2] not in "aeiou":
         return f"{noun[:-1]}ies"
