@@ -57,9 +57,18 @@ def assemble(loaded: LoadedModel, limits: EngineLimits) -> Engine:
 
 def _forward(loaded: LoadedModel, limits: EngineLimits) -> Forward:
     slots = KvSlots(limits.rows, limits.context_tokens)
-    if is_llama_shaped(loaded.model):
-        return LlamaForward(loaded.model, slots)
-    return TransformersForward(loaded.model, slots)
+    if not is_llama_shaped(loaded.model):
+        return TransformersForward(loaded.model, slots)
+    plain = LlamaForward(loaded.model, slots)
+    return _recorded(plain) if plain.device.type == "cuda" else plain
+
+
+def _recorded(plain: LlamaForward) -> Forward:
+    from planner_node.engine.cuda.forward import RecordedLlama  # noqa: PLC0415  imports Triton
+
+    recorded = RecordedLlama(plain)
+    recorded.prepare()
+    return recorded
 
 
 @torch.inference_mode()

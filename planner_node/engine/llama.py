@@ -6,6 +6,7 @@ product, gate and up from another. Queries that share a key head are stacked as 
 queries of it, so grouped heads are never repeated in memory.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -47,14 +48,17 @@ class AttentionGroup:
     mask: Tensor | None  # additive [rows, 1, query x shared heads, keys]; None: all keys are seen
 
 
+# The mixed values [tokens, heads x head size] of a layer's cache and queries [tokens, heads, size].
+Attend = Callable[[Tensor, Tensor], Tensor]
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """The tensors of one forward pass, shared by all layers."""
 
     token_ids: Tensor
     kv_cells: Tensor  # where in the flattened cache each token's key and value go
-    cosine: Tensor
-    sine: Tensor
+    positions: Tensor
     groups: list[AttentionGroup]
     outputs: Tensor
 
@@ -156,11 +160,31 @@ class LlamaForward:
     def hidden(self, chunks: list[Chunk]) -> Tensor:
         """Run the chunks and return [outputs, hidden], in the order of ``chunks``."""
         step = self._prepare(chunks)
-        x = functional.embedding(step.token_ids, self._embedding)
+
+        def attend(kv: Tensor, queries: Tensor) -> Tensor:
+            parts = [self._attend_group(kv, queries, group) for group in step.groups]
+            return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+        x = self.through_layers(step.token_ids, step.kv_cells, step.positions, attend)
+        return self.final_norm(x[step.outputs])
+
+    def through_layers(
+        self, token_ids: Tensor, kv_cells: Tensor, positions: Tensor, attend: Attend
+    ) -> Tensor:
+        """Return [tokens, hidden] before the last norm; everything given is [tokens]."""
+        cosine, sine = self._cosine[positions], self._sine[positions]
+        x = functional.embedding(token_ids, self._embedding)
         for layer in self._layers:
-            x = self._attend(layer, step, x)
+            qkv = self._qkv(layer, x, cosine, sine)
+            flat = layer.kv.view(-1, 2 * self._kv_heads, self._head_size)
+            flat.index_copy_(0, kv_cells, qkv[:, self._heads :])
+            mixed = attend(layer.kv, qkv[:, : self._heads])
+            x = x + functional.linear(mixed, layer.out, layer.out_bias)
             x = self._think(layer, x)
-        return self._rms_norm(x[step.outputs], self._norm)
+        return x
+
+    def final_norm(self, x: Tensor) -> Tensor:
+        return self._rms_norm(x, self._norm)
 
     def scores(self, hidden: Tensor) -> Tensor:
         """Return the logits [outputs, vocabulary] of what ``hidden`` returned."""
@@ -169,20 +193,15 @@ class LlamaForward:
     def _rms_norm(self, x: Tensor, weight: Tensor) -> Tensor:
         return functional.rms_norm(x, (x.shape[-1],), weight, self._epsilon)
 
-    def _attend(self, layer: Layer, step: Step, x: Tensor) -> Tensor:
-        num_tokens = x.shape[0]
+    def _qkv(self, layer: Layer, x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
+        """Return queries, keys and values [tokens, all heads, size], the first two turned."""
         normed = self._rms_norm(x, layer.attention_norm)
         qkv = functional.linear(normed, layer.qkv, layer.qkv_bias)
-        qkv = qkv.view(num_tokens, self._heads + 2 * self._kv_heads, self._head_size)
+        qkv = qkv.view(x.shape[0], self._heads + 2 * self._kv_heads, self._head_size)
         turned = qkv[:, : self._heads + self._kv_heads]
         rolled = turned.roll(self._head_size // 2, -1)
-        turned.mul_(step.cosine).addcmul_(rolled, step.sine)
-        flat = layer.kv.view(-1, 2 * self._kv_heads, self._head_size)
-        flat.index_copy_(0, step.kv_cells, qkv[:, self._heads :])
-        queries = qkv[:, : self._heads]
-        parts = [self._attend_group(layer.kv, queries, group) for group in step.groups]
-        mixed = parts[0] if len(parts) == 1 else torch.cat(parts)
-        return x + functional.linear(mixed, layer.out, layer.out_bias)
+        turned.mul_(cosine).addcmul_(rolled, sine)
+        return qkv
 
     def _attend_group(self, kv: Tensor, queries: Tensor, part: AttentionGroup) -> Tensor:
         """Return the group's mixed values [tokens, heads x head size], in flat order."""
@@ -223,12 +242,10 @@ class LlamaForward:
             for chunk in chunks
             for cell in range(stops[chunk.slot] - chunk.num_outputs, stops[chunk.slot])
         ]
-        where = self._tensor(positions)
         return Step(
             token_ids=self._tensor([t for chunk in ordered for t in chunk.token_ids]),
             kv_cells=self._tensor(kv_cells),
-            cosine=self._cosine[where],
-            sine=self._sine[where],
+            positions=self._tensor(positions),
             groups=[self._attention_group(group) for group in groups_of(ordered)],
             outputs=self._tensor(outputs),
         )

@@ -60,13 +60,15 @@ def stretch_kernel(
         seen = is_key[:, None] & is_size[None, :]
         key = tl.load(cells, mask=seen, other=0.0)
         value = tl.load(cells + NUM_KV_HEADS * HEAD_SIZE, mask=seen, other=0.0)
-        scores = tl.dot(query, tl.trans(key)) * softmax_scale
+        scores = tl.dot(query, tl.trans(key), input_precision="ieee") * softmax_scale
         scores = tl.where(is_key[None, :], scores, float("-inf"))
         higher = tl.maximum(peak, tl.max(scores, 1))
         shares = tl.exp(scores - higher[:, None])
         shrink = tl.exp(peak - higher)
         weight = weight * shrink + tl.sum(shares, 1)
-        total = total * shrink[:, None] + tl.dot(shares.to(value.dtype), value)
+        total = total * shrink[:, None] + tl.dot(
+            shares.to(value.dtype), value, input_precision="ieee"
+        )
         peak = higher
 
     place = (token.to(tl.int64) * NUM_HEADS + head_ids) * num_stretches + stretch
