@@ -1,0 +1,48 @@
+"""F2 and F11: a broker that forgets everything, while commands wait for their acknowledgement."""
+
+import resource
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.mosquitto import running
+from tests.faults.checker import check
+from tests.faults.fleet import Fleet
+from tests.faults.history import History
+from tests.faults.nodes import NodeProcess
+
+pytestmark = [pytest.mark.broker, pytest.mark.slow]
+
+
+async def test_a_late_acknowledgement_hits_no_message_of_the_new_session(tmp_path: Path) -> None:
+    """The old ones wait for the disk; the new ones carry the same packet ids, and all end."""
+    history = History(tmp_path / "history.jsonl")
+    with running(tmp_path) as broker:
+        node = NodeProcess(tmp_path, broker.url)
+        async with Fleet(broker.port, history) as fleet, node:
+            await node.until_readyz(200)
+            _, hard = resource.prlimit(node.pid, resource.RLIMIT_FSIZE)
+            resource.prlimit(node.pid, resource.RLIMIT_FSIZE, (1, hard))
+            old = [f"old-{number}" for number in range(60)]
+            for number, task_id in enumerate(old):
+                fleet.task(f"robot-{number % 5}", task_id, f"bring book {task_id}")
+            await node.until_readyz(503)
+            await fleet.until_true(lambda: set(old) <= fleet.acked)
+            broker.stop(signal.SIGKILL)
+            history.fault("the broker forgets all sessions")
+            broker.start()
+            await fleet.until_true(lambda: broker.log.count("as planner-1 (") == 2)
+            new = [f"new-{number}" for number in range(60)]
+            for number, task_id in enumerate(new):
+                fleet.task(f"robot-{number % 5}", task_id, f"bring cup {task_id}")
+            resource.prlimit(node.pid, resource.RLIMIT_FSIZE, (hard, hard))
+            await node.until_back(history)
+            await fleet.until_ended(*new)
+            for number, task_id in enumerate(old):  # a robot that hears nothing asks again
+                fleet.task(f"robot-{number % 5}", task_id, f"bring book {task_id}")
+            await fleet.until_ended(*old)
+            assert await node.stop() == 0
+            await fleet.until_true(lambda: fleet.node_states["planner-1"] == "OFFLINE")
+    assert {fleet.states[task_id] for task_id in (*old, *new)} == {"PLANNED"}
+    check(history, [node], is_complete=False)
