@@ -19,6 +19,7 @@ _LISTENER: Final = "default"
 _SESSION_EXPIRY_S: Final = 86_400
 _CONNECT_TIMEOUT_S: Final = 8.0
 _SHUTDOWN_TIMEOUT_S: Final = 1.0
+_MAX_PACKET_BYTES: Final = 2_000_000  # as config/mosquitto.conf has it
 _MAX_CONNECT_BYTES: Final = 65_536  # amqtt would wait for whatever length a stranger names
 _FIRST_BYTES: Final = 12  # enough to hold the level behind any length; every CONNECT has 14
 _MORE: Final = 0x80  # a length goes on with the next byte
@@ -57,14 +58,20 @@ class _Broker(Broker):  # type: ignore[misc]  # as above
             await super()._publish_retained_messages_for_subscription(subscription, session)
 
 
+class PacketTooLarge(Exception):
+    """Ends the connection of a client that announces more than anyone takes."""
+
+
 class _Replay(ReaderAdapter):  # type: ignore[misc]  # as above
-    """A reader that gives the bytes again that were looked at."""
+    """A reader that gives the bytes again that were looked at, and takes no flood after them."""
 
     def __init__(self, first: bytes, reader: asyncio.StreamReader) -> None:
         self._first = first
         self._rest = StreamReaderAdapter(reader)
 
     async def read(self, n: int = -1) -> bytes:
+        if n > _MAX_PACKET_BYTES:
+            raise PacketTooLarge(n)
         if not self._first:
             rest: bytes = await self._rest.read(n)
             return rest

@@ -1,6 +1,7 @@
 """The mosquitto that we ship: a real one, started with config/mosquitto.conf and config/acl."""
 
 import asyncio
+import random
 import re
 import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -16,6 +17,7 @@ from planner_node.mqtt.client import Connection
 from planner_node.mqtt.packets import Delivery, Ending, EndKind, Outcome, Publication, Subscription
 from planner_node.settings import MqttSettings
 from tests.fakes.mosquitto import Mosquitto, free_port
+from tests.faults.raw_bytes import RAW, conversations, say
 
 pytestmark = pytest.mark.broker
 
@@ -154,6 +156,17 @@ async def test_robot_hears_how_the_node_is(enter: Enter) -> None:
 async def test_node_hears_and_speaks_on_every_topic(enter: Enter, row: Topic) -> None:
     async with enter("planner-1", f"{ROOT}/#") as node:
         assert await node.says(name_of(row, "r1"), b"heard") < 0x80
+        assert (await node.next()).payload == b"heard"
+
+
+async def test_noise_from_strangers_keeps_nobody_from_being_served(
+    broker: Mosquitto, enter: Enter
+) -> None:
+    """B12, at the broker as we ship it."""
+    for noise in (*RAW.values(), *conversations(random.Random(2), 2_000)):
+        await say(broker.port, noise, patience_s=0.01)
+    async with enter("planner-1", f"{ROOT}/robots/r1/task") as node, enter("r1") as robot:
+        await robot.says(f"{ROOT}/robots/r1/task", b"heard")
         assert (await node.next()).payload == b"heard"
 
 
