@@ -43,7 +43,13 @@ class AnyToken:
     def fill(self, mask: memoryview) -> None:
         np.asarray(mask)[:] = -2
 
+    def legal(self, token_id: int) -> bool:
+        return token_id != 0
+
     def accept(self, token_id: int) -> None:
+        pass
+
+    def rollback(self, num_tokens: int) -> None:
         pass
 
 

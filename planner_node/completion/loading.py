@@ -103,6 +103,7 @@ class LocalModel:
             context_tokens=engine.context_tokens,
             prefill_tokens=engine.prefill_chunk_tokens,
             prefixes=engine.prefix_cache_entries,
+            draft_tokens=engine.draft_tokens,
         )
         return assemble(loaded, limits)
 

@@ -1,4 +1,4 @@
-"""The loop: add and cancel requests, and step: schedule → forward → mask → sample → commit.
+"""The loop: add and cancel requests, and step: schedule → guess → forward → choose → commit.
 
 Synchronous and single-threaded; ``worker`` gives it a thread.
 """
@@ -11,12 +11,13 @@ from time import monotonic
 import torch
 
 from planner_node.engine.batch import Chunk
+from planner_node.engine.drafts import Drafter
 from planner_node.engine.kv_cache import PrefixStore
 from planner_node.engine.limits import EngineLimits, EngineStats
 from planner_node.engine.model import Forward
 from planner_node.engine.news import News
 from planner_node.engine.request import Event, Finish, Request
-from planner_node.engine.sampler import NOTHING, MaskTable, biased, choose, draws_of
+from planner_node.engine.sampler import NOTHING, Pick, Sampler
 from planner_node.engine.scheduler import Scheduler, Turn
 from planner_node.engine.sequence import Sequence
 from planner_node.errors import ContextTooLong
@@ -35,7 +36,8 @@ class Engine:
         self._slots = forward.slots
         self._scheduler = Scheduler(limits)
         self._prefixes = PrefixStore(limits.prefixes)
-        self._masks = MaskTable(limits.rows, forward.vocabulary_tokens, forward.device)
+        self._drafter = Drafter(limits.draft_tokens)
+        self._sampler = Sampler(forward, limits.rows)
         self._sequences: dict[str, Sequence] = {}
         self._stats = EngineStats()
 
@@ -81,13 +83,13 @@ class Engine:
         self._admit(news)
         if turns := self._scheduler.turns():
             try:
-                token_ids = self._run(turns)
+                picks = self._run(turns)
             except RuntimeError as exc:
                 if not is_out_of_memory(exc):
                     raise
                 self._give_up(turns, exc, news)
             else:
-                self._commit(turns, token_ids, news)
+                self._commit(turns, picks, news)
         return news.events()
 
     def _expire(self, news: News) -> None:
@@ -120,37 +122,20 @@ class Engine:
         self._stats.prefix_hits += 1
         self._stats.cached_tokens += num_tokens
 
-    def _run(self, turns: list[Turn]) -> list[int]:
-        """Return one chosen id for each turn that samples, in order."""
+    def _run(self, turns: list[Turn]) -> list[Pick]:
+        """Return one pick for each turn that samples, in order."""
+        self._stats.drafted_tokens += self._drafter.draft(turns)
         hidden = self._forward.hidden([_chunk(turn) for turn in turns])
-        sampling = [turn.sequence for turn in turns if turn.samples]
-        if not sampling:
-            return []
-        # the device may still be busy with the forward: masks are filled meanwhile
-        constrained = any(sequence.request.constraint is not None for sequence in sampling)
-        if constrained:
-            self._fill_masks(sampling)
-        scores = biased(self._forward.scores(hidden), sampling)
-        if constrained:
-            scores = scores.masked_fill(self._masks.forbidden(len(sampling)), float("-inf"))
-        return choose(scores, draws_of(sampling))
+        return self._sampler.pick([turn.sequence for turn in turns if turn.samples], hidden)
 
-    def _fill_masks(self, sampling: list[Sequence]) -> None:
-        for row, sequence in enumerate(sampling):
-            if sequence.request.constraint is None:
-                self._masks.allow_all(row)
-            else:
-                sequence.fill(self._masks.rows[row])
-
-    def _commit(self, turns: list[Turn], token_ids: list[int], news: News) -> None:
-        chosen = iter(token_ids)
-        for turn in turns:
-            samples = turn.samples
-            self._advance(turn)
-            if samples:
-                self._take(turn.sequence, next(chosen), news)
+    def _commit(self, turns: list[Turn], picks: list[Pick], news: News) -> None:
         self._stats.forward_passes += 1
         self._stats.forward_rows += len(turns)
+        coming = iter(picks)
+        for turn in turns:
+            self._advance(turn)
+            if turn.samples:
+                self._take(turn.sequence, next(coming), news)
         for turn in turns:
             if turn.sequence.finished is not None:
                 self._end(turn.sequence, news)
@@ -166,20 +151,23 @@ class Engine:
             copies = self._slots.copy_out(sequence.slot, prefix_tokens)
             self._prefixes.keep(sequence.prefix, copies)
 
-    def _take(self, sequence: Sequence, token_id: int, news: News) -> None:
-        if sequence.finished is not None:  # its constraint broke while the mask was filled
-            return
-        if token_id == NOTHING:
+    def _take(self, sequence: Sequence, pick: Pick, news: News) -> None:
+        if pick.draft.token_ids:
+            self._drafter.note(sequence, pick.draft, pick.num_kept)
+        forced_before, accepted_before = sequence.forced_tokens, sequence.accepted_tokens
+        news.add(sequence, sequence.take_draft(pick.draft, pick.num_kept))
+        if sequence.finished is None and pick.token_id == NOTHING:
             sequence.refuse()
             self._slots.wipe(sequence.slot)
-            return
-        forced_before = sequence.forced_tokens
-        news.add(sequence, sequence.commit(token_id))
-        self._stats.sampled_tokens += 1
+        elif sequence.finished is None:
+            news.add(sequence, sequence.commit(pick.token_id))
+            self._stats.sampled_tokens += 1
         self._stats.forced_tokens += sequence.forced_tokens - forced_before
+        self._stats.accepted_tokens += sequence.accepted_tokens - accepted_before
 
     def _end(self, sequence: Sequence, news: News) -> None:
         del self._sequences[sequence.request.request_id]
+        self._drafter.forget(sequence)
         if (move := self._scheduler.remove(sequence)) is not None:
             self._slots.move(move.source, move.target, move.num_tokens)
         news.end(sequence)
@@ -204,9 +192,10 @@ def is_out_of_memory(exc: RuntimeError) -> bool:
 
 def _chunk(turn: Turn) -> Chunk:
     start = turn.sequence.computed
+    draft = turn.sequence.draft.token_ids
     return Chunk(
         slot=turn.sequence.slot,
         start=start,
-        token_ids=turn.sequence.tokens[start : start + turn.num_tokens],
-        num_outputs=int(turn.samples),
+        token_ids=turn.sequence.tokens[start : start + turn.num_tokens] + draft,
+        num_outputs=len(draft) + 1 if turn.samples else 0,
     )

@@ -12,13 +12,15 @@ class EngineLimits:
     context_tokens: int = 4096  # prompt and output of one row; the model's own limit may be lower
     prefill_tokens: int = 256  # prompt tokens a step may take on, so that running rows keep pace
     prefixes: int = 8  # shared prefixes kept; 0 keeps none
+    draft_tokens: int = 128  # guessed tokens a step may check, over all rows; 0 guesses nothing
 
     def __post_init__(self) -> None:
         for name in ("rows", "waiting", "context_tokens", "prefill_tokens"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be 1 or more, not {getattr(self, name)}")
-        if self.prefixes < 0:
-            raise ValueError(f"prefixes must be 0 or more, not {self.prefixes}")
+        for name in ("prefixes", "draft_tokens"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must be 0 or more, not {getattr(self, name)}")
 
 
 @dataclass(slots=True)
@@ -35,6 +37,8 @@ class EngineStats:
     cached_tokens: int = 0
     sampled_tokens: int = 0
     forced_tokens: int = 0
+    drafted_tokens: int = 0  # guessed, and checked by the model
+    accepted_tokens: int = 0  # of those, the ones it would have chosen itself
     prefix_hits: int = 0
     prefix_misses: int = 0
     out_of_memory: int = 0

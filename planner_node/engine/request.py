@@ -10,8 +10,9 @@ class Constraint(Protocol):
     """Says which token may come next and which ones must; one per request, stateful.
 
     Only the engine's thread calls it, in this order: ``forced`` once at admission, then for each
-    sampled token ``fill`` → ``accept`` → ``forced``, until ``done``. A constraint that cannot go on
-    raises ``planner_node.errors.ConstraintBroken``, which ends its own request and no other.
+    chosen token ``legal`` or ``fill`` → ``accept`` → ``forced``, until ``done``. A draft goes ahead
+    in the same way and is taken back with ``rollback``. A constraint that cannot go on raises
+    ``planner_node.errors.ConstraintBroken``, which ends its own request and no other.
     """
 
     @property
@@ -32,8 +33,19 @@ class Constraint(Protocol):
         """
         ...
 
+    def legal(self, token_id: int) -> bool:
+        """Tell whether ``accept`` would take the id; much cheaper than a mask of all ids.
+
+        May say no where ``fill`` would allow the id, never the other way round.
+        """
+        ...
+
     def accept(self, token_id: int) -> None:
-        """Consume one sampled id; raise ``ConstraintBroken`` when it is not allowed."""
+        """Consume one chosen id; raise ``ConstraintBroken`` when it is not allowed."""
+        ...
+
+    def rollback(self, num_tokens: int) -> None:
+        """Take back the last ids, whether ``accept`` or ``forced`` consumed them."""
         ...
 
 
@@ -96,13 +108,17 @@ class Finish(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What a request cost; ``forward_passes`` counts the steps it took part in."""
+    """What a request cost; ``forward_passes`` counts the steps it took part in.
+
+    ``accepted_tokens`` were guessed, and checked several at once, instead of chosen one by one.
+    """
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
     forward_passes: int = 0
     forced_tokens: int = 0
     cached_tokens: int = 0
+    accepted_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,15 +11,14 @@ from planner_node.errors import QueueFull
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One sequence's part of a step: its next ``num_tokens`` pending tokens."""
+    """One sequence's part of a step: its next ``num_tokens`` pending tokens.
+
+    ``samples`` tells whether they bring the sequence to the point where a token is chosen.
+    """
 
     sequence: Sequence
     num_tokens: int
-
-    @property
-    def samples(self) -> bool:
-        """Whether the step brings the sequence to the point where a token is chosen."""
-        return self.num_tokens == self.sequence.pending_tokens
+    samples: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +95,11 @@ class Scheduler:
         for sequence in sorted(prompts, key=lambda sequence: sequence.arrival):
             share[sequence.slot] = min(sequence.pending_tokens, budget)
             budget -= share[sequence.slot]
-        return [Turn(s, share[s.slot]) for s in self.running if share[s.slot]]
+        return [
+            Turn(s, share[s.slot], samples=share[s.slot] == s.pending_tokens)
+            for s in self.running
+            if share[s.slot]
+        ]
 
     def remove(self, sequence: Sequence) -> Move | None:
         """Take a sequence out; return the move that closes the gap it leaves, if there is one."""

@@ -3,8 +3,27 @@
 import random
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 from planner_node.engine.request import Finish, Request, Usage
+
+
+@dataclass(slots=True)
+class Draft:
+    """Ids that go through the next forward on trust, to be kept as far as they prove right.
+
+    ``is_forced`` marks those that the constraint dictates once what stands before them is right.
+    """
+
+    token_ids: list[int] = field(default_factory=list)
+    is_forced: list[bool] = field(default_factory=list)
+
+    def num_right(self, best: list[int]) -> int:
+        """Return how many leading ids are the ones that were to be chosen at their places."""
+        for place, token_id in enumerate(self.token_ids):
+            if token_id != best[place] and not self.is_forced[place]:
+                return place
+        return len(self.token_ids)
 
 
 class Sequence:
@@ -12,13 +31,16 @@ class Sequence:
 
     ``tokens`` is prompt and output in one list, ``computed`` how many of them are in the cache.
     Whatever lies beyond ``computed`` - prompt, forced ids, the last sampled id - goes through the
-    next forward together, so prefill and decode are one thing.
+    next forward together, so prefill and decode are one thing. A ``draft`` follows behind it; the
+    constraint has consumed it already, the tokens do not hold it yet.
     """
 
     __slots__ = (
+        "accepted_tokens",
         "arrival",
         "cached_tokens",
         "computed",
+        "draft",
         "error",
         "finished",
         "forced_tokens",
@@ -46,6 +68,8 @@ class Sequence:
         self.forward_passes = 0
         self.forced_tokens = 0
         self.cached_tokens = 0
+        self.accepted_tokens = 0
+        self.draft = Draft()
         # one draw per sampled token, whoever else is in the batch: seeds reproduce
         self.random = random.Random(request.sampling.seed)  # noqa: S311  not a secret
 
@@ -53,6 +77,16 @@ class Sequence:
     def pending_tokens(self) -> int:
         """How many tokens the model has not seen yet."""
         return len(self.tokens) - self.computed
+
+    @property
+    def is_greedy(self) -> bool:
+        return self.request.sampling.temperature == 0
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether nothing more is to be chosen: it is at an end, or its document is."""
+        constraint = self.request.constraint
+        return self.finished is not None or (constraint is not None and constraint.done)
 
     def expired(self, now_s: float) -> bool:
         return self.request.deadline_s is not None and now_s >= self.request.deadline_s
@@ -64,6 +98,7 @@ class Sequence:
             forward_passes=self.forward_passes,
             forced_tokens=self.forced_tokens,
             cached_tokens=self.cached_tokens,
+            accepted_tokens=self.accepted_tokens,
         )
 
     def open(self) -> list[int]:
@@ -73,6 +108,65 @@ class Sequence:
             taken = self._take_forced()
             self._settle()
         return taken
+
+    def guess(self, token_id: int) -> list[int]:
+        """Put an id on the draft, and what the constraint dictates after it; return them.
+
+        Nothing is put on, and nothing returned, where the id cannot stand or there is no room.
+        """
+        room = self.max_tokens - len(self.tokens) - len(self.draft.token_ids)
+        constraint = self.request.constraint
+        if token_id in self.request.stop_tokens or room < 1:
+            return []
+        added = [token_id]
+        with self._own_fault():
+            if constraint is not None:
+                if constraint.done or not constraint.legal(token_id):
+                    return []
+                constraint.accept(token_id)
+                added += constraint.forced()
+                if len(added) > room or not self.request.stop_tokens.isdisjoint(added):
+                    constraint.rollback(len(added))
+                    return []
+        if self.finished is not None:
+            return []
+        self.draft.token_ids += added
+        self.draft.is_forced += [False] + [True] * (len(added) - 1)
+        return added
+
+    def settle_draft(self, best: list[int]) -> int:
+        """Return how much of the draft was right, and take the constraint back to there.
+
+        ``best`` [draft + 1] are the ids that were to be chosen at the draft's places.
+        """
+        num_right = self.draft.num_right(best)
+        with self._own_fault():
+            if self.request.constraint is not None:
+                self.request.constraint.rollback(len(self.draft.token_ids) - num_right)
+        return num_right
+
+    def take_draft(self, draft: Draft, num_right: int) -> list[int]:
+        """Take over the right beginning of a draft, which is in the cache; return it."""
+        self.draft = Draft()
+        if self.finished is not None or not num_right:
+            return []
+        num_forced = sum(draft.is_forced[:num_right])
+        self.sampled = True
+        self.computed += num_right
+        self.forced_tokens += num_forced
+        self.accepted_tokens += num_right - num_forced
+        taken = self._take(draft.token_ids[:num_right])
+        self._settle()
+        return taken
+
+    def allows(self, token_id: int) -> bool:
+        """Tell whether the id may come next; a quick no is to be checked with a mask."""
+        constraint = self.request.constraint
+        legal = True
+        with self._own_fault():
+            if constraint is not None:
+                legal = constraint.legal(token_id)
+        return legal
 
     def fill(self, mask: memoryview) -> None:
         """Let the constraint write what it allows next."""

@@ -44,6 +44,8 @@ def _is_in(character: str, codec: str) -> bool:
 
 def open_bytes(text: bytes) -> bytes:
     """Return the beginning of a character that ``text`` ends with, if it ends with one."""
+    if text.isascii():
+        return b""
     reader = codecs.getincrementaldecoder("utf-8")(errors="ignore")
     reader.decode(text)
     return reader.getstate()[0]
@@ -70,6 +72,10 @@ class ForbiddenCharacters:
             if text[0] in _CONTINUATION:
                 self._continuing.append((index, text))
         self._whole = int.from_bytes(whole, "little")
+
+    def forbids(self, token_id: int, pending: bytes) -> bool:
+        """Tell whether this one token would write a forbidden character."""
+        return bool(self.mask(pending) >> token_id & 1)
 
     def mask(self, pending: bytes) -> int:
         """Return the forbidden ids when ``pending`` bytes of a character are already written."""

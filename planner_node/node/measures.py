@@ -17,6 +17,8 @@ _ENGINE_HELP: Final = {
     "cached_tokens": "Prompt tokens that a shared prefix saved.",
     "sampled_tokens": "Tokens the model chose.",
     "forced_tokens": "Tokens the grammar dictated.",
+    "drafted_tokens": "Tokens guessed ahead and checked by the model.",
+    "accepted_tokens": "Guessed tokens that the model would have chosen itself.",
     "prefix_hits": "Requests that found their prefix ready.",
     "prefix_misses": "Requests that had to read their prefix.",
     "out_of_memory": "Steps that the device had no room for.",

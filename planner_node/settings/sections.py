@@ -128,6 +128,7 @@ class EngineSettings(Section):
     context_tokens: Positive = 2_048
     prefill_chunk_tokens: Positive = 256
     prefix_cache_entries: Positive = 8
+    draft_tokens: Annotated[int, Field(ge=0, le=4096)] = 128
     threads: Annotated[int, Field(ge=0, le=256)] = 0
 
 

@@ -1,10 +1,14 @@
 """From logits to ids: masks bit by bit, and draws that follow their probabilities."""
 
+import math
 from collections import Counter
 
+import pytest
 import torch
 
-from planner_node.engine.sampler import Draw, MaskTable, choose
+from planner_node.engine.request import Request
+from planner_node.engine.sampler import NOTHING, Draw, MaskTable, choose, greedy
+from planner_node.engine.sequence import Sequence
 from tests.fakes.engine import ListedConstraint
 
 SCORES = torch.tensor([[0.0, 3.0, 2.0, 1.0]]).log()
@@ -12,11 +16,11 @@ SCORES = torch.tensor([[0.0, 3.0, 2.0, 1.0]]).log()
 
 def drawn(temperature: float, top_p: float) -> Counter[int]:
     """Return how often each id comes over evenly spread chances."""
-    return Counter(choose(SCORES, [Draw(0, temperature, top_p, n / 600)])[0] for n in range(600))
+    return Counter(choose(SCORES, [Draw(temperature, top_p, n / 600)])[0] for n in range(600))
 
 
 def test_greedy_takes_the_highest() -> None:
-    assert choose(torch.tensor([[1.0, 3.0, 2.0], [9.0, 3.0, 2.0]]), []) == [1, 0]
+    assert greedy(torch.tensor([[1.0, 3.0, 2.0], [9.0, 3.0, 2.0]])) == [1, 0]
 
 
 def test_draws_follow_the_probabilities() -> None:
@@ -35,21 +39,26 @@ def test_low_temperature_sharpens() -> None:
     assert drawn(0.5, 1.0)[1] > 300
 
 
-def test_rows_without_a_draw_stay_greedy() -> None:
-    scores = SCORES.repeat(3, 1)
-    assert choose(scores, [Draw(1, 1.0, 1.0, 0.999)]) == [1, 3, 1]
+def constrained(*allowed: int) -> Sequence:
+    return Sequence(Request("a", (5,), constraint=ListedConstraint(frozenset(allowed))), 99)
 
 
 def test_forbidden_ids_are_those_the_constraint_leaves_out() -> None:
     table = MaskTable(2, 70, torch.device("cpu"))
-    ListedConstraint(frozenset({0, 31, 32, 69})).fill(table.rows[0])
+    table.fill([constrained(0, 31, 32, 69), Sequence(Request("b", (5,)), 99)])
     forbidden = table.forbidden(2)
     assert (~forbidden[0]).nonzero().flatten().tolist() == [0, 31, 32, 69]
     assert not forbidden[1].any()
 
 
-def test_allowed_row_forgets_the_constraint_before_it() -> None:
+def test_row_without_a_constraint_forgets_the_one_before_it() -> None:
     table = MaskTable(1, 70, torch.device("cpu"))
-    ListedConstraint(frozenset({5})).fill(table.rows[0])
-    table.allow_all(0)
+    table.fill([constrained(5)])
+    table.fill([Sequence(Request("b", (5,)), 99)])
     assert not table.forbidden(1).any()
+
+
+@pytest.mark.parametrize("scores", [[1.0, math.nan, 2.0], [-math.inf] * 3])
+def test_row_without_a_finite_best_score_has_no_choice(scores: list[float]) -> None:
+    assert greedy(torch.tensor([scores])) == [NOTHING]
+    assert choose(torch.tensor([scores]), [Draw(1.0, 1.0, 0.5)]) == [NOTHING]

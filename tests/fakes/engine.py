@@ -120,6 +120,14 @@ class ListedConstraint:
         for index, word in enumerate(words):
             mask[index] = word - (1 << 32) if word >> 31 else word
 
+    def legal(self, token_id: int) -> bool:
+        if self._next == self._breaks_at:
+            raise ConstraintBroken("broken by the test")
+        return token_id in self._sets[self._next][0]
+
+    def rollback(self, num_tokens: int) -> None:
+        self._next -= num_tokens
+
     def accept(self, token_id: int) -> None:
         if token_id not in self._sets[self._next][0]:
             raise ConstraintBroken(f"{token_id} is not allowed")

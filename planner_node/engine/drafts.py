@@ -1,0 +1,140 @@
+"""Guesses what a row says next, so that one forward checks several ids at once.
+
+A guess costs a look into two tables: what the row itself has read and written, for names copied
+from the instruction, and what rows with the same prefix wrote lately, for everything plans share.
+How often guesses of each kind come true is measured, and a draft ends where it becomes unlikely.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterable
+from typing import Final
+
+from planner_node.engine.ngrams import LONGEST_NGRAM, NgramTable
+from planner_node.engine.scheduler import Turn
+from planner_node.engine.sequence import Draft, Sequence
+
+LONGEST_DRAFT: Final = (
+    15  # tokens of one row and step; with the pending one a short run of ``batch``
+)
+SHARED_ENTRIES: Final = 32_768  # n-grams of a generation of recent outputs: about 4 MiB
+SHARED_TABLES: Final = 8  # prefixes with a table of their own
+LEAST_CHANCE: Final = 0.4  # a token that is less likely to be reached and right is not guessed
+FIRST_CHANCE: Final = 0.75  # of a kind of guess that was not tried yet
+LONGEST_PAUSE: Final = 64  # steps without a guess, for a row whose guesses keep failing
+
+
+class Odds:
+    """How often guesses of one kind come true, with recent ones weighing more."""
+
+    __slots__ = ("chance",)
+
+    def __init__(self) -> None:
+        self.chance = FIRST_CHANCE
+
+    def note(self, *, is_right: bool) -> None:
+        self.chance += (float(is_right) - self.chance) / 32
+
+    def rest(self) -> None:
+        """Not guessed for being unlikely: be tried again some day, the work may have changed."""
+        self.chance += (FIRST_CHANCE - self.chance) / 1024
+
+
+class Lookup:
+    """What one row knows for its guesses, and how it does with them."""
+
+    __slots__ = ("kinds", "misses", "num_learned", "own", "pause", "shared")
+
+    def __init__(self, sequence: Sequence, shared: NgramTable) -> None:
+        self.own = NgramTable(max_entries=1 << 30)  # bounded by the row's context
+        self.shared = shared
+        self.num_learned = sequence.request.prefix_tokens
+        self.kinds: list[Odds] = []  # of the ids guessed in the current draft, in order
+        self.misses = 0
+        self.pause = 0
+
+
+class Drafter:
+    """Gives greedy rows their drafts, within ``budget_tokens`` a step over all rows."""
+
+    def __init__(self, budget_tokens: int) -> None:
+        self._budget_tokens = budget_tokens
+        self._shared: OrderedDict[tuple[int, ...], NgramTable] = OrderedDict()
+        self._lookups: dict[str, Lookup] = {}
+        sizes = range(LONGEST_NGRAM + 1)
+        self._own_odds = [Odds() for _ in sizes]
+        self._shared_odds = [Odds() for _ in sizes]
+
+    def draft(self, turns: Iterable[Turn]) -> int:
+        """Give the rows that choose a token in this step a draft; return the guessed tokens."""
+        rows = [turn.sequence for turn in turns if turn.samples and turn.sequence.is_greedy]
+        share = min(LONGEST_DRAFT, self._budget_tokens // len(rows)) if rows else 0
+        return sum(self._draft(sequence, share) for sequence in rows) if share else 0
+
+    def note(self, sequence: Sequence, draft: Draft, num_kept: int) -> None:
+        """Learn from what became of a row's draft."""
+        lookup = self._lookups[sequence.request.request_id]
+        guessed = [not is_forced for is_forced in draft.is_forced]
+        num_right = sum(guessed[:num_kept])
+        for odds in lookup.kinds[:num_right]:
+            odds.note(is_right=True)
+        if num_right < len(lookup.kinds):
+            lookup.kinds[num_right].note(is_right=False)
+        lookup.misses = 0 if num_right else lookup.misses + 1
+        lookup.pause = min(2**lookup.misses, LONGEST_PAUSE) - 2 if lookup.misses else 0
+
+    def forget(self, sequence: Sequence) -> None:
+        """Take a row's output into the shared table at its end."""
+        lookup = self._lookups.pop(sequence.request.request_id, None)
+        if lookup is not None:
+            first = len(sequence.request.prompt)
+            begin = max(first - LONGEST_NGRAM, 0)
+            lookup.shared.learn(sequence.tokens[begin:], first - begin)
+
+    def _draft(self, sequence: Sequence, share: int) -> int:
+        lookup = self._lookup(sequence)
+        if lookup.pause > 0:
+            lookup.pause -= 1
+            return 0
+        lookup.own.learn(sequence.tokens, lookup.num_learned)
+        lookup.num_learned = len(sequence.tokens)
+        lookup.kinds = []
+        recent = sequence.tokens[-LONGEST_NGRAM:]
+        chance = 1.0
+        while len(sequence.draft.token_ids) < share:
+            found = self._guess(lookup, recent)
+            if found is None:
+                break
+            token_id, odds = found
+            if chance * odds.chance < LEAST_CHANCE:
+                odds.rest()
+                break
+            added = sequence.guess(token_id)
+            if not added:
+                break
+            chance *= odds.chance
+            lookup.kinds.append(odds)
+            recent = [*recent, *added][-LONGEST_NGRAM:]
+        return len(lookup.kinds)
+
+    def _guess(self, lookup: Lookup, recent: list[int]) -> tuple[int, Odds] | None:
+        """Return what followed the longest run of recent ids, and how far to trust it."""
+        for size in range(len(recent), 0, -1):
+            ngram = tuple(recent[-size:])
+            for table, odds in ((lookup.own, self._own_odds), (lookup.shared, self._shared_odds)):
+                token_id = table.follower(ngram)
+                if token_id is not None:
+                    return token_id, odds[size]
+        return None
+
+    def _lookup(self, sequence: Sequence) -> Lookup:
+        request_id = sequence.request.request_id
+        if request_id not in self._lookups:
+            self._lookups[request_id] = Lookup(sequence, self._table(sequence.prefix))
+        return self._lookups[request_id]
+
+    def _table(self, prefix: tuple[int, ...]) -> NgramTable:
+        table = self._shared.setdefault(prefix, NgramTable(SHARED_ENTRIES))
+        self._shared.move_to_end(prefix)
+        if len(self._shared) > SHARED_TABLES:
+            self._shared.popitem(last=False)
+        return table

@@ -1,0 +1,214 @@
+"""Guessed tokens: the same text in fewer forwards, and nothing is left of a wrong guess."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+
+from planner_node.engine.core import Engine
+from planner_node.engine.drafts import LONGEST_PAUSE, Drafter, Lookup
+from planner_node.engine.limits import EngineLimits
+from planner_node.engine.ngrams import LONGEST_NGRAM, NgramTable
+from planner_node.engine.request import Finish, Request, Sampling
+from planner_node.engine.scheduler import Turn
+from planner_node.engine.sequence import Draft, Sequence
+from tests.fakes.engine import (
+    ListedConstraint,
+    constraint_of,
+    prompt_of,
+    run_together,
+    tokens_of,
+)
+
+LIMITS = EngineLimits(rows=4, waiting=32, prefill_tokens=24, prefixes=2)
+NO_DRAFTS = replace(LIMITS, draft_tokens=0)
+
+MakeEngine = Callable[..., Engine]
+
+
+def repeated(name: str, num_tokens: int = 40) -> list[Request]:
+    """Return requests that a second round of can be guessed from the first."""
+    plain = [Request(f"{name}-{n}", prompt_of(n, 9), 4, num_tokens) for n in range(2)]
+    shaped = [
+        Request(f"{name}-shaped-{n}", prompt_of(n, 9), 4, 99, constraint=constraint_of(n))
+        for n in range(2)
+    ]
+    return plain + shaped
+
+
+def test_drafts_change_no_token_and_save_forwards(make_engine: MakeEngine) -> None:
+    drafting, plain = make_engine(LIMITS), make_engine(NO_DRAFTS)
+    for name in ("first", "second"):
+        requests = repeated(name)
+        outcomes = run_together(drafting, requests)
+        assert tokens_of(outcomes) == tokens_of(run_together(plain, repeated(name)))
+    assert outcomes["second-0"].usage.accepted_tokens > 20
+    assert drafting.stats().accepted_tokens > 40
+    assert drafting.stats().forward_passes < 0.75 * plain.stats().forward_passes
+
+
+def test_drafts_are_within_the_budget(make_engine: MakeEngine) -> None:
+    engine = make_engine(replace(LIMITS, draft_tokens=4))
+    run_together(engine, repeated("first"))
+    before = engine.stats()
+    for request in repeated("second"):
+        engine.add(request)
+    while not engine.idle:
+        engine.step()
+        after = engine.stats()
+        assert after.drafted_tokens - before.drafted_tokens <= 4
+        before = after
+    assert before.accepted_tokens > 0
+
+
+def test_drawn_rows_are_not_guessed(make_engine: MakeEngine) -> None:
+    engine = make_engine()
+    for name in ("a", "b"):
+        run_together(engine, [replace(r, sampling=Sampling(1.0)) for r in repeated(name)])
+    assert engine.stats().drafted_tokens == 0
+
+
+@pytest.mark.parametrize("max_new_tokens", [1, 2, 7, 23])
+def test_limit_holds_within_a_draft(make_engine: MakeEngine, max_new_tokens: int) -> None:
+    engine = make_engine()
+    run_together(engine, repeated("first"))
+    whole = run_together(make_engine(NO_DRAFTS), repeated("x"))["x-0"].token_ids
+    request = Request("cut", prompt_of(0, 9), 4, max_new_tokens)
+    outcome = run_together(engine, [request])["cut"]
+    assert outcome.token_ids == whole[:max_new_tokens]
+    assert outcome.finished is Finish.LENGTH
+
+
+def test_stop_token_ends_a_guessed_row(make_engine: MakeEngine) -> None:
+    engine = make_engine()
+    [*_, whole] = [
+        run_together(engine, [Request(f"{n}", prompt_of(3, 9), 4, 40)])[f"{n}"] for n in range(3)
+    ]
+    stop = whole.token_ids[20]
+    request = Request("stopped", prompt_of(3, 9), 4, 40, stop_tokens=frozenset({stop}))
+    outcome = run_together(engine, [request])["stopped"]
+    assert outcome.token_ids == whole.token_ids[: whole.token_ids.index(stop)]
+    assert outcome.finished is Finish.STOPPED
+
+
+def test_full_context_ends_a_guessed_row(make_engine: MakeEngine) -> None:
+    engine = make_engine(context_tokens=30)
+    first, second = (
+        run_together(engine, [Request(name, prompt_of(0, 9), 4, 99)])[name] for name in "ab"
+    )
+    assert second.token_ids == first.token_ids
+    assert len(second.token_ids) == 21
+
+
+def sequence_with(constraint: ListedConstraint | None, max_new_tokens: int = 9) -> Sequence:
+    request = Request("a", (5, 6, 7), 0, max_new_tokens, constraint=constraint)
+    return Sequence(request, 99)
+
+
+def test_guess_takes_along_what_is_dictated_after_it() -> None:
+    sequence = sequence_with(ListedConstraint(frozenset({10, 11}), (30, 31), frozenset({40})))
+    assert sequence.guess(10) == [10, 30, 31]
+    assert sequence.draft == Draft([10, 30, 31], [False, True, True])
+
+
+def test_guess_that_is_not_allowed_is_not_put_on() -> None:
+    assert sequence_with(ListedConstraint(frozenset({10}))).guess(12) == []
+
+
+def test_guess_without_room_for_what_is_dictated_after_it_is_taken_back() -> None:
+    constraint = ListedConstraint(frozenset({10}), (30, 31))
+    sequence = sequence_with(constraint, max_new_tokens=2)
+    assert sequence.guess(10) == []
+    assert constraint.legal(10)
+
+
+def test_wrong_guess_is_taken_back_from_the_constraint() -> None:
+    constraint = ListedConstraint(frozenset({10, 11}), (30,), frozenset({40, 41}), frozenset({50}))
+    sequence = sequence_with(constraint)
+    sequence.guess(10)
+    sequence.guess(40)
+    assert sequence.settle_draft([10, 99, 41, 50]) == 2
+    assert constraint.legal(41)
+    assert sequence.take_draft(sequence.draft, 2) == [10, 30]
+    assert sequence.tokens == [5, 6, 7, 10, 30]
+    assert (sequence.accepted_tokens, sequence.forced_tokens) == (1, 1)
+
+
+def test_row_whose_guesses_fail_pauses_and_comes_back() -> None:
+    drafter = Drafter(16)
+    sequence = sequence_with(None, max_new_tokens=90)
+    sequence.tokens += [8, 5, 6, 7]  # after 7 came 8
+    turn = Turn(sequence, 1, samples=True)
+    tries = []
+    for step in range(3 * LONGEST_PAUSE):
+        if drafter.draft([turn]):
+            tries.append(step)
+            drafter.note(sequence, sequence.draft, 0)
+            sequence.draft = Draft()
+            for odds in drafter._own_odds:  # else the kind as a whole is given up
+                odds.chance = 0.75
+    waits = [later - earlier for earlier, later in pairwise(tries)]
+    assert waits[:4] == [1, 3, 7, 15]
+    assert max(waits) == LONGEST_PAUSE - 1
+
+
+def test_kind_of_guess_that_never_comes_true_is_given_up() -> None:
+    drafter = Drafter(16)
+    sequence = sequence_with(None, max_new_tokens=90)
+    sequence.tokens += [8, 5, 6, 7]
+    turn = Turn(sequence, 1, samples=True)
+    guesses = 0
+    for _ in range(40):
+        lookup = drafter._lookup(sequence)
+        lookup.pause = 0
+        if drafter.draft([turn]):
+            guesses += 1
+            drafter.note(sequence, sequence.draft, 0)
+            sequence.draft = Draft()
+    assert 0 < guesses < 40
+    for _ in range(2_000):
+        assert not sequence.draft.token_ids
+        drafter.draft([turn])
+        if sequence.draft.token_ids:
+            return
+    raise AssertionError("it is never tried again")
+
+
+def test_table_knows_what_came_last_after_a_run() -> None:
+    table = NgramTable(100)
+    table.learn([1, 2, 3, 1, 2, 4], 0)
+    assert table.follower((1, 2)) == 4
+    assert table.follower((2, 3)) == 1
+    assert table.follower((9,)) is None
+
+
+def test_table_learns_only_what_is_new() -> None:
+    table = NgramTable(100)
+    table.learn([1, 2, 3], 2)
+    assert table.follower((1,)) is None
+    assert table.follower((1, 2)) == 3
+
+
+def test_table_is_bounded_and_keeps_what_is_young() -> None:
+    table = NgramTable(1_000)
+    for start in range(0, 100_000, 100):
+        table.learn(list(range(start, start + 100)), 0)
+    assert len(table) <= 2 * (1_000 + 100 * LONGEST_NGRAM)
+    assert table.follower((99_998,)) == 99_999
+    assert table.follower((10,)) is None
+
+
+def test_nothing_is_kept_of_a_row_that_ended(make_engine: MakeEngine) -> None:
+    engine = make_engine()
+    for n in range(20):
+        run_together(engine, [Request(str(n), prompt_of(n, 9), 4, 5)])
+    drafter = engine._drafter
+    assert drafter._lookups == {}
+    assert len(drafter._shared) <= 8
+    assert all(isinstance(table, NgramTable) for table in drafter._shared.values())
+
+
+def test_own_table_begins_after_the_shared_prefix() -> None:
+    lookup = Lookup(Sequence(Request("a", (5, 6, 7), 2), 99), NgramTable(9))
+    assert lookup.num_learned == 2
