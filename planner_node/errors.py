@@ -8,7 +8,7 @@ PlannerError
 │  └─ UnsupportedSchema · ContextTooLong · Unauthorized · DeadlineAlreadyPassed
 ├─ PlanningFailed     this task ends                caught in planner/run
 │  ├─ OutputTruncated · OutOfMemory · GenerationTimeout · DeadlinePassed
-│  └─ ConstraintBroken · PlanInvalid · ModelNotReady
+│  └─ ConstraintBroken · PlanInvalid · ModelNotReady · EndpointRefused
 └─ NodeBroken         the node ends, or does not start    caught in node
    └─ SettingsRefused · ModelNotLoaded · EngineDied · JournalLost · LeaseLost ·
       BrokerRefused
@@ -164,6 +164,10 @@ class ModelNotReady(PlanningFailed):
     """The model is still loading, or is gone."""
 
     code = ProblemCode.MODEL_NOT_READY
+
+
+class EndpointRefused(PlanningFailed):
+    """A server of the remote engine does not take this request, and would not take it again."""
 
 
 class NodeBroken(PlannerError):

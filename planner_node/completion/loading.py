@@ -73,6 +73,11 @@ class LocalModel:
             await self._worker.wait_ended()
 
     @property
+    def trouble(self) -> str:
+        """Why it cannot answer just now: never, for a model of this process ends with it."""
+        return ""
+
+    @property
     def worker(self) -> "EngineWorker | None":
         """The engine's thread, for its counters; None before ``start``."""
         return self._worker
@@ -113,17 +118,33 @@ def voice_of(loaded: "LoadedModel") -> Voice:
 
     Raises ModelNotLoaded when the tokenizer has no chat template.
     """
-    if not getattr(loaded.tokenizer, "chat_template", None):
-        raise ModelNotLoaded(
-            f"the tokenizer of {loaded.id} has no chat template: take an instruct model",
-            cause="NO_CHAT_TEMPLATE",
-            model=loaded.id,
-        )
+    _refuse_without_template(loaded.id, loaded.tokenizer)
     tokenizer = ChatTokenizer(loaded.tokenizer)
     vocabulary = Vocabulary(tokenizer.json, loaded.vocabulary_tokens, loaded.eos_token_ids)
     grammars = GrammarLibrary(vocabulary)
     grammars.prepare()
     return Voice(Renderer(tokenizer), grammars, vocabulary)
+
+
+def tokens_of(model: ModelSettings) -> tuple[ChatTokenizer, Vocabulary]:
+    """Read only the tokenizer of a model that others run; raises ModelNotLoaded."""
+    from planner_node.engine.loading import ModelSpec, load_tokenizer  # noqa: PLC0415  heavy
+
+    name = str(EMBEDDED_FOLDER) if model.id == EMBEDDED else model.id
+    read = load_tokenizer(ModelSpec(id=name, revision=model.revision))
+    _refuse_without_template(model.id, read)
+    tokenizer = ChatTokenizer(read)
+    ends = {read.eos_token_id} if read.eos_token_id is not None else set()
+    return tokenizer, Vocabulary(tokenizer.json, len(read), ends)
+
+
+def _refuse_without_template(name: str, tokenizer: object) -> None:
+    if not getattr(tokenizer, "chat_template", None):
+        raise ModelNotLoaded(
+            f"the tokenizer of {name} has no chat template: take an instruct model",
+            cause="NO_CHAT_TEMPLATE",
+            model=name,
+        )
 
 
 def completer_over(

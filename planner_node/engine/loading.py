@@ -84,6 +84,16 @@ def load(spec: ModelSpec) -> LoadedModel:
     return loaded
 
 
+def load_tokenizer(spec: ModelSpec) -> Any:  # noqa: ANN401  transformers is untyped here
+    """Load the tokenizer alone, as ``load`` does; for a model that runs elsewhere."""
+    _check_folder(spec)
+    origin = {"revision": spec.revision, "local_files_only": spec.folder is not None}
+    try:
+        return AutoTokenizer.from_pretrained(str(spec.folder or spec.id), **origin)
+    except Exception as exc:
+        raise explain(spec.id, exc) from exc
+
+
 def _check_folder(spec: ModelSpec) -> None:
     for folder, needed in ((spec.folder, "config.json"), (spec.adapter, "adapter_config.json")):
         if folder is not None and not folder.is_dir():

@@ -15,12 +15,20 @@ from planner_node.grammar.tool import Tool
 
 # The separators of Llama 3.1's chat template, which models were trained on. Fixed ones leave
 # nothing to choose between values: whitespace cannot loop, and the skeleton is forced, not sampled.
-# Escapes: only what JSON cannot do without, so that Chinese is never written as \uXXXX.
-_STYLE: Final[Mapping[str, JsonValue]] = {
+SPACING: Final[Mapping[str, JsonValue]] = {
     "whitespace_flexible": False,
     "item_separator": ", ",
     "key_separator": ": ",
+}
+# Escapes: only what JSON cannot do without, so that Chinese is never written as \uXXXX.
+STYLE: Final[Mapping[str, JsonValue]] = {
+    **SPACING,
     "json_allowed_escapes": '"\\nt',
+    "json_allow_general_unicode_escapes": False,
+}
+# How others may write the same: with any whitespace, and any escape but one for what can be shown.
+ANY_STYLE: Final[Mapping[str, JsonValue]] = {
+    "whitespace_flexible": True,
     "json_allow_general_unicode_escapes": False,
 }
 # Text that opens with a brace is a call; the other way round a call could never be told from text.
@@ -31,21 +39,32 @@ _NOTHING_FORCED: Final = '%llguidance {"no_forcing": true}\n'
 
 
 def call_grammar(
-    tools: Sequence[Tool], limits: SchemaLimits, *, or_text: bool, forcing: bool = True
+    tools: Sequence[Tool],
+    limits: SchemaLimits,
+    *,
+    or_text: bool,
+    forcing: bool = True,
+    style: Mapping[str, JsonValue] = STYLE,
 ) -> str:
     """Return the grammar of one call of one of ``tools``, or of free text where that is allowed.
 
     With ``forcing`` off, every token of the right bytes is allowed, not only the canonical one.
     Call ``check_size`` for each tool first. Raises UnsupportedSchema naming pointer and keyword.
     """
-    schema: Schema = {"x-guidance": dict(_STYLE), **_document(tools, limits)}
+    schema = styled(call_schema(tools, limits), style)
     if forcing and not or_text:
         return str(LLMatcher.grammar_from_json_schema(schema))
     rules = (_TEXT_OR_CALL if or_text else _CALL).format(json.dumps(schema, ensure_ascii=False))
     return str(LLMatcher.grammar_from_lark(("" if forcing else _NOTHING_FORCED) + rules))
 
 
-def _document(tools: Sequence[Tool], limits: SchemaLimits) -> Schema:
+def styled(schema: Schema, style: Mapping[str, JsonValue]) -> Schema:
+    """Return the schema with the way to write it, as llguidance reads it from ``x-guidance``."""
+    return {"x-guidance": dict(style), **schema}
+
+
+def call_schema(tools: Sequence[Tool], limits: SchemaLimits) -> Schema:
+    """Return the JSON Schema of one call of one of ``tools``; raises as ``call_grammar``."""
     homes = {f"tool{place}": tool for place, tool in enumerate(tools)}
     return {
         "anyOf": [_envelope(tool.name, home) for home, tool in homes.items()],

@@ -2,13 +2,14 @@
 
 import json
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from llguidance import LLMatcher, LLParserLimits
+from pydantic import JsonValue
 
 from planner_node.errors import UnsupportedSchema
-from planner_node.grammar.document import call_grammar
+from planner_node.grammar.document import STYLE, call_grammar
 from planner_node.grammar.free_text import FreeText
 from planner_node.grammar.limits import SchemaLimits
 from planner_node.grammar.matcher import Matcher
@@ -32,12 +33,17 @@ TRADITIONAL: Final = frozenset({"zh-tw", "zh-hk", "zh-mo", "zh-hant"})
 
 
 class GrammarLibrary:
-    """The grammars of the tools in use; the least recently used leave first."""
+    """The grammars of the tools in use, in one style; the least recently used leave first."""
 
     def __init__(
-        self, vocabulary: Vocabulary, limits: SchemaLimits | None = None, capacity: int = 64
+        self,
+        vocabulary: Vocabulary,
+        limits: SchemaLimits | None = None,
+        capacity: int = 64,
+        style: Mapping[str, JsonValue] = STYLE,
     ) -> None:
         self._vocabulary = vocabulary
+        self._style = style
         self._limits = limits or SchemaLimits()
         self._capacity = capacity
         self._compiled: OrderedDict[str, LLMatcher] = OrderedDict()
@@ -71,8 +77,7 @@ class GrammarLibrary:
             FreeText(self._vocabulary, forbidden)
 
     def _forbidden(self, language: str | None) -> ForbiddenCharacters | None:
-        tag = (language or "").lower()
-        if not any(tag == family or tag.startswith(f"{family}-") for family in TRADITIONAL):
+        if not keeps_traditional(language):
             return None
         if self._traditional is None:
             self._traditional = ForbiddenCharacters(self._vocabulary, simplified_only())
@@ -84,8 +89,10 @@ class GrammarLibrary:
             self._compiled.move_to_end(key)
             return self._compiled[key]
         forcing = self._vocabulary.can_force
-        state = self._compile(call_grammar(tools, self._limits, or_text=or_text, forcing=forcing))
-        self._compiled[key] = state
+        grammar = call_grammar(
+            tools, self._limits, or_text=or_text, forcing=forcing, style=self._style
+        )
+        state = self._compiled[key] = self._compile(grammar)
         if len(self._compiled) > self._capacity:
             self._compiled.popitem(last=False)
         return state
@@ -109,6 +116,12 @@ class GrammarLibrary:
         if not probe.is_error():
             return state
         raise _told(probe.get_error())
+
+
+def keeps_traditional(language: str | None) -> bool:
+    """Tell whether an answer in a language, by its BCP 47 tag, must stay Traditional Chinese."""
+    tag = (language or "").lower()
+    return any(tag == family or tag.startswith(f"{family}-") for family in TRADITIONAL)
 
 
 def _chosen(tools: Sequence[Tool], choice: ToolChoice) -> Sequence[Tool]:

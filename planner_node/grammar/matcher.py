@@ -68,6 +68,13 @@ class Matcher:
             self._pending = self._before[-num_tokens]
             del self._before[-num_tokens:]
 
+    def accept_run(self, token_ids: list[int]) -> int:
+        """Consume ids as far as the grammar allows them; return how many those are."""
+        allowed = int(self._state.validate_tokens(token_ids))
+        self._state.consume_tokens(token_ids[:allowed])
+        self._remember(token_ids[:allowed])
+        return allowed
+
     def _narrowed(self, allowed: bytes) -> bytes:
         if self._forbidden is None:
             return allowed

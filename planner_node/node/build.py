@@ -13,6 +13,7 @@ from planner_node.api.ports import ApiParts, Check, Measure
 from planner_node.broker.embedded import EmbeddedBroker
 from planner_node.clock import Clock, SystemClock
 from planner_node.completion.loading import LocalModel
+from planner_node.completion.remote.model import RemoteModel
 from planner_node.completion.request import Completer
 from planner_node.errors import BrokerRefused, JournalLost
 from planner_node.journal.opening import journal_of
@@ -21,7 +22,12 @@ from planner_node.mqtt.door import MqttDoor
 from planner_node.node.info import node_info
 from planner_node.node.late import LateCompleter
 from planner_node.node.lease import Lease
-from planner_node.node.measures import door_measures, engine_measures, journal_measures
+from planner_node.node.measures import (
+    door_measures,
+    endpoint_measures,
+    engine_measures,
+    journal_measures,
+)
 from planner_node.planner.handlers import load_handlers
 from planner_node.planner.planner import Planner
 from planner_node.planner.ports import PlannerParts
@@ -49,15 +55,16 @@ class Node:
         self, settings: Settings, *, broker: bool, completer: Completer | None, clock: Clock
     ) -> None:
         self.settings = settings
-        self.completer = LateCompleter()
+        self.completer = LateCompleter(lambda: self._model.trouble)
         self.model_ready = asyncio.Event()
         self.broker_url: str | None = None
         self._has_broker = broker
+        self._stopping = False
         self._given = completer
         self._clock = clock
         self._catalog = load_catalog(settings.planner.tools_dir, settings.planner.prompts_dir)
         tools = load_handlers(settings.planner.handlers)
-        self._model = LocalModel(settings.model, settings.engine, clock)
+        self._model = self._model_of(settings, clock)
         self._door: MqttDoor | None = None
         self._embedded: EmbeddedBroker | None = None
         self.journal = journal_of(settings.journal, settings.node_id, outbox=broker)
@@ -137,9 +144,8 @@ class Node:
         self.completer.arrive(self._given or await self._model.start())
         answers = tuple(self._catalog.tool(name) for name in self.settings.planner.answers)
         await asyncio.to_thread(self.completer.check, answers)
-        self.planner.open()
-        self._say(NodeState.READY)
         self.model_ready.set()
+        self._model_changed()
         if self._given is None:
             await self._model.wait_ended()
 
@@ -154,6 +160,21 @@ class Node:
                 logger.warning("! history not looked through: %s", error)
             await asyncio.sleep(_HISTORY_S)
 
+    def _model_of(self, settings: Settings, clock: Clock) -> LocalModel | RemoteModel:
+        if settings.engine.kind == "local":
+            return LocalModel(settings.model, settings.engine, clock)
+        return RemoteModel(settings.model, settings.engine, clock, self._model_changed)
+
+    def _model_changed(self) -> None:
+        """Plan nothing while no endpoint is well: waiting costs a task none of its attempts."""
+        if not self.model_ready.is_set() or self._stopping:
+            return
+        if self._model.trouble:
+            self.planner.hold()
+        else:
+            self.planner.open()
+        self._say(NodeState.READY)  # the node is; model_ready tells the rest
+
     def _forget(self, task_ids: Iterable[str]) -> None:
         if self._door is not None:
             self._door.clear(task_ids)
@@ -166,6 +187,7 @@ class Node:
             )
 
     async def _stop(self) -> None:
+        self._stopping = True
         self._say(NodeState.DRAINING)
         if self._door is not None:
             self._door.pause()
@@ -195,7 +217,9 @@ class Node:
         yield from journal_measures(self.journal)
         if self._door is not None:
             yield from door_measures(self._door)
-        if self.completer.ready and self._model.worker is not None:
+        if isinstance(self._model, RemoteModel):
+            yield from endpoint_measures(self._model)
+        elif self.completer.ready and self._model.worker is not None:
             yield from engine_measures(self._model.worker.stats())
 
 

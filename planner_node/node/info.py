@@ -29,17 +29,23 @@ def node_info(settings: Settings, completer: LateCompleter, tools: list[str]) ->
 
 
 def _model(settings: Settings, completer: LateCompleter) -> dict[str, JsonValue]:
-    if not completer.ready:
-        return {"id": settings.model.id, "ready": False}
+    if not completer.has_come:
+        return {"id": _expected(settings), "ready": False}
     info = completer.info
     return {
-        "id": info.id,
-        "ready": True,
+        "id": info.id or _expected(settings),
+        "ready": completer.ready,
         "quantization": info.quantization,
         "dtype": info.dtype,
         "device": info.device,
         "context_tokens": info.context_tokens,
     }
+
+
+def _expected(settings: Settings) -> str:
+    """Return the model that is waited for; an endpoint's name where its own is not set."""
+    endpoints = settings.engine.endpoints
+    return ", ".join(one.model or one.name for one in endpoints) or settings.model.id
 
 
 def _limits(settings: Settings) -> dict[str, int | float]:

@@ -1,6 +1,6 @@
 """A completer that is there before its model is."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 
 from planner_node.completion.request import (
     Completer,
@@ -13,26 +13,33 @@ from planner_node.errors import ModelNotReady
 
 
 class LateCompleter:
-    """Says ModelNotReady until it is given the real one."""
+    """Says ModelNotReady until it is given the real one.
 
-    def __init__(self) -> None:
+    ``trouble`` says why it cannot answer just now, and is empty where it can.
+    """
+
+    def __init__(self, trouble: Callable[[], str]) -> None:
         self._completer: Completer | None = None
-        self.reason = "the model is loading"
+        self._trouble = trouble
 
     def arrive(self, completer: Completer) -> None:
         """Speak with the real one from now on."""
         self._completer = completer
-        self.reason = ""
 
-    def lose(self, reason: str) -> None:
-        """The model is gone; say why."""
-        self._completer = None
-        self.reason = reason
+    @property
+    def has_come(self) -> bool:
+        """Whether there is somebody to speak with, be it in trouble."""
+        return self._completer is not None
 
     @property
     def ready(self) -> bool:
-        """Whether the model is there."""
-        return self._completer is not None
+        """Whether the model is there and can answer."""
+        return self.has_come and not self._trouble()
+
+    @property
+    def reason(self) -> str:
+        """Why it is not ready; empty where it is."""
+        return self._trouble() or ("" if self.has_come else "the model is loading")
 
     @property
     def real(self) -> Completer:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from planner_node.api.ports import Measure
+from planner_node.completion.remote.model import RemoteModel
 from planner_node.engine.limits import EngineStats
 from planner_node.journal.opening import AnyJournal
 from planner_node.mqtt.door import MqttDoor
@@ -36,6 +37,21 @@ def engine_measures(stats: EngineStats) -> Iterator[Measure]:
             _ENGINE_HELP.get(field.name, field.name),
             getattr(stats, field.name),
             kind="gauge" if field.name in _NOW else "counter",
+        )
+
+
+def endpoint_measures(model: RemoteModel) -> Iterator[Measure]:
+    """Turn what is known of each endpoint into measures."""
+    for endpoint in model.endpoints:
+        at = {"endpoint": endpoint.name}
+        up, running = float(endpoint.is_well), endpoint.running
+        yield Measure("planner_endpoint_up", "1 if requests are sent there.", up, labels=at)
+        yield Measure("planner_endpoint_running", "Requests there now.", running, labels=at)
+        yield Measure(
+            "planner_endpoint_requests", "Requests sent.", endpoint.asked, "counter", labels=at
+        )
+        yield Measure(
+            "planner_endpoint_failures", "Of them failed.", endpoint.failed, "counter", labels=at
         )
 
 

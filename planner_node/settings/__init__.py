@@ -5,6 +5,7 @@ Rule 2: an unknown key refuses to start and names the nearest right one.
 Rule 3: secrets come from the environment or from files, never from the YAML.
 """
 
+from planner_node.settings.endpoints import EndpointSettings, StructuredOutput
 from planner_node.settings.loading import load, secret
 from planner_node.settings.sections import (
     EngineSettings,
@@ -20,6 +21,7 @@ from planner_node.settings.sections import (
 )
 
 __all__ = [
+    "EndpointSettings",
     "EngineSettings",
     "GenerationSettings",
     "HttpSettings",
@@ -30,6 +32,7 @@ __all__ = [
     "PlannerSettings",
     "QueueSettings",
     "Settings",
+    "StructuredOutput",
     "load",
     "secret",
 ]

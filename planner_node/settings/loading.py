@@ -3,7 +3,7 @@
 import difflib
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import yaml
 from pydantic import SecretStr, ValidationError
@@ -57,6 +57,7 @@ def _refuse_secrets(values: dict[str, Any], path: Path) -> None:
         ("mqtt", "password", "mqtt.password_file"),
         ("http", "api_keys", "http.api_keys_file"),
         ("journal", "password", "journal.password_file"),
+        ("engine", "api_key", "engine.api_key_file"),
     ):
         block = values.get(section)
         if isinstance(block, dict) and block.get(key):
@@ -65,6 +66,19 @@ def _refuse_secrets(values: dict[str, Any], path: Path) -> None:
                 f"{section}.{key} is a secret and does not belong in {path}; "
                 f"set {name} in the environment, or name a file in {file_key}.",
                 key=f"{section}.{key}",
+            )
+    _refuse_keys_of_endpoints(values.get("engine"), path)
+
+
+def _refuse_keys_of_endpoints(engine: Any, path: Path) -> None:  # noqa: ANN401  not checked yet
+    endpoints = engine.get("endpoints") if isinstance(engine, dict) else None
+    for place, endpoint in enumerate(endpoints if isinstance(endpoints, list) else ()):
+        if isinstance(endpoint, dict) and endpoint.get("api_key"):
+            key = f"engine.endpoints.{place}.api_key"
+            raise SettingsRefused(
+                f"{key} is a secret and does not belong in {path}; name a file in its "
+                f"api_key_file, or set {ENV_PREFIX}ENGINE__API_KEY for all endpoints.",
+                key=key,
             )
 
 
@@ -88,7 +102,7 @@ def _refusal(error: ValidationError, path: Path) -> SettingsRefused:
 def _explain(kind: str, location: tuple[int | str, ...], message: str) -> str:
     key = _dotted(location)
     if kind != "extra_forbidden":
-        return f"{key}: {message}"
+        return f"{key}: {message}" if key else message
     return f"{key} is not a setting{_did_you_mean(str(location[-1]), _siblings(location))}"
 
 
@@ -99,7 +113,10 @@ def _dotted(location: tuple[int | str, ...]) -> str:
 def _siblings(location: tuple[int | str, ...]) -> list[str]:
     fields: Any = Settings
     for part in location[:-1]:
-        fields = fields.model_fields[str(part)].annotation
+        if isinstance(part, int):  # one element of a list of sections
+            fields = get_args(fields)[0]
+        else:
+            fields = fields.model_fields[part].annotation
     return list(fields.model_fields)
 
 

@@ -9,10 +9,25 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from messages.topics import DEFAULT_ROOT
 from messages.wire import Id
+from planner_node.settings.endpoints import EndpointSettings
 
 ENV_PREFIX = "PLANNER__"
 Port = Annotated[int, Field(ge=0, le=65_535)]
 Positive = Annotated[int, Field(ge=1)]
+
+
+_OF_A_REMOTE_ENGINE = {
+    "kind",
+    "max_waiting",
+    "context_tokens",
+    "endpoints",
+    "api_key",
+    "api_key_file",
+    "prompt",
+    "connect_timeout_s",
+    "idle_timeout_s",
+    "health_interval_s",
+}
 
 
 class Section(BaseModel):
@@ -121,8 +136,9 @@ class ModelSettings(Section):
 
 
 class EngineSettings(Section):
-    """How the model is run."""
+    """How the model is run: in this process, or by servers that speak OpenAI's API."""
 
+    kind: Literal["local", "remote"] = "local"
     max_rows: Annotated[int, Field(ge=1, le=256)] = 16
     max_waiting: Positive = 256
     context_tokens: Positive = 2_048
@@ -130,6 +146,23 @@ class EngineSettings(Section):
     prefix_cache_entries: Positive = 8
     draft_tokens: Annotated[int, Field(ge=0, le=4096)] = 128
     threads: Annotated[int, Field(ge=0, le=256)] = 0
+    endpoints: list[EndpointSettings] = []
+    api_key: SecretStr | None = None
+    api_key_file: Path | None = None
+    prompt: Literal["tokens", "chat"] = "tokens"
+    connect_timeout_s: Positive = 5
+    idle_timeout_s: Positive = 60
+    health_interval_s: Positive = 10
+
+    @model_validator(mode="after")
+    def _endpoints_belong_to_a_remote_engine(self) -> Self:
+        if self.kind == "local" and self.endpoints:
+            raise ValueError("endpoints are set, but kind is local: set kind to remote")
+        if self.kind == "remote" and not self.endpoints:
+            raise ValueError("kind remote needs endpoints, at least one {url: http://host:port}")
+        if len({one.name for one in self.endpoints}) < len(self.endpoints):
+            raise ValueError("two endpoints are the same: raise max_concurrent instead")
+        return self
 
 
 class GenerationSettings(Section):
@@ -189,6 +222,33 @@ class Settings(BaseSettings):
     queue: QueueSettings = QueueSettings()
     planner: PlannerSettings = PlannerSettings()
     log: LogSettings = LogSettings()
+
+    @model_validator(mode="after")
+    def _model_is_the_servers(self) -> Self:
+        """Refuse what a remote engine could only ignore."""
+        if self.engine.kind == "local":
+            return self
+        held = {"dtype", "quantization", "device_map", "max_memory", "adapter"}
+        idle = {f"model.{key}" for key in self._changed(self.model) & held}
+        idle |= {f"engine.{key}" for key in self._changed(self.engine) - _OF_A_REMOTE_ENGINE}
+        if self.engine.prompt == "chat":
+            idle |= {f"model.{key}" for key in self._changed(self.model) & {"id", "revision"}}
+        if idle:
+            named = ", ".join(sorted(idle))
+            raise ValueError(
+                f"{named}: with engine.kind remote this is the server's affair; take it out here"
+            )
+        if self.engine.prompt == "chat" and self.planner.plan_bias_logits:
+            raise ValueError(
+                "planner.plan_bias_logits needs the ids of the model's tokens: set it to 0, or "
+                "engine.prompt to tokens and model.id to the model that is served"
+            )
+        return self
+
+    @staticmethod
+    def _changed(section: Section) -> set[str]:
+        fields = type(section).model_fields.items()
+        return {key for key, field in fields if getattr(section, key) != field.default}
 
     @classmethod
     def settings_customise_sources(

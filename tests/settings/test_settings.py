@@ -11,7 +11,7 @@ from planner_node.settings import Settings, load, secret
 
 CONFIG = Path(__file__).parents[2] / "config"
 # Secrets have no place in a file, so the file does not name them.
-SECRETS = {"mqtt.password", "http.api_keys", "journal.password"}
+SECRETS = {"mqtt.password", "http.api_keys", "journal.password", "engine.api_key"}
 
 
 def keys_of(model: type[BaseModel], prefix: str = "") -> set[str]:
@@ -74,7 +74,14 @@ def test_unknown_key_in_the_environment_is_named(
 
 
 @pytest.mark.parametrize(
-    "text", ["mqtt: {password: x}", "http: {api_keys: [x]}", "journal: {password: x}"]
+    "text",
+    [
+        "mqtt: {password: x}",
+        "http: {api_keys: [x]}",
+        "journal: {password: x}",
+        "engine: {api_key: x}",
+        "engine: {kind: remote, endpoints: [{url: 'http://a', api_key: x}]}",
+    ],
 )
 def test_secret_in_the_file_is_refused(text: str, tmp_path: Path) -> None:
     with pytest.raises(SettingsRefused, match="is a secret"):
@@ -131,3 +138,50 @@ def test_a_password_in_the_journals_url_is_not_repeated(tmp_path: Path) -> None:
 def test_a_shared_journal_can_be_set(tmp_path: Path) -> None:
     loaded = load(write(tmp_path, "journal: {url: 'postgresql://robot@db/planner'}"))
     assert loaded.journal.url == "postgresql://robot@db/planner"
+
+
+REMOTE = "engine: {kind: remote, endpoints: [{url: 'http://gpu-1:8000/v1'}]"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("engine: {kind: remote}", "needs endpoints"),
+        ("engine: {endpoints: [{url: 'http://a'}]}", "set kind to remote"),
+        ("engine: {kind: remote, endpoints: [{url: 'ftp://a'}]}", "http://host:port"),
+        ("engine: {kind: remote, endpoints: [{url: 'http://u:geheim@a'}]}", "api_key_file"),
+        (
+            "engine: {kind: remote, endpoints: [{url: 'http://a'}, {url: 'http://a/v1'}]}",
+            "the same",
+        ),
+        ("engine: {kind: remote, endpoints: [{urls: 'http://a'}]}", "did you mean url"),
+        (REMOTE + "}\nmodel: {quantization: int8}", r"model\.quantization: .* take it out"),
+        (REMOTE + ", draft_tokens: 4}", r"engine\.draft_tokens: .* take it out"),
+        (REMOTE + ", prompt: chat}", "set it to 0"),
+        (
+            REMOTE + ", prompt: chat}\nmodel: {id: llama}\nplanner: {plan_bias_logits: 0}",
+            r"model\.id",
+        ),
+    ],
+)
+def test_a_remote_engine_that_cannot_be_what_was_meant_is_refused(
+    text: str, words: str, tmp_path: Path
+) -> None:
+    with pytest.raises(SettingsRefused, match=words) as refusal:
+        load(write(tmp_path, text))
+    assert "geheim" not in str(refusal.value)
+
+
+def test_an_endpoint_is_named_by_where_it_is(tmp_path: Path) -> None:
+    endpoint = load(write(tmp_path, REMOTE + "}")).engine.endpoints[0]
+    assert (endpoint.name, endpoint.base_url) == ("gpu-1:8000", "http://gpu-1:8000")
+
+
+def test_endpoints_are_set_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PLANNER__ENGINE__KIND", "remote")
+    monkeypatch.setenv("PLANNER__ENGINE__ENDPOINTS", '[{"url": "http://a", "api_key": "geheim"}]')
+    loaded = load(CONFIG / "planner.yaml")
+    key = loaded.engine.endpoints[0].api_key
+    assert key is not None
+    assert key.get_secret_value() == "geheim"
+    assert "geheim" not in repr(loaded)

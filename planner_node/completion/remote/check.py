@@ -1,0 +1,103 @@
+"""Reads what a server writes against the grammar that it was asked to keep to."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from planner_node.completion.request import CompletionRequest, Tool, ToolUse
+from planner_node.errors import PlanInvalid
+from planner_node.grammar.document import ANY_STYLE
+from planner_node.grammar.library import GrammarLibrary, keeps_traditional
+from planner_node.grammar.matcher import Matcher
+from planner_node.grammar.script import simplified_only
+from planner_node.grammar.vocabulary import Vocabulary
+
+_BYTES: Final = 256
+_END: Final = _BYTES + 5  # llguidance's byte tokenizer: the bytes, a few marks, the end of the text
+_SHOWN_CHARS: Final = 40
+
+
+def reading_grammars() -> GrammarLibrary:
+    """Return grammars that read bytes, in whatever style a server writes JSON."""
+    return GrammarLibrary(Vocabulary("byte", _END + 1, {_END}), style=ANY_STYLE)
+
+
+class AnswerCheck:
+    """One answer, checked piece by piece; nothing is handed on that does not fit."""
+
+    def __init__(
+        self,
+        writer: str,
+        grammars: GrammarLibrary,
+        request: CompletionRequest,
+        tools: Sequence[Tool],
+    ) -> None:
+        """Begin to read what ``writer`` writes; raise UnsupportedSchema as ``GrammarLibrary``."""
+        self._writer = writer
+        state = grammars.matcher(tools, request.tool_choice)
+        self._state = state if isinstance(state, Matcher) else None
+        self._must_call = bool(tools) and request.tool_choice is not ToolUse.AUTO
+        self._forbidden = _forbidden(request.language, tools)
+        self._told = ""
+
+    @property
+    def done(self) -> bool:
+        """Whether a call is complete."""
+        return self._state is not None and self._state.done
+
+    def feed(self, text: str) -> str:
+        """Return the text if it may follow; what is blank after a whole call is dropped.
+
+        Raises:
+            PlanInvalid: the server does not keep to the schema or to the language.
+        """
+        if self.done:
+            if text.strip():
+                raise self._broken(f"goes on after the call: {_head(text)}")
+            return ""
+        self._refuse_simplified(text)
+        fits = self._fitting(text)
+        self._told += text[:fits]
+        rest = text[fits:]
+        if rest and not (self.done and not rest.strip()):
+            raise self._broken(
+                f"does not keep to the schema: {_head(rest)} after {_tail(self._told)}; "
+                "see structured_output in docs/remote.md"
+            )
+        return text[:fits]
+
+    def finish(self) -> None:
+        """Raise PlanInvalid where the server ended its answer before the call was complete."""
+        begun = self._must_call or self._told.startswith("{")
+        if self._state is not None and begun and not self.done:
+            raise self._broken(f"ended inside the call, after {_tail(self._told)}")
+
+    def _broken(self, how: str) -> PlanInvalid:
+        return PlanInvalid(f"{self._writer} {how}", endpoint=self._writer)
+
+    def _fitting(self, text: str) -> int:
+        """Return how many characters of the text the grammar takes."""
+        if self._state is None:
+            return len(text)
+        taken = self._state.accept_run(list(text.encode()))
+        return len(text.encode()[:taken].decode(errors="ignore"))
+
+    def _refuse_simplified(self, text: str) -> None:
+        drifted = self._forbidden.intersection(text)
+        if drifted:
+            characters = "".join(sorted(drifted))
+            raise self._broken(f"slid into Simplified Chinese with {characters}")
+
+
+def _forbidden(language: str | None, tools: Sequence[Tool]) -> frozenset[str]:
+    """Return the characters that may not be written, but for those that a schema dictates."""
+    if not keeps_traditional(language):
+        return frozenset()
+    return simplified_only().difference(*(str(dict(tool.parameters)) for tool in tools))
+
+
+def _head(text: str) -> str:
+    return repr(text[:_SHOWN_CHARS])
+
+
+def _tail(text: str) -> str:
+    return repr(text[-_SHOWN_CHARS:])

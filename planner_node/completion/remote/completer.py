@@ -1,0 +1,250 @@
+"""Servers behind the ``Completer`` Protocol."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Coroutine, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeVar
+
+from planner_node.clock import Clock
+from planner_node.completion.remote.check import AnswerCheck, reading_grammars
+from planner_node.completion.remote.endpoint import Endpoint
+from planner_node.completion.remote.failure import EndpointFailed, Fault, Kind
+from planner_node.completion.remote.phrasing import Phrased, Phrasing
+from planner_node.completion.remote.pieces import Cost
+from planner_node.completion.remote.pool import NoneLeft, Pool
+from planner_node.completion.remote.schema import Body, constraint, offered
+from planner_node.completion.request import (
+    Completed,
+    CompletionEvent,
+    CompletionRequest,
+    CompletionUsage,
+    FinishReason,
+    ModelInfo,
+    TextChunk,
+    Tool,
+    ToolUse,
+)
+from planner_node.errors import (
+    ContextTooLong,
+    DeadlinePassed,
+    EndpointRefused,
+    GenerationTimeout,
+    ModelNotReady,
+    PlannerError,
+    QueueFull,
+    UnsupportedSchema,
+)
+from planner_node.grammar.document import call_schema
+from planner_node.grammar.limits import SchemaLimits
+
+T = TypeVar("T")
+# A busy server is asked again after its pause, but not for ever.
+_BUSY_ROUNDS: Final = 8
+_REMOTE: Final = "remote"
+
+
+class RemoteCompleter:
+    """Phrases a request, finds a server for it, and checks what comes back; lives on the loop."""
+
+    def __init__(self, phrasing: Phrasing, pool: Pool, context_tokens: int, clock: Clock) -> None:
+        self._phrasing = phrasing
+        self._pool = pool
+        self._context_tokens = context_tokens
+        self._clock = clock
+        self._grammars = reading_grammars()
+
+    @property
+    def info(self) -> ModelInfo:
+        """The models that the endpoints have now, and where."""
+        served = self._pool.served
+        told = [one.context_tokens for one in served if one.context_tokens is not None]
+        return ModelInfo(
+            id=", ".join(dict.fromkeys(one.model for one in served)),
+            quantization=_REMOTE,
+            dtype=_REMOTE,
+            context_tokens=min([self._context_tokens, *told]),
+            device=", ".join(one.name for one in self._pool.endpoints),
+        )
+
+    @property
+    def trouble(self) -> str:
+        """Why no request can be taken; empty where one can."""
+        return self._pool.trouble
+
+    def check(self, tools: tuple[Tool, ...]) -> None:
+        """Compile the tools' schemas now; raise UnsupportedSchema where one cannot be kept."""
+        self._grammars.matcher(offered(tools, ToolUse.REQUIRED), ToolUse.REQUIRED)
+
+    async def stream(self, request: CompletionRequest) -> AsyncGenerator[CompletionEvent, None]:
+        """Yield text chunks, then one ``Completed``; see ``Completer``.
+
+        Raises:
+            PlanInvalid: what the server wrote does not fit the schema or the language.
+            EndpointRefused: no server takes this request.
+        """
+        run = self._prepare(request)
+        while not run.ended:
+            endpoint = await self._next_endpoint(run)
+            try:
+                async with aclosing(self._attempt(endpoint, run)) as events:
+                    async for event in events:
+                        run.told = True
+                        yield event
+                run.ended = True
+                endpoint.praise()
+            except EndpointFailed as error:
+                endpoint.failed += 1
+                self._pool.blame(endpoint, error.fault)
+                run.failed(endpoint, error)
+            finally:
+                self._pool.give_back(endpoint)
+
+    def _prepare(self, request: CompletionRequest) -> "_Run":
+        tools = offered(request.tools, request.tool_choice)
+        self._grammars.matcher(request.tools, request.tool_choice)  # refuses a wrong choice
+        schema = call_schema(tools, SchemaLimits()) if tools else None
+        # Where text may come too, no schema can be sent: the model is free, and what opens with
+        # a brace must be a call.
+        kept = schema if request.tool_choice is not ToolUse.AUTO else None
+        phrased = self._phrasing.phrase(request, tools, self.info.context_tokens)
+        return _Run(request, tools, kept, phrased, _Patience(request, self._clock))
+
+    async def _next_endpoint(self, run: "_Run") -> Endpoint:
+        try:
+            return await run.patience.wait(self._pool.take(run.tried))
+        except NoneLeft:
+            raise _told(run.failures[0]) from run.failures[0]
+
+    async def _attempt(
+        self, endpoint: Endpoint, run: "_Run"
+    ) -> AsyncGenerator[CompletionEvent, None]:
+        check = AnswerCheck(endpoint.name, self._grammars, run.request, run.tools)
+        finish: FinishReason | None = None
+        cost = Cost(prompt_tokens=run.phrased.prompt_tokens)
+        async with aclosing(endpoint.stream(self._phrasing.path, run.body(endpoint))) as pieces:
+            while (piece := await run.patience.wait(_following(pieces))) is not None:
+                text = check.feed(piece.text)
+                if text:
+                    run.patience.note_first()
+                    # one piece is at least one token, for a server that does not count
+                    cost = cost.model_copy(update={"completion_tokens": cost.completion_tokens + 1})
+                    yield TextChunk(text)
+                finish, cost = piece.finish or finish, piece.cost or cost
+        if finish is None:
+            raise EndpointFailed(endpoint.name, Fault(Kind.STUMBLED, "stopped in mid-answer"))
+        if check.done:
+            finish = FinishReason.TOOL_CALL
+        elif finish is FinishReason.STOP:
+            check.finish()
+        yield Completed(finish, run.patience.usage(cost))
+
+
+@dataclass(slots=True)
+class _Run:
+    """One request on its way through the endpoints."""
+
+    request: CompletionRequest
+    tools: Sequence[Tool]
+    schema: Body | None
+    phrased: Phrased
+    patience: "_Patience"
+    tried: list[Endpoint] = field(default_factory=list)
+    failures: list[EndpointFailed] = field(default_factory=list)
+    told: bool = False  # whether anything was handed on: then nobody else can begin anew
+    ended: bool = False
+
+    def body(self, endpoint: Endpoint) -> Body:
+        """Return the whole body for one endpoint."""
+        request, served = self.request, endpoint.served
+        assert served is not None  # noqa: S101  only an endpoint that is well is taken
+        body: Body = {
+            "model": served.model,
+            "stream": True,
+            "stream_options": {"include_usage": True},
+            "temperature": request.temperature,
+            "top_p": request.top_p,
+            **self.phrased.body,
+        }
+        if request.seed is not None:
+            body["seed"] = request.seed
+        return body if self.schema is None else body | constraint(served.field, self.schema)
+
+    def failed(self, endpoint: Endpoint, error: EndpointFailed) -> None:
+        """Note it; raise the typed error where no other endpoint can help."""
+        self.failures.append(error)
+        if self.told:
+            raise _told(error) from error
+        if error.fault.kind is not Kind.BUSY:
+            self.tried.append(endpoint)
+        elif len(self.failures) >= _BUSY_ROUNDS:
+            raise QueueFull(str(error), endpoint=error.endpoint) from error
+
+
+class _Patience:
+    """How long a request may take, and how long it took."""
+
+    def __init__(self, request: CompletionRequest, clock: Clock) -> None:
+        self._clock = clock
+        self._begun_s = clock.monotonic_s()
+        self._first_s: float | None = None
+        self._deadline_s = request.deadline_s
+        self._timeout_s = request.timeout_s
+
+    async def wait(self, step: Coroutine[Any, Any, T]) -> T:
+        """Await a step of the request; raise DeadlinePassed or GenerationTimeout."""
+        left_s, error = self._left()
+        if left_s is not None and left_s <= 0:
+            step.close()
+            raise error
+        try:
+            async with asyncio.timeout(left_s) as scope:
+                return await step
+        except TimeoutError:
+            if scope.expired():
+                raise error from None
+            raise
+
+    def note_first(self) -> None:
+        """The first text is there."""
+        if self._first_s is None:
+            self._first_s = self._clock.monotonic_s()
+
+    def usage(self, cost: Cost) -> CompletionUsage:
+        """Return what it cost; how many forward passes a server made is not known: 0."""
+        now_s = self._clock.monotonic_s()
+        first_s = now_s if self._first_s is None else self._first_s
+        return CompletionUsage(
+            prompt_tokens=cost.prompt_tokens,
+            completion_tokens=cost.completion_tokens,
+            forward_passes=0,
+            first_token_ms=(first_s - self._begun_s) * 1000,
+            latency_ms=(now_s - self._begun_s) * 1000,
+        )
+
+    def _left(self) -> tuple[float | None, PlannerError]:
+        now_s = self._clock.monotonic_s()
+        late = GenerationTimeout(f"the endpoint wrote for longer than {self._timeout_s} s")
+        left_s = None if self._timeout_s is None else self._begun_s + self._timeout_s - now_s
+        if self._deadline_s is not None:
+            to_deadline_s = self._deadline_s - now_s
+            if left_s is None or to_deadline_s < left_s:
+                return to_deadline_s, DeadlinePassed("the deadline passed before the answer ended")
+        return left_s, late
+
+
+async def _following(pieces: AsyncGenerator[T, None]) -> T | None:
+    return await anext(pieces, None)
+
+
+def _told(error: EndpointFailed) -> PlannerError:
+    """Return a failure in the house's words."""
+    said, where = str(error), {"endpoint": error.endpoint}
+    match error.fault.kind:
+        case Kind.TOO_LONG:
+            return ContextTooLong(said, **where)
+        case Kind.REFUSED if "schema" in said.lower() or "grammar" in said.lower():
+            return UnsupportedSchema(said, keyword="", **where)
+        case Kind.REFUSED:
+            return EndpointRefused(said, **where)
+    return ModelNotReady(said, **where)
