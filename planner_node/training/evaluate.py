@@ -34,6 +34,8 @@ examples:
       score the embedded model on all records; grammar off, so valid JSON is the model's own work
   python -m planner_node.training.evaluate --model planner_node/models/embedded --limit 40
       a quick look: 40 records, spread evenly over languages and kinds
+  python -m planner_node.training.evaluate --model … --test-set planner_node/training/devset
+      the development set: for tuning, so that the test set stays unseen
   python -m planner_node.training.evaluate --url http://127.0.0.1:8000 --json node.json
       score a running node, grammar on, and keep every failed answer in node.json
   python -m planner_node.training.evaluate --baselines
