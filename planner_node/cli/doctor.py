@@ -5,14 +5,14 @@ import os
 import shutil
 import socket
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
 from typing import Final
 
 from rich.console import Console
 from rich.markup import escape
 
+from planner_node.cli.endpoints import look_at_endpoints
+from planner_node.cli.finding import Finding, Verdict
 from planner_node.cli.session import visit
 from planner_node.completion.loading import EMBEDDED, EMBEDDED_FOLDER
 from planner_node.errors import BrokerRefused, PlannerError, SettingsRefused
@@ -21,24 +21,6 @@ from planner_node.settings import Settings, load
 _MIN_FREE_BYTES: Final = 1 << 30
 _GIB: Final = 1 << 30
 _PROBE_TIMEOUT_S: Final = 2.0
-
-
-class Verdict(Enum):
-    """What a finding means."""
-
-    FINE = "[green]✓[/]"
-    NOTE = "[yellow]![/]"  # works, but somebody should know
-    FAULT = "[red]✗[/]"  # must be mended
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at."""
-
-    verdict: Verdict
-    name: str
-    text: str
-    advice: str = ""
 
 
 async def examine(config: Path | None) -> int:
@@ -69,6 +51,10 @@ async def _findings(config: Path | None) -> AsyncIterator[Finding]:
     yield await _broker(settings)
     yield await asyncio.to_thread(_http, settings)
     yield _journal(settings)
+    if settings.engine.kind == "remote":
+        async for finding in look_at_endpoints(settings):
+            yield finding
+        return
     for finding in await asyncio.to_thread(lambda: [*_model(settings), *_device()]):
         yield finding
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from planner_node.cli.doctor import examine
+from tests.fakes.openai_server import OpenAiServer
 
 
 @pytest.fixture(autouse=True)
@@ -39,3 +40,39 @@ async def test_fault_is_named_with_what_to_do(
     shown = capsys.readouterr().out
     assert words in shown
     assert "→" in shown
+
+
+def remote_settings(folder: Path, *urls: str) -> Path:
+    """Write settings with these endpoints."""
+    endpoints = "".join(f"    - url: {url}\n" for url in urls)
+    file = folder / "remote.yaml"
+    text = f"engine:\n  kind: remote\n  prompt: chat\n  endpoints:\n{endpoints}"
+    file.write_text(text + "planner:\n  plan_bias_logits: 0\n", "utf-8")
+    return file
+
+
+async def test_endpoints_are_asked_as_the_node_would(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with OpenAiServer().listening() as server:
+        assert await examine(remote_settings(tmp_path, server.url)) == 0
+    shown = capsys.readouterr().out
+    assert "has fake; schema in response_format" in shown
+
+
+async def test_one_lost_endpoint_of_two_is_no_fault(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with OpenAiServer().listening() as server:
+        file = remote_settings(tmp_path, server.url, "http://127.0.0.1:1")
+        assert await examine(file) == 0
+    assert "127.0.0.1:1 cannot be reached" in capsys.readouterr().out
+
+
+async def test_no_endpoint_at_all_is_a_fault(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert await examine(remote_settings(tmp_path, "http://127.0.0.1:1")) == 1
+    shown = capsys.readouterr().out
+    assert "cannot be reached" in shown
+    assert "→ See docs/remote.md" in shown

@@ -14,7 +14,6 @@ from planner_node.completion.request import (
     Completed,
     Completer,
     CompletionEvent,
-    CompletionRequest,
     FinishReason,
     Message,
     NamedTool,
@@ -24,41 +23,11 @@ from planner_node.completion.request import (
 )
 from planner_node.errors import ContextTooLong, DeadlinePassed, UnsupportedSchema
 from planner_node.stream.subtasks import CallClosed, CallReader
+from tests.fakes.asked import ASKED, TASK
 from tests.fakes.completion import ScriptedCompleter
 from tests.fakes.local import local_completer
 from tests.fakes.openai_server import OpenAiServer
 from tests.fakes.remote import engine, remote_engine
-
-# Closed choices, so that a model of random weights comes to an end as well.
-TASK = Tool(
-    "decompose_task",
-    "Split a task.",
-    {
-        "type": "object",
-        "properties": {
-            "tasks": {
-                "type": "array",
-                "minItems": 1,
-                "maxItems": 4,
-                "items": {
-                    "type": "object",
-                    "properties": {
-                        "task": {"type": "string", "maxLength": 10},
-                        "description": {"type": "string", "maxLength": 14},
-                    },
-                    "required": ["task", "description"],
-                },
-            }
-        },
-        "required": ["tasks"],
-    },
-)
-ASKED = CompletionRequest(
-    request_id="one",
-    messages=(Message("system", "You plan."), Message("user", "將書本放在側桌上。")),
-    tools=(TASK,),
-    max_new_tokens=900,
-)
 
 
 @pytest.fixture(params=["scripted", "local", "remote"])

@@ -70,16 +70,7 @@ def read_piece(data: str) -> Piece:
     choice = line.choices[0] if line.choices else _Choice()
     if choice.delta.tool_calls:
         raise Garbled("answered with tool_calls, though no tools were given")
-    return Piece(_text(choice), _finish(choice), line.usage)
-
-
-def _text(choice: _Choice) -> str:
-    text = choice.text or choice.delta.content or ""
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise Garbled("cut a character in half") from error
-    return text
+    return Piece(choice.text or choice.delta.content or "", _finish(choice), line.usage)
 
 
 def _finish(choice: _Choice) -> FinishReason | None:

@@ -1,0 +1,136 @@
+"""Servers that fail in the middle or do not keep to the schema."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from planner_node.completion.request import (
+    FinishReason,
+    Tool,
+)
+from planner_node.errors import (
+    ContextTooLong,
+    EndpointRefused,
+    ModelNotReady,
+    PlanInvalid,
+    PlannerError,
+    UnsupportedSchema,
+)
+from tests.fakes.asked import ASKED
+from tests.fakes.openai_server import PLAN, OpenAiServer, Played
+from tests.fakes.remote import Remote, told
+from tests.fakes.waiting import until
+
+FAILURES = [
+    (Played(status=500, error={"error": {"message": "cuda"}}), ModelNotReady, "500: cuda"),
+    (Played(status=503, error={"error": {"message": "loading"}}), ModelNotReady, "503: loading"),
+    (Played(status=401, error={"error": {"message": "key"}}), ModelNotReady, "api_key_file"),
+    (Played(status=404, error={"error": {"message": "model"}}), ModelNotReady, "url and model"),
+    (Played(status=400, error={"message": "bad seed"}), EndpointRefused, "bad seed"),
+    (Played(status=422, error={"detail": "no"}), EndpointRefused, "422: no"),
+    (Played(status=400, error={"error": "invalid grammar"}), UnsupportedSchema, "grammar"),
+    (
+        Played(status=400, error={"error": {"message": "maximum context length is 8"}}),
+        ContextTooLong,
+        "context length",
+    ),
+    (Played(lines=["{"]), ModelNotReady, "no completion"),
+    (Played(lines=['{"error": {"message": "out of memory"}}']), ModelNotReady, "out of memory"),
+    (
+        Played(lines=['{"choices": [{"delta": {"content": "\\ud83d"}}]}']),
+        ModelNotReady,
+        "no completion",
+    ),
+    (
+        Played(lines=['{"choices": [{"delta": {"tool_calls": [{}]}}]}']),
+        ModelNotReady,
+        "tool_calls",
+    ),
+    (Played(text="", finish="content_filter"), ModelNotReady, "content_filter"),
+    (Played(break_after=0), ModelNotReady, "mid-answer"),
+    (Played(break_after=5), ModelNotReady, "mid-answer"),
+]
+
+
+@pytest.mark.parametrize(("played", "kind", "words"), FAILURES)
+async def test_failure_of_the_only_server_is_told_with_its_name(
+    played: Played, kind: type[PlannerError], words: str, remote: Remote, server: OpenAiServer
+) -> None:
+    server.scripts = [replace(played)]
+    with pytest.raises(kind, match=words) as failure:
+        await told(remote)
+    assert failure.value.references["endpoint"] in server.url
+
+
+@pytest.mark.parametrize(("played", "kind", "words"), FAILURES[:-2])
+async def test_other_server_takes_over_what_nobody_has_seen_yet(
+    played: Played,
+    kind: type[PlannerError],
+    words: str,
+    pair: Remote,
+    server: OpenAiServer,
+    other: OpenAiServer,
+) -> None:
+    del kind, words
+    server.scripts = other.scripts = [replace(played)]  # one list: whoever is asked first has it
+    text, completed = await told(pair)
+    assert text == PLAN
+    assert completed.finish is FinishReason.TOOL_CALL
+    assert (len(server.bodies), len(other.bodies)) == (1, 1)
+
+
+LIES = [
+    ("Sure! Here is the plan.", "does not keep to the schema: 'Sure! "),
+    ('{"name": "other", "parameters": {}}', "does not keep to the schema"),
+    ('{"name": "decompose_task", "parameters": {"tasks": []}}', "does not keep"),
+    ('{"name": "decompose_task", "parameters": {"steps": [', "does not keep"),
+    (PLAN[:-2], "ended inside the call"),
+    (PLAN + PLAN, "goes on after the call|does not keep"),
+    (PLAN.replace("書", "\\u66f8"), "does not keep"),
+]
+
+
+@pytest.mark.parametrize(("text", "words"), LIES)
+async def test_server_that_does_not_keep_to_the_schema_is_found_out(
+    text: str, words: str, remote: Remote, server: OpenAiServer
+) -> None:
+    server.scripts = [Played(text=text)]
+    with pytest.raises(PlanInvalid, match=words):
+        await told(remote)
+    await until(lambda: server.running == 0)
+
+
+async def test_nothing_wrong_is_handed_on(remote: Remote, server: OpenAiServer) -> None:
+    server.scripts = [Played(text=PLAN.replace("走到側桌", "走" * 30))]
+    seen: list[str] = []
+    with pytest.raises(PlanInvalid):
+        await told(remote, handed_on=seen)
+    assert "走" * 11 not in "".join(seen)
+    assert "".join(seen).startswith('{"name": "decompose_task"')
+
+
+async def test_any_spacing_is_taken_as_it_comes(remote: Remote, server: OpenAiServer) -> None:
+    loose = json.dumps(json.loads(PLAN), ensure_ascii=False, indent=1) + "\n\n "
+    server.scripts = [Played(text=loose)]
+    text, completed = await told(remote)
+    assert text == loose.rstrip()
+    assert completed.finish is FinishReason.TOOL_CALL
+
+
+async def test_traditional_chinese_cannot_drift(remote: Remote, server: OpenAiServer) -> None:
+    server.scripts = [Played(text=PLAN.replace("書", "书"))] * 2
+    with pytest.raises(PlanInvalid, match="slid into Simplified Chinese with 书"):
+        await told(remote, replace(ASKED, language="zh-TW"))
+    text, _ = await told(remote, replace(ASKED, language="zh-CN"))
+    assert "书" in text
+
+
+async def test_simplified_word_of_the_schema_itself_is_taken(
+    remote: Remote, server: OpenAiServer
+) -> None:
+    tool = Tool("pick", "", {"properties": {"x": {"enum": ["书"]}}, "required": ["x"]})
+    call = '{"name": "pick", "parameters": {"x": "书"}}'
+    server.scripts = [Played(text=call)]
+    text, _ = await told(remote, replace(ASKED, tools=(tool,), language="zh-TW"))
+    assert text == call

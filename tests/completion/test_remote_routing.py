@@ -1,0 +1,169 @@
+"""Which server gets a request: the least loaded, not the busy, the lost once it is back."""
+
+import asyncio
+import time
+from contextlib import aclosing
+from dataclasses import replace
+
+import pytest
+
+from planner_node.completion.remote.endpoint import STUMBLES_TO_BE_GONE
+from planner_node.errors import (
+    DeadlinePassed,
+    GenerationTimeout,
+    ModelNotReady,
+    PlannerError,
+    QueueFull,
+)
+from tests.fakes.asked import ASKED
+from tests.fakes.openai_server import PLAN, OpenAiServer, Played
+from tests.fakes.remote import Remote, engine, remote_engine, told
+from tests.fakes.waiting import until
+
+
+async def test_half_an_answer_is_never_begun_anew(
+    pair: Remote, server: OpenAiServer, other: OpenAiServer
+) -> None:
+    server.scripts, other.scripts = [Played(break_after=5)], [Played(break_after=5)]
+    with pytest.raises(ModelNotReady, match="mid-answer"):
+        await told(pair)
+    assert len(server.bodies) + len(other.bodies) == 1
+
+
+async def test_busy_server_is_asked_again_after_its_pause(
+    remote: Remote, server: OpenAiServer
+) -> None:
+    busy = Played(
+        status=429, error={"error": {"message": "slow down"}}, headers={"retry-after": "0"}
+    )
+    server.scripts = [busy, busy]
+    text, _ = await told(remote)
+    assert text == PLAN
+    assert remote.completer.trouble == ""
+
+
+async def test_server_that_stays_busy_is_told_as_a_full_queue(
+    remote: Remote, server: OpenAiServer
+) -> None:
+    busy = Played(
+        status=429, error={"error": {"message": "slow down"}}, headers={"retry-after": "0"}
+    )
+    server.scripts = [busy] * 20
+    with pytest.raises(QueueFull, match="slow down"):
+        await told(remote)
+
+
+async def test_requests_go_where_least_is_to_do(
+    pair: Remote, server: OpenAiServer, other: OpenAiServer
+) -> None:
+    for one in (server, other):
+        one.scripts = [Played(hold_after=2) for _ in range(3)]
+    held = [*server.scripts, *other.scripts]
+    running = [asyncio.create_task(told(pair)) for _ in range(6)]
+    await until(lambda: server.running == other.running == 3)
+    for script in held:
+        script.gate.set()
+    assert [text for text, _ in await asyncio.gather(*running)] == [PLAN] * 6
+
+
+async def test_server_is_given_no_more_than_it_takes_at_once(server: OpenAiServer) -> None:
+    endpoints = [{"url": server.url, "max_concurrent": 2}]
+    async with remote_engine(engine(endpoints=endpoints)) as remote:
+        answers = await asyncio.gather(*(told(remote) for _ in range(8)))
+    assert {text for text, _ in answers} == {PLAN}
+    assert server.most_running <= 2
+
+
+async def test_more_than_may_wait_is_refused(server: OpenAiServer) -> None:
+    endpoints = [{"url": server.url, "max_concurrent": 1}]
+    async with remote_engine(engine(endpoints=endpoints, max_waiting=1)) as remote:
+        server.scripts = [script := Played(hold_after=1)]
+        running = [asyncio.create_task(told(remote)) for _ in range(2)]
+        await until(script.held.is_set)
+        with pytest.raises(QueueFull, match="wait for an endpoint"):
+            await told(remote)
+        script.gate.set()
+        await asyncio.gather(*running)
+
+
+async def test_reader_that_leaves_closes_the_connection(
+    remote: Remote, server: OpenAiServer
+) -> None:
+    server.scripts = [Played(hold_after=3)]
+    async with aclosing(remote.completer.stream(ASKED)) as events:
+        await anext(events)
+        assert server.running == 1
+    await until(lambda: server.left == 1)
+    assert remote.model.endpoints[0].running == 0
+
+
+@pytest.mark.parametrize(
+    ("late", "kind"),
+    [({"timeout_s": 0.2}, GenerationTimeout), ({"deadline_s": 0.2}, DeadlinePassed)],
+)
+async def test_time_that_is_up_ends_the_answer_there_too(
+    late: dict[str, float], kind: type[PlannerError], remote: Remote, server: OpenAiServer
+) -> None:
+    server.scripts = [Played(hold_after=3)]
+    if "deadline_s" in late:
+        late = {"deadline_s": time.monotonic() + late["deadline_s"]}
+    with pytest.raises(kind):
+        await told(remote, replace(ASKED, **late))
+    await until(lambda: server.left == 1)
+
+
+async def test_time_passes_while_a_request_waits_for_room(server: OpenAiServer) -> None:
+    endpoints = [{"url": server.url, "max_concurrent": 1}]
+    async with remote_engine(engine(endpoints=endpoints)) as remote:
+        server.scripts = [script := Played(hold_after=1)]
+        running = asyncio.create_task(told(remote))
+        await until(script.held.is_set)
+        with pytest.raises(GenerationTimeout):
+            await told(remote, replace(ASKED, timeout_s=0.1))
+        script.gate.set()
+        assert (await running)[0] == PLAN
+        assert (await told(remote))[0] == PLAN  # the one that gave up left no gap in the room
+
+
+async def test_silent_server_is_left(server: OpenAiServer) -> None:
+    async with remote_engine(engine(server.url, idle_timeout_s=1)) as remote:
+        server.scripts = [Played(hold_after=3)]
+        with pytest.raises(ModelNotReady, match="idle_timeout_s"):
+            await told(remote)
+        await until(lambda: server.left == 1)
+
+
+async def test_server_that_was_lost_comes_back(pair: Remote, server: OpenAiServer) -> None:
+    server.loading = True
+    lost = next(one for one in pair.model.endpoints if one.name in server.url)
+    await until(lambda: not lost.is_well)
+    for _ in range(4):
+        assert (await told(pair))[0] == PLAN
+    assert server.bodies == []
+    server.loading = False
+    await until(lambda: lost.is_well)
+    for _ in range(2):
+        await told(pair)
+    assert len(server.bodies) == 1
+
+
+async def test_nobody_there_at_all_is_told_at_once(
+    pair: Remote, server: OpenAiServer, other: OpenAiServer
+) -> None:
+    server.loading = other.loading = True
+    await until(lambda: bool(pair.completer.trouble))
+    with pytest.raises(ModelNotReady, match=r"no endpoint is well: .*Loading model.*; .*Loading"):
+        await told(pair)
+
+
+async def test_server_that_stumbles_often_is_out_until_it_is_looked_at(
+    remote: Remote, server: OpenAiServer
+) -> None:
+    server.scripts = [Played(status=500, error={}) for _ in range(STUMBLES_TO_BE_GONE)]
+    for _ in range(STUMBLES_TO_BE_GONE):
+        assert remote.completer.trouble == ""
+        with pytest.raises(ModelNotReady):
+            await told(remote)
+    assert "500" in remote.completer.trouble
+    await until(lambda: not remote.completer.trouble)
+    assert (await told(remote))[0] == PLAN
