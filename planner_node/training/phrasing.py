@@ -8,6 +8,7 @@ from functools import cache
 from typing import Final
 
 from planner_node.training import smalltalk, together
+from planner_node.training.clause_sections import TREATMENTS, section_of
 from planner_node.training.intents import Intent
 from planner_node.training.lexicon import sections
 from planner_node.training.noise import typed
@@ -35,7 +36,6 @@ _PLURAL: Final = {
 }
 _AT_PLACES: Final = frozenset({"wait", "charge", "deliver"})
 CLAUSE_FILES: Final = ("clauses", "moving", "acting")
-TREATMENTS: Final = frozenset({"heat", "cool", "wash", "slice"})
 
 
 @cache
@@ -128,7 +128,7 @@ class Speaker:
         self.spoken = intent.things
         if "whole" in slots:
             return slots["whole"]
-        return self._pattern(self._section(intent, known=known), slots, bare=bare)
+        return self._pattern(section_of(intent, self.rng, known=known), slots, bare=bare)
 
     def _pattern(self, section: str, slots: dict[str, str], *, bare: bool = False) -> str:
         lines = clause_patterns(self.lang)[section]
@@ -139,52 +139,6 @@ class Speaker:
             except KeyError:  # "to the box" cannot mean "next to the box"
                 continue
         raise LookupError(f"no pattern of {section} fits")
-
-    def _section(self, intent: Intent, *, known: bool) -> str:
-        kind = intent.kind
-        if intent.note == "contrast":
-            return "contrast.person" if intent.person is not None else "contrast"
-        if intent.note in {"told", "raw"}:
-            sourced = intent.note == "raw" and intent.source is not None
-            return f"{intent.note}.{kind}{'_from' if sourced else ''}"
-        if kind == "move":
-            return self._move_section(intent, known=known)
-        if kind in TREATMENTS:
-            if intent.tool is not None:
-                return f"{kind}.with" if kind != "slice" else kind
-            return f"{kind}.move" if intent.place is not None else kind
-        if kind in {"deliver", "fetch"}:
-            return self._delivery_section(intent, known=known)
-        if kind == "fill" and intent.tool is not None:
-            return "fill.with"
-        if kind in {"pick", "find"} and intent.source is not None:
-            return {"pick": "pick.from", "find": "find.in"}[kind]
-        if kind in {"wait", "charge"} and intent.places and intent.note != "unsaid":
-            return f"{kind}.at"
-        return kind
-
-    @staticmethod
-    def _delivery_section(intent: Intent, *, known: bool) -> str:
-        if intent.source is not None:
-            return f"{intent.kind}.from"
-        if intent.places:
-            return "deliver.at"
-        return "deliver.pron" if known and intent.kind == "deliver" else intent.kind
-
-    def _move_section(self, intent: Intent, *, known: bool) -> str:
-        place, source = intent.place, intent.source
-        plain = place is not None and intent.rel is place.rel
-        if known and source is None:
-            return "move.pron"
-        if source is not None:
-            cargo = plain and source.rel is Rel.AT
-            return "move.cargo" if cargo and self.rng.random() < 0.6 else "move.from"
-        options = ["move"]
-        if intent.rel is Rel.IN:
-            options = ["move", "move.in", "move.in"]
-        if plain:
-            options += ["move.bare"] * (3 if intent.rel is Rel.AT else 1)
-        return self.rng.choice(options)
 
     def slots(self, intent: Intent, *, known: bool = False) -> dict[str, str]:
         """What fills the slots of the clause of ``intent``; ``known`` things become pronouns."""

@@ -1,11 +1,19 @@
 """Generated worlds for the score: told in the notation, solvable, with names kept from training."""
 
+import random
 from itertools import islice
+from typing import Final
+
+import pytest
 
 from planner_node.training.evaluate import held_out
-from planner_node.training.heldout import LANGUAGES, draw, held_out_records
+from planner_node.training.families import FAMILIES
+from planner_node.training.heldout import LANGUAGES, draw, fits, held_out_records, told
 from planner_node.training.lexicon import held_out as kept_from_training
 from planner_node.training.lexicon import sections, words
+from planner_node.training.names import Names
+from planner_node.training.phrasing import Speaker
+from planner_node.training.planning import plan
 from planner_node.training.scoring.judging import judge
 from planner_node.training.scoring.reference import constant
 from planner_node.training.scoring.terms import Language
@@ -49,3 +57,31 @@ def test_listed_things_are_mostly_ones_that_training_never_shows() -> None:
     known = [name for name in moved if name in listed]
     # A short section of the lists may have no name left out; then its own are drawn.
     assert sum(map(kept_from_training, known)) > 0.6 * len(known) > 0
+
+
+MOVING: Final = (
+    *("move", "move_from", "deliver", "deliver_at", "distribute", "spread", "pair", "colors"),
+    *("contrast", "keep", "quantity", "counted", "mixed_counts", "everything", "everything_but"),
+    *("noted", "nest", "moves_in_a_row", "same_thing_again", "told_where"),
+)
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.parametrize("family", MOVING)
+def test_plans_of_a_moving_family_are_read_and_accepted_by_the_scorer(
+    family: str, lang: str
+) -> None:
+    told_of = []
+    for number in range(25):
+        rng = random.Random(f"accepted {family} {lang} {number}")
+        try:
+            intents = FAMILIES[family][1](Names(rng, lang, unseen=True))
+        except LookupError:  # no fresh name was left to draw
+            continue
+        made = plan(intents)
+        row = told(intents, made, lang)
+        if made.reached() and row is not None:
+            row |= {"id": "world", "say": Speaker(rng, lang).instruction(intents)}
+            told_of.append(fits(row, made, lang))
+    assert len(told_of) >= 15
+    assert all(told_of)
