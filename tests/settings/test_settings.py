@@ -51,6 +51,11 @@ def test_llama_profile_is_eight_bit() -> None:
     assert (model.id, model.quantization) == ("meta-llama/Llama-3.1-8B-Instruct", "int8")
 
 
+def test_remote_profile_shares_the_work_between_two_servers() -> None:
+    engine = load(CONFIG / "remote.yaml").engine
+    assert (engine.kind, engine.prompt, len(engine.endpoints)) == ("remote", "tokens", 2)
+
+
 def test_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PLANNER__MQTT__PORT", "1999")
     assert load(write(tmp_path, "mqtt: {port: 5}")).mqtt.port == 1999
