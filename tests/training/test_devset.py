@@ -77,12 +77,14 @@ def test_every_entity_is_named_and_chinese_is_traditional(record: Record) -> Non
     assert record.language is Language.EN or not simplified_characters(record.instruction)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("record", RECORDS, ids=lambda r: r.record_id)
 def test_no_pattern_of_the_generator_can_say_it(record: Record) -> None:
     names = [name for e in record.entities if not e.tool for name in e.names]
     assert not can_be_generated(record.instruction, names, CODES[record.language])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lang", ["zh", "en"])
 @pytest.mark.parametrize("family", ["move", "deliver", "moves_in_a_row", "spread"])
 def test_what_the_generator_says_is_recognised(family: str, lang: str) -> None:

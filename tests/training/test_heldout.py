@@ -66,6 +66,7 @@ MOVING: Final = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lang", LANGUAGES)
 @pytest.mark.parametrize("family", MOVING)
 def test_plans_of_a_moving_family_are_read_and_accepted_by_the_scorer(
