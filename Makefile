@@ -18,6 +18,7 @@ help:
 	@echo "make lint types floors unit   the parts of make test"
 	@echo "make soak                     200 kills, then a random fault every two minutes"
 	@echo "make train evaluate           the embedded model: make it anew, score it"
+	@echo "make bench [PEERS=all]        our engine beside others on the same weights and prompts"
 
 run: setup
 	@$(BIN)/planner-node serve $(ARGS)
@@ -68,6 +69,11 @@ soak: setup-test
 	@scripts/need-mosquitto
 	@$(BIN)/python benchmarks/soak.py --kills 200
 	@$(BIN)/python -m benchmarks.soak_faults $(ARGS)
+
+# PEERS=all also makes the other engines' environments (gigabytes) and measures them all.
+bench: setup-test
+	@$(if $(filter all,$(PEERS)),$(BIN)/python -m benchmarks.peers.setup all)
+	@$(BIN)/python -m benchmarks.peers.compare A $(if $(PEERS),B --peers $(PEERS)) $(ARGS)
 
 train: setup
 	@$(BIN)/python -m planner_node.training.train $(ARGS)

@@ -1,0 +1,209 @@
+"""Measures contestants side by side: the same prompts, schema and greedy decoding, in turns.
+
+    python -m benchmarks.peers.compare A                    # what needs no other environment
+    python -m benchmarks.peers.compare A B --peers all      # after python -m benchmarks.peers.setup
+
+All are loaded and warmed up first. Then, round by round and for each number of clients, one after
+the other works off the same prompts while all the others are stopped. No prompt comes twice. A
+turn during which other processes took more than a tenth of the machine is repeated, with new
+prompts. What was measured is written after every turn: an interrupted run leaves what it has.
+"""
+
+import argparse
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+from benchmarks.machine import describe
+from benchmarks.peers import setup, workload
+from benchmarks.peers.disturbance import Watch
+from benchmarks.peers.judge import Judge
+from benchmarks.peers.plot import draw
+from benchmarks.peers.protocol import read_workload
+from benchmarks.peers.report import table
+from benchmarks.peers.roster import Entry, chosen
+from benchmarks.peers.seat import ContestantFailed, Seat
+from benchmarks.results import keep
+
+ROWS: Final = 32
+WARM_UP: Final = ((1, 2), (8, 8))  # clients, jobs
+OTHERS_LIMIT: Final = 0.1
+LEAST_JOBS: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How often and how much."""
+
+    rounds: int
+    threads: int
+    clients: tuple[int, ...]
+    repeats: int
+    wait: bool
+
+
+@dataclass(slots=True)
+class Match:
+    """One model's comparison: who sits there, what was asked, what came back."""
+
+    model: str
+    name: str  # of the file of results
+    plan: Plan
+    judge: Judge
+    prompts: Iterator[int]
+    seats: list[Seat] = field(default_factory=list)
+    absent: dict[str, str] = field(default_factory=dict)
+    turns: list[dict[str, Any]] = field(default_factory=list)
+
+    def seat(self, entries: list[Entry], work: Path, stack: ExitStack) -> None:
+        """Start everybody and warm up; who cannot play is named with the reason."""
+        for entry in entries:
+            seat = Seat(entry, work, ROWS, self.plan.threads)
+            try:
+                stack.enter_context(seat)
+                for clients, jobs in WARM_UP:
+                    seat.ask(self._take(jobs), clients)
+            except ContestantFailed as failed:
+                self.absent[entry.key] = str(failed)
+                print(f"! {failed}", flush=True)
+            else:
+                self.seats.append(seat)
+                print(f"{entry.key} loaded in {seat.load_s:.1f} s", flush=True)
+
+    def play(self) -> None:
+        """Measure round by round, and keep what was measured after every turn."""
+        for round_ in range(self.plan.rounds):
+            for clients in self.plan.clients:
+                for seat, jobs in self._order(round_, clients):
+                    self._turn(seat, jobs, round_, clients)
+                    keep(self.name, self.report())
+
+    def report(self) -> dict[str, Any]:
+        references = {s.entry.precision: s.entry.key for s in self.seats if s.entry.is_reference}
+        return {
+            "model": self.model,
+            "command": f"python -m benchmarks.peers.compare {' '.join(sys.argv[1:])}",
+            "machine": describe(self.plan.threads),
+            "commit": _commit(),
+            "peers": setup.pinned(),
+            "titles": {seat.entry.key: seat.entry.title for seat in self.seats},
+            "load_s": {seat.entry.key: round(seat.load_s, 1) for seat in self.seats},
+            "absent": self.absent,
+            "same_text_as_transformers": {
+                seat.entry.key: self.judge.agreement(seat.entry.key, references[precision])
+                for seat in self.seats
+                if (precision := seat.entry.precision) in references
+            },
+            "turns": self.turns,
+        }
+
+    def _take(self, number: int) -> list[int]:
+        return list(islice(self.prompts, number))
+
+    def _order(self, round_: int, clients: int) -> Iterator[tuple[Seat, list[int]]]:
+        """Yield who is asked what; each round another one begins."""
+        asked = [seat for seat in self.seats if clients in seat.entry.clients]
+        most = max((seat.entry.waves for seat in asked), default=0)
+        prompts = self._take(max(clients, LEAST_JOBS) * most)
+        first = round_ % max(1, len(asked))
+        for seat in asked[first:] + asked[:first]:
+            yield seat, prompts[: max(clients, LEAST_JOBS) * seat.entry.waves]
+
+    def _turn(self, seat: Seat, jobs: list[int], round_: int, clients: int) -> None:
+        """Measure one contestant; of disturbed repetitions the calmest counts."""
+        tries: list[dict[str, Any]] = []
+        try:
+            while len(tries) <= self.plan.repeats:
+                tries.append(self._ask(seat, jobs, clients))
+                if tries[-1]["others_share"] <= OTHERS_LIMIT:
+                    break
+                jobs = self._take(len(jobs))
+        except ContestantFailed as failed:
+            self.absent[seat.entry.key] = str(failed)
+            self.seats.remove(seat)
+            print(f"! {failed}", flush=True)
+        if tries:
+            best = min(tries, key=lambda turn: turn["others_share"])
+            turn = {"round": round_, "clients": clients, "key": seat.entry.key, **best}
+            self.turns.append(turn)
+            print(_line(turn), flush=True)
+
+    def _ask(self, seat: Seat, jobs: list[int], clients: int) -> dict[str, Any]:
+        watch = Watch()
+        told = seat.ask(jobs, clients)
+        others_share = watch.others_share(told["cpu_s"])
+        answers = told["answers"]
+        valid = [self.judge.hear(seat.entry.key, a["number"], a["text"]) for a in answers]
+        ended_s = max(answer["ended_s"] for answer in answers)
+        return {
+            "plans": len(answers),
+            "valid": sum(valid),
+            "wall_s": round(ended_s - min(answer["begun_s"] for answer in answers), 6),
+            "cpu_s": round(told["cpu_s"], 3),
+            "others_share": round(others_share, 3),
+            "peak_memory_bytes": told["peak_memory_bytes"],
+            "first_subtask_ms": [_since(answer, "first_subtask_s") for answer in answers],
+            "latency_ms": [_since(answer, "ended_s") for answer in answers],
+            "tokens": [answer["tokens"] for answer in answers],
+            "forwards": [answer["forwards"] for answer in answers],
+        }
+
+
+def _since(answer: dict[str, Any], what: str) -> float | None:
+    return None if answer[what] is None else round((answer[what] - answer["begun_s"]) * 1000, 3)
+
+
+def _line(turn: dict[str, Any]) -> str:
+    return (
+        f"round {turn['round']}  {turn['clients']:3} clients  {turn['key']:22} "
+        f"{turn['plans'] / turn['wall_s']:8.2f} plans/s  others {turn['others_share']:.0%}"
+    )
+
+
+def _commit() -> str:
+    command = ["git", "rev-parse", "--short", "HEAD"]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+
+
+def play(model: str, names: list[str], plan: Plan) -> None:
+    """Compare everybody named on one model, and print the table."""
+    file = workload.write(model)
+    work = read_workload(file)
+    # what everybody took part in is what the documents show: a smaller run is kept beside it
+    name = f"peers-{model.lower()}{'' if names == ['all'] else '-part'}"
+    match = Match(model, name, plan, Judge(work.schema), iter(range(len(work.jobs))))
+    with ExitStack() as stack:
+        match.seat(chosen(model, names), file, stack)
+        if plan.wait:
+            print("everybody is loaded: press Enter to measure", flush=True)
+            sys.stdin.readline()
+        match.play()
+    picture = keep(name, match.report()).with_suffix(".svg")
+    picture.write_text(draw(match.report()), encoding="utf-8")
+    print(f"{table(match.report())}\n\n→ {picture}", flush=True)
+
+
+def main() -> None:
+    asked = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    asked.add_argument("models", nargs="+", choices=["A", "B"])
+    asked.add_argument("--peers", nargs="*", default=[], help="names, name/precision, or all")
+    asked.add_argument("--rounds", type=int, default=5)
+    asked.add_argument("--threads", type=int, default=2)
+    asked.add_argument("--clients", type=int, nargs="+", default=[1, 8, 16, 32])
+    asked.add_argument("--repeats", type=int, default=2, help="of a disturbed turn, at most")
+    asked.add_argument("--wait", action="store_true", help="measure when Enter is pressed")
+    given = asked.parse_args()
+    plan = Plan(given.rounds, given.threads, tuple(given.clients), given.repeats, given.wait)
+    for model in given.models:
+        play(model, given.peers, plan)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+"""The planner node's own engine, as the node runs it: prompt, grammar, engine thread, text."""
+
+import planner_node.engine  # noqa: F401  isort: skip  before torch: sets how its threads wait
+
+import asyncio
+import time
+from contextlib import aclosing
+
+from benchmarks.peers.protocol import Job, News, Options, Workload, serve
+from planner_node.completion.loading import LocalModel
+from planner_node.completion.request import Completed, CompletionRequest, TextChunk
+from planner_node.grammar.tool import Tool
+from planner_node.prompt.message import Message
+from planner_node.settings import EngineSettings, ModelSettings
+
+PRECISIONS = {
+    "fp32": ("float32", "none"),
+    "bf16": ("bfloat16", "none"),
+    "int8": ("bfloat16", "int8"),
+}
+
+
+class Ours:
+    """Drives the completer from a loop that runs while news are waited for."""
+
+    def __init__(self, workload: Workload, options: Options) -> None:
+        dtype, quantization = PRECISIONS[options.precision]
+        self._workload = workload
+        self._tool = Tool(**workload.tool)
+        self._loop = asyncio.new_event_loop()
+        self._news: asyncio.Queue[News] = asyncio.Queue()
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+        model = LocalModel(
+            ModelSettings(id=workload.model, dtype=dtype, quantization=quantization),
+            EngineSettings(max_rows=options.rows, threads=options.threads),
+        )
+        self._completer = self._loop.run_until_complete(model.start())
+
+    def add(self, job: Job) -> None:
+        self._tasks[job.number] = self._loop.create_task(self._follow(job))
+
+    def step(self) -> list[News]:
+        return self._loop.run_until_complete(self._next())
+
+    async def _next(self) -> list[News]:
+        news = [await self._news.get()]
+        while not self._news.empty():
+            news.append(self._news.get_nowait())
+        for piece in news:
+            if piece.finished:
+                await self._tasks.pop(piece.number)
+        return news
+
+    async def _follow(self, job: Job) -> None:
+        request = CompletionRequest(
+            request_id=str(job.number),
+            messages=(Message("system", job.system), Message("user", job.instruction)),
+            tools=(self._tool,),
+            max_new_tokens=self._workload.max_new_tokens,
+        )
+        async with aclosing(self._completer.stream(request)) as events:
+            async for event in events:
+                self._news.put_nowait(_news(job.number, event))
+
+
+def _news(number: int, event: TextChunk | Completed) -> News:
+    seen_s = time.perf_counter()
+    if isinstance(event, TextChunk):
+        return News(number, event.text, seen_s)
+    usage = event.usage
+    return News(
+        number,
+        "",
+        seen_s,
+        finished=True,
+        tokens=usage.completion_tokens,
+        forwards=usage.forward_passes,
+    )
+
+
+if __name__ == "__main__":
+    serve(Ours)

@@ -1,0 +1,155 @@
+"""Medians, spreads and ratios of what ``compare`` measured, as a Markdown table.
+
+python -m benchmarks.peers.report benchmarks/results/peers-a.json
+"""
+
+import argparse
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any, Final
+
+MIB: Final = 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """A median over rounds, with the lowest and the highest round."""
+
+    middle: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{_short(self.middle)} ({_short(self.low)} to {_short(self.high)})"
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """What one contestant reached at one number of clients."""
+
+    key: str
+    clients: int
+    plans_per_s: Spread
+    first_subtask_ms: Spread | None
+    rate_ratio: Spread | None  # ours / theirs, round by round; above 1 we are ahead
+    first_ratio: Spread | None  # theirs / ours; above 1 we are ahead
+    tokens: float | None
+    forwards: float | None
+    valid_share: float
+    memory_mib: float
+
+
+def scores(results: dict[str, Any]) -> list[Score]:
+    """Return one score for each contestant and number of clients, in the order of the run."""
+    cells: dict[tuple[str, int], list[dict[str, Any]]] = {}
+    for turn in results["turns"]:
+        cells.setdefault((turn["key"], turn["clients"]), []).append(turn)
+    return [_score(key, clients, turns, cells) for (key, clients), turns in cells.items()]
+
+
+def _score(
+    key: str,
+    clients: int,
+    turns: list[dict[str, Any]],
+    cells: dict[tuple[str, int], list[dict[str, Any]]],
+) -> Score:
+    ours = cells.get((f"ours/{key.rpartition('/')[2]}", clients), [])
+    theirs = {turn["round"]: turn for turn in turns}
+    pairs = [(turn, theirs[turn["round"]]) for turn in ours if turn["round"] in theirs]
+    return Score(
+        key=key,
+        clients=clients,
+        plans_per_s=_needed([_rate(turn) for turn in turns]),
+        first_subtask_ms=_spread(_first(turn) for turn in turns),
+        rate_ratio=_spread(_rate(our) / _rate(their) for our, their in pairs),
+        first_ratio=_spread(_divided(_first(their), _first(our)) for our, their in pairs),
+        tokens=_mean(turns, "tokens"),
+        forwards=_mean(turns, "forwards"),
+        valid_share=sum(turn["valid"] for turn in turns) / sum(turn["plans"] for turn in turns),
+        memory_mib=max(turn["peak_memory_bytes"] for turn in turns) / MIB,
+    )
+
+
+def _rate(turn: dict[str, Any]) -> float:
+    return float(turn["plans"] / turn["wall_s"])
+
+
+def _first(turn: dict[str, Any]) -> float | None:
+    """Return the turn's median time to the first subtask; None where too many had none."""
+    known = [ms for ms in turn["first_subtask_ms"] if ms is not None]
+    return median(known) if len(known) * 2 > turn["plans"] else None
+
+
+def _divided(above: float | None, below: float | None) -> float | None:
+    return above / below if above is not None and below else None
+
+
+def _spread(values: Iterable[float | None]) -> Spread | None:
+    known = [value for value in values if value is not None]
+    return _needed(known) if known else None
+
+
+def _needed(values: list[float]) -> Spread:
+    return Spread(median(values), min(values), max(values))
+
+
+def _mean(turns: list[dict[str, Any]], what: str) -> float | None:
+    numbers = [number for turn in turns for number in turn[what] if number is not None]
+    return sum(numbers) / len(numbers) if numbers else None
+
+
+def _short(number: float) -> str:
+    return f"{number:.3g}" if abs(number) < 1000 else f"{number:.0f}"
+
+
+def table(results: dict[str, Any]) -> str:
+    """Return everything as Markdown; bold is where we are behind."""
+    columns = (
+        "contestant / precision", "clients", "plans/s", "ours ÷ theirs", "first subtask, ms",
+        "theirs ÷ ours", "tokens", "forwards", "valid", "peak MiB",
+    )  # fmt: skip
+    lines = [
+        f"| {' | '.join(columns)} |",
+        "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
+    ]
+    ordered = sorted(scores(results), key=lambda score: score.clients)
+    lines += [_row(score) for score in ordered]
+    lines += [f"\nAbsent: {key}: {reason}" for key, reason in results["absent"].items()]
+    return "\n".join(lines)
+
+
+def _row(score: Score) -> str:
+    first = score.first_subtask_ms
+    cells = [
+        score.key,
+        str(score.clients),
+        str(score.plans_per_s),
+        _ratio(score.rate_ratio, score.key),
+        str(first) if first else "none",
+        _ratio(score.first_ratio, score.key),
+        "" if score.tokens is None else f"{score.tokens:.0f}",
+        "" if score.forwards is None else f"{score.forwards:.0f}",
+        f"{score.valid_share:.0%}",
+        f"{score.memory_mib:.0f}",
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def _ratio(ratio: Spread | None, key: str) -> str:
+    if ratio is None or key.startswith("ours/"):
+        return ""
+    return f"**{ratio}**" if ratio.middle < 1 else str(ratio)
+
+
+def main() -> None:
+    asked = argparse.ArgumentParser(description=__doc__)
+    asked.add_argument("results", type=Path, nargs="+")
+    for file in asked.parse_args().results:
+        print(f"### {file.stem}\n\n{table(json.loads(file.read_text(encoding='utf-8')))}\n")
+
+
+if __name__ == "__main__":
+    main()
