@@ -29,7 +29,7 @@ class Subtask(Outgoing):
 
 
 class GenerationReport(Outgoing):
-    """How the plan was made: model, tokens, forward passes and time."""
+    """How the plan was made: model, tokens, forward passes (0: not known) and time."""
 
     model: str
     quantization: str

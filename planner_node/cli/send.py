@@ -86,9 +86,10 @@ class _Story:
 
     def _plan(self, plan: SubtaskList) -> None:
         made = plan.generation
+        passes = f" in {made.forward_passes} forward passes" if made.forward_passes else ""
         self._line(
-            f"[green]✓[/] {len(plan.tasks)} subtasks · {made.completion_tokens} tokens in "
-            f"{made.forward_passes} forward passes · {made.latency_ms:.0f} ms · {made.model}"
+            f"[green]✓[/] {len(plan.tasks)} subtasks · {made.completion_tokens} tokens{passes} · "
+            f"{made.latency_ms:.0f} ms · {escape(made.model)}"
         )
 
     async def _status(self, status: TaskStatus) -> int | None:

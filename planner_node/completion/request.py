@@ -68,7 +68,10 @@ class FinishReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CompletionUsage:
-    """What the completion cost; times count from the call of ``stream``."""
+    """What the completion cost; times count from the call of ``stream``.
+
+    ``forward_passes`` 0 = not known: a remote server does not tell.
+    """
 
     prompt_tokens: int
     completion_tokens: int
@@ -119,7 +122,8 @@ class Completer(Protocol):
 
         Leave with ``contextlib.aclosing``, else the cancel waits for the collector.
         Raises leaves of ``planner_node.errors``: ContextTooLong, UnsupportedSchema,
-        ModelNotReady, OutOfMemory, GenerationTimeout, DeadlinePassed, EngineDied.
+        ModelNotReady, OutOfMemory, GenerationTimeout, DeadlinePassed, PlanInvalid, QueueFull,
+        EndpointRefused, EngineDied.
         """
         ...
 

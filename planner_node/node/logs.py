@@ -10,7 +10,16 @@ from planner_node.settings import LogSettings
 
 _TEXT: Final = "%(asctime)s %(levelname)-7s %(name)s  %(message)s"
 # Libraries that tell of every connection, request or file at INFO.
-_CHATTY: Final = ("transformers", "httpx", "asyncio", "urllib3", "filelock", "huggingface_hub")
+_CHATTY: Final = (
+    "transformers",
+    "httpx",
+    "httpx2",
+    "httpcore2",
+    "asyncio",
+    "urllib3",
+    "filelock",
+    "huggingface_hub",
+)
 
 
 class _JsonLines(logging.Formatter):

@@ -12,10 +12,10 @@ from planner_node.settings import Settings
 ROOT = Path(__file__).parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))
 SERVICES: dict[str, Any] = COMPOSE["services"]
-PLANNERS = ("planner", "planner-gpu")
+PLANNERS = ("planner", "planner-gpu", "planner-remote")
 
 
-def test_services_are_a_broker_and_two_kinds_of_planner() -> None:
+def test_services_are_a_broker_and_three_kinds_of_planner() -> None:
     assert set(SERVICES) == {"broker", *PLANNERS}
 
 
