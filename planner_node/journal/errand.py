@@ -26,7 +26,7 @@ class Errand(Protocol):
     """One caller's piece of a group."""
 
     def run(self, connection: sqlite3.Connection) -> None:
-        """Write, in the writer's thread, inside the group's transaction."""
+        """Write, in the writer's thread, inside the group's transaction; perhaps once more."""
 
     def fail(self, error: PlannerError) -> None:
         """Remember, in the writer's thread, why nothing was written."""

@@ -1,5 +1,6 @@
 """What is asked of the tables, as functions over a connection inside a transaction."""
 
+import json
 import sqlite3
 from collections.abc import Collection, Sequence
 from dataclasses import replace
@@ -27,18 +28,17 @@ from planner_node.tasks.record import (
     TaskRecord,
 )
 
+_AMONG: Final = "event_id IN (SELECT value FROM json_each(?))"
 _WITHOUT_HISTORY: Final = "kind IN ('NOTICE', 'ERROR')"  # once sent, nobody asks for them again
 _TASK_ID: Final = TASK_COLUMNS.split(", ").index("task_id")
 _VACUUM_PAGES: Final = 256  # 1 MiB a batch goes back to the disk
-_INSERT_TASK: Final = (
+_ADMIT: Final = (
     "INSERT INTO tasks (task_id, robot_id, state, received_ms, finished_ms, command, details)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (task_id) DO "
+    " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (task_id) DO NOTHING"
 )
-_ADMIT: Final = _INSERT_TASK + "NOTHING"
-_UPSERT: Final = _INSERT_TASK + (
-    "UPDATE SET robot_id = excluded.robot_id, state = excluded.state,"
-    " received_ms = excluded.received_ms, finished_ms = excluded.finished_ms,"
-    " command = excluded.command, details = excluded.details"
+_CHANGE: Final = (
+    "UPDATE tasks SET robot_id = ?, state = ?, received_ms = ?, finished_ms = ?, command = ?,"
+    " details = ? WHERE task_id = ?"
 )
 _APPEND: Final = (
     "INSERT INTO events (task_id, robot_id, kind, payload, reply, replay_of, pending)"
@@ -52,16 +52,17 @@ def admit(connection: sqlite3.Connection, row: Row, labels: Sequence[str]) -> in
     if cursor.rowcount == 0 or cursor.lastrowid is None:
         return None
     arrival = cursor.lastrowid
-    connection.executemany(
-        "INSERT OR IGNORE INTO task_labels VALUES (?, ?)", [(label, arrival) for label in labels]
-    )
+    if labels:
+        pairs = [(label, arrival) for label in labels]
+        connection.executemany("INSERT OR IGNORE INTO task_labels VALUES (?, ?)", pairs)
     return arrival
 
 
 def put(connection: sqlite3.Connection, row: Row, labels: Sequence[str]) -> None:
     """Write a task's row as it now stands; labels count when the task is first seen."""
-    if admit(connection, row, labels) is None:
-        connection.execute(_UPSERT, row)
+    task_id, *rest = row
+    if connection.execute(_CHANGE, (*rest, task_id)).rowcount == 0:
+        admit(connection, row, labels)
 
 
 def append(
@@ -139,12 +140,12 @@ def outbox_depth(connection: sqlite3.Connection) -> int:
 
 def publish(connection: sqlite3.Connection, event_ids: Sequence[int]) -> None:
     """Take events out of the outbox; what has no history leaves the log."""
-    ids = [(event_id,) for event_id in event_ids]
-    connection.executemany(
-        f"DELETE FROM events WHERE event_id = ? AND (replay_of IS NOT NULL OR {_WITHOUT_HISTORY})",  # noqa: S608  a constant of this file
-        ids,
+    ids = json.dumps([*event_ids])  # one parameter, so one step for all of them
+    connection.execute(
+        f"DELETE FROM events WHERE {_AMONG} AND (replay_of IS NOT NULL OR {_WITHOUT_HISTORY})",  # noqa: S608  constants of this file
+        (ids,),
     )
-    connection.executemany("UPDATE events SET pending = 0 WHERE event_id = ?", ids)
+    connection.execute(f"UPDATE events SET pending = 0 WHERE {_AMONG}", (ids,))  # noqa: S608  as above
 
 
 def purge(

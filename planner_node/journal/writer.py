@@ -1,8 +1,8 @@
 """The thread that writes, and the one crossing between it and the loop.
 
 Rule 1: only this thread touches the writing connection; only the loop touches futures.
-Rule 2: what waits together is one transaction and one fsync; each errand has its own savepoint,
-        so that a bad one fails alone.
+Rule 2: what waits together is one transaction and one fsync. Where one errand cannot be written,
+        the group is written anew with a savepoint for each, so that the bad one fails alone.
 Rule 3: the loop is woken once a group, and an errand whose caller has left is written all the same.
 """
 
@@ -158,10 +158,8 @@ class Writer:
         self._file.check_in_place()
         if self._connection is None:
             self._connection = self._file.connect()
-        self._connection.execute("BEGIN IMMEDIATE")
-        for errand in group:
-            _attempt(self._connection, errand)
-        self._connection.execute("COMMIT")
+        if not _all_at_once(self._connection, group):
+            _one_by_one(self._connection, group)
 
     def _lose(self, group: Sequence[Errand], error: Exception) -> None:
         self._drop_connection()
@@ -196,6 +194,29 @@ class Writer:
         events = [event for errand in group for event in errand.settle()]
         if events:
             self._on_committed(events)
+
+
+def _all_at_once(connection: sqlite3.Connection, group: Sequence[Errand]) -> bool:
+    """Write the group; False, and nothing written, when one of them cannot be."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for errand in group:
+            errand.run(connection)
+    except Exception as error:
+        if _is_the_disk(error):
+            raise
+        connection.execute("ROLLBACK")
+        return False
+    connection.execute("COMMIT")
+    return True
+
+
+def _one_by_one(connection: sqlite3.Connection, group: Sequence[Errand]) -> None:
+    """Write the group anew, each errand in a savepoint, so that a bad one fails alone."""
+    connection.execute("BEGIN IMMEDIATE")
+    for errand in group:
+        _attempt(connection, errand)
+    connection.execute("COMMIT")
 
 
 def _attempt(connection: sqlite3.Connection, errand: Errand) -> None:

@@ -21,6 +21,7 @@ from planner_node.mqtt.packets import (
 
 logger = logging.getLogger(__name__)
 
+_NOT_IN_A_NAME: Final = ("\0", "+", "#")
 _MAX_TOPIC_BYTES: Final = 65_535
 _PACKET_OVERHEAD_BYTES: Final = 64  # header, lengths, packet id and the fixed properties
 _CLOSE_TIMEOUT_S: Final = 2.0
@@ -49,7 +50,9 @@ class Connection:
         self._network = Network(options, is_v5=is_v5, epoch=epoch, hearing=self)
         self._is_accepted = False
         self._window = asyncio.Semaphore(1)
-        self._unacknowledged: dict[int, asyncio.Future[PublishOutcome]] = {}
+        # By packet id, the oldest first; with the moment at which its PUBACK is overdue.
+        self._unacknowledged: dict[int, tuple[asyncio.Future[PublishOutcome], float]] = {}
+        self._watch: asyncio.TimerHandle | None = None
         self._subscribing: dict[int, asyncio.Future[list[int]]] = {}
 
     async def open(self) -> Ending | None:
@@ -119,9 +122,9 @@ class Connection:
         if mid is None:
             outcome.set_result(PublishOutcome(Outcome.LOST, reason="not connected"))
             return outcome
-        self._unacknowledged[mid] = outcome
-        overdue = self._loop.call_later(self._options.puback_timeout_s, self._overdue, mid)
-        outcome.add_done_callback(lambda _: overdue.cancel())
+        self._unacknowledged[mid] = (outcome, self._loop.time() + self._options.puback_timeout_s)
+        if self._watch is None:
+            self._watch_oldest()
         return outcome
 
     def _offered(self, publication: Publication) -> Publication:
@@ -139,7 +142,8 @@ class Connection:
             topic_bytes = len(publication.topic.encode())
         except UnicodeEncodeError:
             topic_bytes = 0
-        if not 0 < topic_bytes <= _MAX_TOPIC_BYTES or set(publication.topic) & {"\0", "+", "#"}:
+        forbidden = any(sign in publication.topic for sign in _NOT_IN_A_NAME)
+        if forbidden or not 0 < topic_bytes <= _MAX_TOPIC_BYTES:
             return PublishOutcome(Outcome.REFUSED, _REASON_TOPIC_INVALID, "not a topic name")
         limit_bytes = self.granted.maximum_packet_bytes
         size_bytes = _PACKET_OVERHEAD_BYTES + topic_bytes + publication.variable_bytes
@@ -148,8 +152,16 @@ class Connection:
             return PublishOutcome(Outcome.REFUSED, _REASON_PACKET_TOO_LARGE, reason)
         return None
 
-    def _overdue(self, mid: int) -> None:
+    def _watch_oldest(self) -> None:
         """End a connection whose PUBACK does not come: its place would be taken for ever."""
+        self._watch = None
+        oldest = next(iter(self._unacknowledged.items()), None)
+        if oldest is None:
+            return
+        mid, (_, overdue_at_s) = oldest
+        if self._loop.time() < overdue_at_s:
+            self._watch = self._loop.call_at(overdue_at_s, self._watch_oldest)
+            return
         timeout_s = self._options.puback_timeout_s
         self.abort(Ending(EndKind.LOST, f"no PUBACK for message {mid} within {timeout_s:g} s"))
 
@@ -191,7 +203,7 @@ class Connection:
 
     def settled(self, mid: int, outcome: PublishOutcome) -> None:
         self.accepted_publications += outcome.outcome is Outcome.ACCEPTED
-        waiting = self._unacknowledged.pop(mid, None)
+        waiting, _ = self._unacknowledged.pop(mid, (None, 0.0))
         if waiting is not None and not waiting.done():
             waiting.set_result(outcome)
 
@@ -210,3 +222,5 @@ class Connection:
         lost = PublishOutcome(Outcome.LOST, reason=ending.reason)
         for mid in [*self._unacknowledged]:
             self.settled(mid, lost)
+        if self._watch is not None:
+            self._watch.cancel()

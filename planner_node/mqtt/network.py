@@ -1,11 +1,11 @@
 """The network thread of one connection: paho, and the only crossing from its thread to the loop.
 
 How it works. paho runs one thread for each connection; its callbacks turn what they get into our
-own types and hand it to the loop with ``call_soon_threadsafe``. A callback that fails is logged
-and counted, and mended: an exception would end paho's thread for good, with ``is_connected()``
-still True, and what the callback should have told would be waited for in vain. A client is
-never reused: a fresh one has no message of the past that paho would send behind our back on
-reconnect, over the broker's Receive Maximum and without a way to stop it.
+own types and hand it to the loop, which is woken once for all that has come. A callback that
+fails is logged and counted, and mended: an exception would end paho's thread for good, with
+``is_connected()`` still True, and what the callback should have told would be waited for in vain.
+A client is never reused: a fresh one has no message of the past that paho would send behind our
+back on reconnect, over the broker's Receive Maximum and without a way to stop it.
 """
 
 import asyncio
@@ -13,14 +13,16 @@ import contextlib
 import functools
 import logging
 import socket
+from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, Concatenate, Final, ParamSpec, Protocol
+from typing import Concatenate, Final, ParamSpec, Protocol
 
 from paho.mqtt import client as paho
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from planner_node.mqtt.lean_paho import LeanPaho
 from planner_node.mqtt.packets import (
     FIRST_REFUSAL,
     REASON_TAKEN_OVER,
@@ -49,6 +51,7 @@ logger = logging.getLogger(__name__)
 
 Params = ParamSpec("Params")
 _UNSPECIFIED: Final = 0x80  # paho's word for the end of the stream
+_ACCEPTED: Final = PublishOutcome(Outcome.ACCEPTED)
 _CALLBACKS: Final = (
     "on_socket_open",
     "on_connect",
@@ -68,31 +71,6 @@ class Hearing(Protocol):
     def subscribed(self, mid: int, reason_codes: Sequence[int]) -> None: ...
     def stumbled(self) -> None: ...
     def finished(self, ending: Ending) -> None: ...
-
-
-class _Paho(paho.Client):
-    """paho's client with a thread that connects, serves, and always says why it ended."""
-
-    address: tuple[str, int, int]
-    connect_arguments: dict[str, Any]
-    on_end: Callable[[BaseException | None], None]
-
-    def loop_forever(
-        self,
-        timeout: float = 1.0,
-        retry_first_connection: bool = False,  # noqa: FBT001, FBT002  paho's signature
-    ) -> MQTTErrorCode:
-        """Network thread: its whole life."""
-        error: BaseException | None = None
-        try:
-            self.connect(*self.address, **self.connect_arguments)
-            return super().loop_forever(timeout, retry_first_connection)
-        except BaseException as failure:  # noqa: BLE001  a dead network thread must be heard
-            error = failure
-            return MQTTErrorCode.MQTT_ERR_UNKNOWN
-        finally:
-            self.on_end(error)
-            del error  # its traceback holds this frame: a circle would keep the sockets
 
 
 def _guarded(
@@ -121,11 +99,13 @@ class Network:
         self._is_v5 = is_v5
         self._epoch = epoch
         self._hearing = hearing
-        self._paho: _Paho | None = None
+        self._paho: LeanPaho | None = None
         self._is_accepted = False
         self._is_leaving = False
         self._refusal: ReasonCode | None = None
         self._farewell: ReasonCode | None = None
+        self._crossing: deque[tuple[Callable[..., None], tuple[object, ...]]] = deque()
+        self._is_woken = False
 
     def start(self) -> None:
         """Start the thread, which connects.
@@ -134,7 +114,7 @@ class Network:
             OSError: a TLS file cannot be read or used.
         """
         self._loop = asyncio.get_running_loop()
-        self._paho = client = _Paho(
+        self._paho = client = LeanPaho(
             CallbackAPIVersion.VERSION2,
             client_id=self._options.client_id,
             clean_session=None if self._is_v5 else self._options.session_expiry_s == 0,
@@ -179,18 +159,18 @@ class Network:
 
     def cut(self) -> None:
         """Cut the line, which wakes the thread and ends it; the last will is published."""
-        sock = self._paho.socket() if self._paho is not None else None
-        if isinstance(sock, socket.socket):
-            # The plain method: SSLSocket's would pull the TLS state from under the thread.
-            with contextlib.suppress(OSError):
-                socket.socket.shutdown(sock, socket.SHUT_RDWR)
+        if self._paho is not None:
+            self._paho.cut()
 
     # -- network thread ----------------------------------------------------------------------
 
     def _post(self, call: Callable[..., None], *args: object) -> None:
-        """Network thread: the crossing."""
-        with contextlib.suppress(RuntimeError):  # the loop is closed, nobody listens any more
-            self._loop.call_soon_threadsafe(call, *args)
+        """Network thread: the crossing; the loop is woken once for all that waits there."""
+        self._crossing.append((call, args))
+        if not self._is_woken:
+            self._is_woken = True
+            with contextlib.suppress(RuntimeError):  # the loop is closed, nobody listens any more
+                self._loop.call_soon_threadsafe(self._arrive)
 
     def mend(self, callback: str, error: Exception, given: tuple[object, ...]) -> None:
         """Network thread: let nobody wait for what a failed callback should have told."""
@@ -246,8 +226,11 @@ class Network:
         self, _client: object, _userdata: object, mid: int, reason: ReasonCode, _properties: object
     ) -> None:
         # The reason code is the only place that shows a refusal: paho itself calls it published.
-        outcome = Outcome.REFUSED if reason.value >= FIRST_REFUSAL else Outcome.ACCEPTED
-        self._post(self._hearing.settled, mid, PublishOutcome(outcome, reason.value, str(reason)))
+        outcome = _ACCEPTED
+        if reason.value != 0:
+            kind = Outcome.REFUSED if reason.value >= FIRST_REFUSAL else Outcome.ACCEPTED
+            outcome = PublishOutcome(kind, reason.value, str(reason))
+        self._post(self._hearing.settled, mid, outcome)
 
     @_guarded
     def on_subscribe(
@@ -277,6 +260,16 @@ class Network:
         return Ending(EndKind.LOST, str(error or said or "the connection was lost"))
 
     # -- loop --------------------------------------------------------------------------------
+
+    def _arrive(self) -> None:
+        self._is_woken = False  # before the look: what comes after wakes again
+        try:
+            while self._crossing:
+                call, args = self._crossing.popleft()
+                call(*args)
+        finally:
+            if self._crossing:  # one of them failed, and the loop tells it
+                self._loop.call_soon(self._arrive)
 
     def _end(self, ending: Ending) -> None:
         if self._paho is not None:

@@ -1,20 +1,22 @@
 """Carries the journal's outbox to the broker: in order, in a window, off the list by PUBACK only.
 
-How it works. A pump reads the outbox behind its cursor and sends; for each event, a settler waits
-for every PUBACK of it and puts its id on the done list; a sweeper takes done ids off the outbox,
-many in one commit. The pump ends with its connection, and the pump of the next one starts again
-at the lowest event that is still there.
+How it works. A pump takes events from the feed and sends; the last PUBACK of an event puts its id
+on the done list; a sweeper takes done ids off the outbox, many in one commit. The pump ends with
+its connection, and the pump of the next one starts again at the lowest event that is still there.
 """
 
 import asyncio
 import contextlib
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Final, Protocol
 
 from messages.problem import Problem, ProblemCode, problem
 from planner_node.clock import Clock
 from planner_node.errors import JournalLost
+from planner_node.mqtt.feed import Feed
 from planner_node.mqtt.packets import (
     NO_SUBSCRIBERS,
     Ending,
@@ -29,8 +31,10 @@ from planner_node.tasks.record import EventKind, StoredEvent
 
 logger = logging.getLogger(__name__)
 
-BATCH: Final = 100
 JOURNAL_RETRY_S: Final = 0.5
+# Done events gather for so long: a sweep is a commit too, and nobody waits for it. What is not
+# swept when the node dies is published once more, with the same bytes.
+SWEEP_S: Final = 0.05
 
 
 class Session(Protocol):
@@ -56,6 +60,16 @@ class Reporter(Protocol):
     async def report(self, problem: Problem) -> None: ...
 
 
+@dataclass(slots=True)
+class _Sent:
+    """One event on its way, and how many of its publications have no answer yet."""
+
+    stored: StoredEvent
+    publications: Sequence[Publication]
+    outcomes: Sequence[asyncio.Future[PublishOutcome]]
+    unanswered: int
+
+
 class Outbound:
     """The way out."""
 
@@ -67,18 +81,19 @@ class Outbound:
         self.unheard = 0
         self._sessions = sessions
         self._outbox = outbox
+        self._feed = Feed(outbox)
         self._reporter = reporter
         self._clock = clock
         self._root = root
-        self._news = asyncio.Event()
         self._done: set[int] = set()  # acknowledged, still on the outbox
         self._has_done = asyncio.Event()
+        self._is_draining = asyncio.Event()
         self._progress = asyncio.Event()
         self._suspects = Suspects()
 
     async def run(self) -> None:
         """Publish until cancelled."""
-        unlisten = self._outbox.listen(lambda _: self._news.set())
+        unlisten = self._feed.listen()
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._sweep(), name="mqtt.outbound.sweep")
@@ -88,46 +103,41 @@ class Outbound:
 
     async def drained(self) -> None:
         """Wait until nothing is on the outbox; the caller brings the deadline."""
+        self._is_draining.set()
         while True:
             self._progress.clear()
             if not await self._outbox.pending(0, 1):
                 return
             await self._progress.wait()
 
-    async def _serve(self, settlers: asyncio.TaskGroup) -> None:
+    async def _serve(self, tellers: asyncio.TaskGroup) -> None:
         epoch = 0
         while True:
             session = await self._sessions.connection(epoch)
             epoch = session.epoch
             async with asyncio.TaskGroup() as group:
-                pump = group.create_task(self._pump(session, settlers), name="mqtt.outbound.pump")
+                pump = group.create_task(self._pump(session, tellers), name="mqtt.outbound.pump")
                 await session.ended()
                 pump.cancel()
             self._suspects.session_ended(was_healthy=session.accepted_publications > 0)
 
-    async def _pump(self, session: Session, settlers: asyncio.TaskGroup) -> None:
-        cursor = 0
+    async def _pump(self, session: Session, tellers: asyncio.TaskGroup) -> None:
+        self._feed.restart()
         while True:
-            self._news.clear()
-            events = await self._read(cursor)
-            for stored in events:
-                cursor = stored.event_id
-                if cursor not in self._done:
-                    await self._send(session, stored, settlers)
-            if not events:
-                await self._news.wait()
+            for stored in await self._following():
+                if stored.event_id not in self._done:
+                    await self._send(session, stored, tellers)
 
-    async def _read(self, cursor: int) -> list[StoredEvent]:
+    async def _following(self) -> Sequence[StoredEvent]:
         try:
-            return await self._outbox.pending(cursor, BATCH)
+            return await self._feed.following()
         except JournalLost as error:
             logger.error("! mqtt outbox cannot be read: %s", error)  # noqa: TRY400  said in full
             await asyncio.sleep(JOURNAL_RETRY_S)
-            self._news.set()
             return []
 
     async def _send(
-        self, session: Session, stored: StoredEvent, settlers: asyncio.TaskGroup
+        self, session: Session, stored: StoredEvent, tellers: asyncio.TaskGroup
     ) -> None:
         event_id = stored.event_id
         publications = publications_of(stored.event, self._root, self._clock.now())
@@ -137,27 +147,35 @@ class Outbound:
             return
         outcomes = [await session.send(publication) for publication in publications]
         self._suspects.sent(event_id)
-        settling = settlers.create_task(
-            self._settle(stored, publications, outcomes), name=f"mqtt.outbound[{event_id}]"
-        )
-        if self._suspects.is_suspect(event_id):
-            await asyncio.wait([settling])  # alone, to know whether it is this one
+        sent = _Sent(stored, publications, outcomes, len(outcomes))
+        for outcome in outcomes:
+            outcome.add_done_callback(partial(self._answered, sent, tellers))
+        if not outcomes:
+            self._finish(event_id)  # nobody is to hear it any more
+        elif self._suspects.is_suspect(event_id):
+            await asyncio.wait(outcomes)  # alone, to know whether it is this one
 
-    async def _settle(
-        self,
-        stored: StoredEvent,
-        publications: Sequence[Publication],
-        pending: Sequence[asyncio.Future[PublishOutcome]],
-    ) -> None:
-        outcomes = [await outcome for outcome in pending]
-        if any(outcome.outcome is Outcome.LOST for outcome in outcomes):
+    def _answered(self, sent: _Sent, tellers: asyncio.TaskGroup, _outcome: object) -> None:
+        """Note one PUBACK, or that there will be none."""
+        sent.unanswered -= 1
+        if sent.unanswered:
+            return
+        outcomes = {outcome.result().outcome for outcome in sent.outcomes}
+        if Outcome.LOST in outcomes:
             return  # it is still on the outbox, and goes out on the next connection
-        self._note_unheard(stored, outcomes[0])
-        for publication, outcome in zip(publications, outcomes, strict=True):
+        self._note_unheard(sent.stored, sent.outcomes[0].result())
+        if Outcome.REFUSED in outcomes:
+            tellers.create_task(self._refused(sent), name="mqtt.outbound.refused")
+        else:
+            self._finish(sent.stored.event_id)
+
+    async def _refused(self, sent: _Sent) -> None:
+        for publication, answer in zip(sent.publications, sent.outcomes, strict=True):
+            outcome = answer.result()
             if outcome.outcome is Outcome.REFUSED:
                 reason = f"{outcome.reason} ({outcome.reason_code:#x})"
-                await self._tell(stored, publication.topic, reason)
-        self._finish(stored.event_id)
+                await self._tell(sent.stored, publication.topic, reason)
+        self._finish(sent.stored.event_id)
 
     def _note_unheard(self, stored: StoredEvent, outcome: PublishOutcome) -> None:
         """Count what went to a robot that nobody listens for; MQTT 3.1.1 does not tell."""
@@ -188,6 +206,9 @@ class Outbound:
     async def _sweep(self) -> None:
         while True:
             await self._has_done.wait()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(SWEEP_S):
+                    await self._is_draining.wait()
             self._has_done.clear()
             done = sorted(self._done)
             try:

@@ -1,6 +1,6 @@
 """Which topics an event goes to, and with which properties."""
 
-import json
+import re
 from datetime import datetime
 from typing import Final
 
@@ -15,6 +15,8 @@ _ROBOT_ROWS: Final = {
     EventKind.SUBTASK: ROBOT_STREAM,
     EventKind.PLAN: ROBOT_SUBTASKS,
 }
+# A quote within a JSON string is escaped, so this is found as a key only; ours comes first.
+_TIMESTAMP: Final = re.compile(rb'"timestamp":"([^"\\]+)"')
 _COPIED: Final = {EventKind.STATUS, EventKind.NOTICE, EventKind.PLAN}
 
 
@@ -53,9 +55,10 @@ def _late_joiners(event: Event, task_id: str, root: str, now: datetime) -> list[
 
 
 def _timestamp(payload: bytes, otherwise: datetime) -> datetime:
+    found = _TIMESTAMP.search(payload)
     try:
-        return datetime.fromisoformat(json.loads(payload)["timestamp"])
-    except (ValueError, KeyError, TypeError):
+        return datetime.fromisoformat(found[1].decode()) if found else otherwise
+    except ValueError:
         return otherwise
 
 

@@ -9,6 +9,7 @@ from messages.task import Mode, OnFailure, TaskCommand
 from messages.wire import format_timestamp, new_id
 from planner_node.errors import (
     BadCommand,
+    CommandRejected,
     DeadlineAlreadyPassed,
     DuplicateConflict,
     NotEnabled,
@@ -49,16 +50,28 @@ class Intake:
             CommandRejected: a leaf that says what to mend.
             JournalLost: nothing was promised.
         """
-        named = _named(command, origin)
-        task_id = named.task_id or new_id()
-        record = self._record(named.model_copy(update={"task_id": task_id}), task_id, origin)
+        command = _named(command, origin)
+        task_id = command.task_id or new_id()
+        if command.task_id is None:
+            command = command.model_copy(update={"task_id": task_id})
+        record = self._record(command, task_id, origin)
         async with self._desk.ledger.hold(task_id):
-            known = await self._desk.ledger.find(task_id) if named.task_id else None
+            known = self._desk.ledger.live(task_id)
             if known is not None:
                 return await self._again(known, record, origin)
-            self._check(record.command)
-            self._check_rate(record.robot_id or "")
-            return await self._admit(record, origin)
+            try:
+                self._check(command)
+                self._check_rate(record.robot_id or "")
+                return await self._admit(record, origin)
+            except DuplicateConflict:
+                raise
+            except CommandRejected:
+                # What was accepted once is not refused later; asked here only, since a read of the
+                # journal costs more than all the rest, and admitting tells a known task as well.
+                known = await self._desk.ledger.find(task_id)
+                if known is None:
+                    raise
+            return await self._again(known, record, origin)
 
     def _record(self, command: TaskCommand, task_id: str, origin: Origin) -> TaskRecord:
         now = self._desk.parts.clock.now()
@@ -151,4 +164,6 @@ def _named(command: TaskCommand, origin: Origin) -> TaskCommand:
     robot_id = origin.robot_id or command.robot_id
     if robot_id is None:
         raise BadCommand(ProblemCode.SCHEMA_INVALID, "is required", field="/robot_id")
+    if command.robot_id == robot_id:
+        return command
     return command.model_copy(update={"robot_id": robot_id})

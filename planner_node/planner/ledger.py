@@ -52,6 +52,10 @@ class Ledger:
             if gate.users == 0:
                 del self._gates[task_id]
 
+    def live(self, task_id: str) -> TaskRecord | None:
+        """Return an unfinished task as it stands; None if it has ended or is not known here."""
+        return self._live.get(task_id)
+
     async def find(self, task_id: str) -> TaskRecord | None:
         """Return the task as it stands, finished or not; None if nobody knows it."""
         return self._live.get(task_id) or await self._journal.task(task_id)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from planner_node.mqtt import network
+from planner_node.mqtt.lean_paho import BufferedSocket
 from planner_node.mqtt.packets import (
     ConnectOptions,
     Delivery,
@@ -201,8 +202,8 @@ async def test_nagle_is_off(options: Make) -> None:
         inner = client.connection._network._paho
         assert inner is not None
         sock = inner.socket()
-        assert isinstance(sock, socket.socket)
-        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0
+        assert isinstance(sock, BufferedSocket)
+        assert sock.plain.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0
         await client.connection.close()
 
 
