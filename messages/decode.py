@@ -96,13 +96,7 @@ def parse_json(text: str) -> JsonValue:
     """
     _check_depth(text)
     try:
-        value: JsonValue = json.loads(
-            text,
-            object_pairs_hook=_unique_keys,
-            parse_constant=_no_constant,
-            parse_int=_small_integer,
-            parse_float=_finite_float,
-        )
+        value: JsonValue = _STRICT.decode(text)
         text.encode("utf-8")
         if _SURROGATE_ESCAPE.search(text):  # half a pair has no UTF-8
             json.dumps(value, ensure_ascii=False).encode("utf-8")
@@ -182,8 +176,9 @@ def _warnings(message: BaseModel) -> list[str]:
 def _unknown(value: object, path: str) -> Iterator[str]:
     if isinstance(value, BaseModel):
         yield from (f"{path}/{key}" for key in value.model_extra or {})
-        for name in type(value).model_fields:
-            yield from _unknown(getattr(value, name), f"{path}/{name}")
+        for name, item in value.__dict__.items():
+            if isinstance(item, BaseModel | list):
+                yield from _unknown(item, f"{path}/{name}")
     elif isinstance(value, list):
         for index, item in enumerate(value):
             yield from _unknown(item, f"{path}/{index}")
@@ -198,6 +193,8 @@ def _shown(path: str) -> str:
 
 def _check_depth(text: str) -> None:
     """Count open brackets outside strings, so that no parser ever recurses too deep."""
+    if text.count("{") + text.count("[") <= MAX_DEPTH:
+        return
     depth = 0
     for match in _STRING_OR_BRACKET.finditer(text):
         if match[0] in "{[":
@@ -236,3 +233,11 @@ def _finite_float(digits: str) -> float:
 
 def _refuse(code: ProblemCode, **references: object) -> NoReturn:
     raise Refused(code, references)
+
+
+_STRICT: Final = json.JSONDecoder(
+    object_pairs_hook=_unique_keys,
+    parse_constant=_no_constant,
+    parse_int=_small_integer,
+    parse_float=_finite_float,
+)

@@ -5,6 +5,7 @@ become the task's deadline, because the broker counts it down, so that the same 
 would have other content. The absolute ``deadline`` in the payload decides.
 """
 
+import functools
 import hashlib
 import logging
 import re
@@ -48,6 +49,7 @@ class Route:
     robot_id: str | None = None
 
 
+@functools.lru_cache(maxsize=4_096)
 def route_of(topic: str, root: str) -> Route:
     """Find the row of an inbound topic."""
     for row in INBOUND:
@@ -201,4 +203,6 @@ def _is_id(text: str | None) -> bool:
 
 
 def _warned(origin: Origin, warnings: list[str]) -> Origin:
+    if not warnings:
+        return origin
     return replace(origin, warnings=(*warnings, *origin.warnings))

@@ -1,7 +1,6 @@
 """Takes deliveries to the planner, in order for each robot, and acknowledges what is journalled."""
 
 import asyncio
-import functools
 import hashlib
 import logging
 from collections import OrderedDict
@@ -54,6 +53,19 @@ class SpareIds:
     @staticmethod
     def _key(delivery: Delivery) -> tuple[int, str, bytes]:
         return delivery.mid, delivery.topic, hashlib.sha256(delivery.payload).digest()
+
+
+class _SpareId:
+    """One delivery's spare id: made when it is asked for, and then the same at each try."""
+
+    def __init__(self, ids: SpareIds, delivery: Delivery) -> None:
+        self._ids = ids
+        self._delivery = delivery
+        self._id = ""
+
+    def __call__(self) -> str:
+        self._id = self._id or self._ids.of(self._delivery)
+        return self._id
 
 
 class Inbound:
@@ -115,7 +127,7 @@ class Inbound:
 
     async def _journalled(self, delivery: Delivery) -> bool:
         """Try until the journal has the command or its refusal; False if it is too late."""
-        spare_id = functools.cache(functools.partial(self._spare_ids.of, delivery))
+        spare_id = _SpareId(self._spare_ids, delivery)
         reason = delivery.fault or ""
         tries = 0 if delivery.fault is None else MAX_TRIES
         while delivery.qos == 0 or self._line.is_current(delivery):

@@ -22,7 +22,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from planner_node.mqtt.lean_paho import LeanPaho
+from planner_node.mqtt.lean_paho import LeanPaho, PlainMessage
 from planner_node.mqtt.packets import (
     FIRST_REFUSAL,
     REASON_TAKEN_OVER,
@@ -31,7 +31,6 @@ from planner_node.mqtt.packets import (
     Ending,
     EndKind,
     Granted,
-    Outcome,
     Publication,
     PublishOutcome,
     Subscription,
@@ -42,6 +41,7 @@ from planner_node.mqtt.paho_types import (
     connect_failure,
     delivery_from,
     granted_from,
+    publish_outcome,
     publish_properties,
     subscribe_options,
     unreadable,
@@ -51,7 +51,6 @@ logger = logging.getLogger(__name__)
 
 Params = ParamSpec("Params")
 _UNSPECIFIED: Final = 0x80  # paho's word for the end of the stream
-_ACCEPTED: Final = PublishOutcome(Outcome.ACCEPTED)
 _CALLBACKS: Final = (
     "on_socket_open",
     "on_connect",
@@ -125,7 +124,8 @@ class Network:
         client.address = (self._options.host, self._options.port, self._options.keepalive_s)
         client.connect_arguments = connect_arguments(self._options, is_v5=self._is_v5)
         configure(client, self._options, is_v5=self._is_v5)
-        client.on_end = self.on_end
+        client.on_end, client.on_puback = self.on_end, self.on_puback
+        client.on_plain_message = self.on_plain_message
         for name in _CALLBACKS:
             setattr(client, name, getattr(self, name))
         client.loop_start()
@@ -141,10 +141,12 @@ class Network:
         """Send one PUBLISH; return its packet id, or None without a connection."""
         if self._paho is None:
             return None
+        topic, payload, retain = publication.topic, publication.payload, publication.retain
         properties = publish_properties(publication) if self._is_v5 else None
-        topic, payload = publication.topic, publication.payload
-        qos, retain = publication.qos, publication.retain
-        return self._paho.publish(topic, payload, qos, retain, properties).mid
+        if publication.qos == 1:
+            packed = b"" if properties is None else properties.pack()
+            return self._paho.publish_at_qos_1(topic, payload, packed, retain=retain)
+        return self._paho.publish(topic, payload, publication.qos, retain, properties).mid
 
     def acknowledge(self, delivery: Delivery) -> None:
         """Send the PUBACK."""
@@ -177,7 +179,7 @@ class Network:
         self._post(self._hearing.stumbled)
         if callback == "on_end":
             self._post(self._end, Ending(EndKind.LOST, f"{callback} failed: {error}"))
-        elif isinstance(message := given[-1], paho.MQTTMessage):
+        elif isinstance(message := given[-1], paho.MQTTMessage | PlainMessage):
             fault = f"{type(error).__name__}: {error}"
             self._post(self._hearing.delivered, unreadable(message, self._epoch, fault))
         else:
@@ -222,15 +224,16 @@ class Network:
         self._post(self._hearing.delivered, delivery_from(message, self._epoch))
 
     @_guarded
-    def on_publish(
-        self, _client: object, _userdata: object, mid: int, reason: ReasonCode, _properties: object
-    ) -> None:
-        # The reason code is the only place that shows a refusal: paho itself calls it published.
-        outcome = _ACCEPTED
-        if reason.value != 0:
-            kind = Outcome.REFUSED if reason.value >= FIRST_REFUSAL else Outcome.ACCEPTED
-            outcome = PublishOutcome(kind, reason.value, str(reason))
-        self._post(self._hearing.settled, mid, outcome)
+    def on_plain_message(self, message: PlainMessage) -> None:
+        self._post(self._hearing.delivered, delivery_from(message, self._epoch))
+
+    @_guarded
+    def on_publish(self, _client: object, _userdata: object, mid: int, *_: object) -> None:
+        self._post(self._hearing.settled, mid, publish_outcome(0))  # at QoS 0 nobody answers
+
+    @_guarded
+    def on_puback(self, mid: int, reason: int) -> None:
+        self._post(self._hearing.settled, mid, publish_outcome(reason))
 
     @_guarded
     def on_subscribe(
@@ -273,7 +276,7 @@ class Network:
 
     def _end(self, ending: Ending) -> None:
         if self._paho is not None:
-            del self._paho.on_end
+            del self._paho.on_end, self._paho.on_puback, self._paho.on_plain_message
             for name in _CALLBACKS:  # breaks the circle, so that its sockets are closed now
                 setattr(self._paho, name, None)
             self._paho = None

@@ -10,14 +10,18 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from planner_node.mqtt.lean_paho import PlainMessage
 from planner_node.mqtt.packets import (
+    FIRST_REFUSAL,
     ConnectOptions,
     Delivery,
     Ending,
     EndKind,
     Granted,
     MessageProperties,
+    Outcome,
     Publication,
+    PublishOutcome,
     Subscription,
 )
 
@@ -141,8 +145,23 @@ def granted_from(properties: Properties | None, *, is_v5: bool, session_present:
     )
 
 
-def delivery_from(message: paho.MQTTMessage, epoch: int) -> Delivery:
+@functools.cache
+def publish_outcome(reason: int) -> PublishOutcome:
+    """Return what a PUBACK's reason code says of the publication."""
+    if reason < FIRST_REFUSAL:
+        return PublishOutcome(Outcome.ACCEPTED, reason)
+    try:
+        said = str(ReasonCode(PacketTypes.PUBACK, identifier=reason))
+    except KeyError:  # not one of MQTT's
+        said = "refused"
+    return PublishOutcome(Outcome.REFUSED, reason, said)
+
+
+def delivery_from(message: paho.MQTTMessage | PlainMessage, epoch: int) -> Delivery:
     """Copy a message; a topic that is not UTF-8 becomes empty, and is nobody's."""
+    if isinstance(message, PlainMessage):
+        topic, payload, mid = message.topic, message.payload, message.mid
+        return Delivery(topic, payload, message.qos, message.retain, epoch, mid, message.dup)
     properties = message.properties
     return Delivery(
         topic=_topic_of(message),
@@ -162,7 +181,7 @@ def delivery_from(message: paho.MQTTMessage, epoch: int) -> Delivery:
     )
 
 
-def unreadable(message: paho.MQTTMessage, epoch: int, fault: str) -> Delivery:
+def unreadable(message: paho.MQTTMessage | PlainMessage, epoch: int, fault: str) -> Delivery:
     """Copy what is needed to report and to acknowledge a message that ``delivery_from`` refused."""
     return Delivery(
         topic=_topic_of(message),
@@ -175,7 +194,7 @@ def unreadable(message: paho.MQTTMessage, epoch: int, fault: str) -> Delivery:
     )
 
 
-def _topic_of(message: paho.MQTTMessage) -> str:
+def _topic_of(message: paho.MQTTMessage | PlainMessage) -> str:
     try:
         return message.topic
     except UnicodeDecodeError:

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from messages.status import QueuePosition, TaskState
 from planner_node.clock import Clock
@@ -89,13 +89,13 @@ class Ledger:
             IllegalTransition: the state has no row for the event; nothing was said.
             JournalLost: nothing was said either.
         """
-        moved = self._stamped(
-            replace(
-                record,
-                state=advance(record.state, event),
-                previous_state=record.state,
-                status_version=record.status_version + 1,
-            )
+        state = advance(record.state, event)
+        moved = replace(
+            record,
+            state=state,
+            previous_state=record.state,
+            status_version=record.status_version + 1,
+            **self._stamp(state),
         )
         await self._commit(moved, [*before(moved), self._reporter.change(moved, queue)])
         tell(moved)
@@ -125,17 +125,18 @@ class Ledger:
         else:
             self._live[record.task_id] = record
 
-    def _stamped(self, record: TaskRecord) -> TaskRecord:
+    def _stamp(self, state: TaskState) -> dict[str, Any]:
+        """Return the moment that goes with entering a state, by its field of the record."""
         now = self._clock.now()
-        match record.state:
+        match state:
             case TaskState.QUEUED:
-                return replace(record, queued=now)
+                return {"queued": now}
             case TaskState.PLANNING:
-                return replace(record, started=now)
-            case state if state in TERMINAL:
-                return replace(record, finished=now)
+                return {"started": now}
+            case _ if state in TERMINAL:
+                return {"finished": now}
             case _:
-                return record
+                return {}
 
 
 async def insist(action: Callable[[], Awaitable[T]], backoff: Backoff) -> T:

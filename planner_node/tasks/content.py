@@ -1,9 +1,10 @@
 """What a command asks, as one number: the same content gives the same hash."""
 
+import functools
 import hashlib
 import json
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, cast
 
 from pydantic import BaseModel
 
@@ -12,28 +13,36 @@ from messages.wire import JsonValue
 
 # The moment of sending differs in every repeat, and asks for nothing.
 _NOT_CONTENT: Final = frozenset({"timestamp"})
+_PLAIN: Final = frozenset({str, int, float, bool})
+_CANONICAL: Final = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
 def content_hash(command: TaskCommand) -> str:
     """Return the SHA-256 of the known fields, in hexadecimal; fields we ignore do not count."""
     content = {
         name: _plain(getattr(command, name))
-        for name in type(command).model_fields
+        for name in _field_names(type(command))
         if name not in _NOT_CONTENT
     }
-    text = json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(_CANONICAL.encode(content).encode()).hexdigest()
+
+
+@functools.cache
+def _field_names(model: type[BaseModel]) -> tuple[str, ...]:
+    return tuple(model.model_fields)
 
 
 def _plain(value: object) -> JsonValue:
+    if value is None or type(value) in _PLAIN:
+        return cast("JsonValue", value)
     match value:
         case BaseModel():
-            return {name: _plain(getattr(value, name)) for name in type(value).model_fields}
+            return {name: _plain(getattr(value, name)) for name in _field_names(type(value))}
         case list():
             return [_plain(item) for item in value]
         case datetime():
             return value.astimezone(UTC).isoformat()
-        case None | bool() | int() | float():
+        case bool() | int() | float():
             return value
         case _:
             return str(value)

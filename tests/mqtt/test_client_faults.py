@@ -164,7 +164,7 @@ async def test_message_that_a_callback_failed_on_is_handed_on_as_such(
         await client.connection.close()
 
 
-@pytest.mark.parametrize("callback", ["on_publish", "on_subscribe", "on_connect"])
+@pytest.mark.parametrize("callback", ["on_puback", "on_subscribe", "on_connect"])
 async def test_failed_callback_ends_its_connection_and_no_wait_is_for_ever(
     options: Make, monkeypatch: pytest.MonkeyPatch, callback: str
 ) -> None:
