@@ -54,7 +54,8 @@ class Robots(asyncio.Protocol):
         """Wait until the task has ended."""
         if task_id not in self.ended_s:
             self.waiting[task_id] = asyncio.get_running_loop().create_future()
-            await self.waiting.pop(task_id)
+            await self.waiting[task_id]
+            del self.waiting[task_id]
 
     def close(self) -> None:
         self._transport.write(b"\xe0\x00")

@@ -43,6 +43,8 @@ def set_up(settings: LogSettings) -> None:
     handler.setFormatter(
         _JsonLines() if settings.format == "json" else logging.Formatter(_TEXT, "%H:%M:%S")
     )
+    # Our lines name no thread and no process, so nobody needs to look them up.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging.basicConfig(level=settings.level.upper(), handlers=[handler], force=True)
     for name in _CHATTY:
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -1,7 +1,7 @@
 """One generation, listened to: each subtask handed on as it closes, then what the call means."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final
@@ -47,7 +47,7 @@ class Generation:
         request: CompletionRequest,
         clock: Clock,
         streams: Callable[[str], bool],
-        hand_on: Callable[[Fields], Awaitable[None]],
+        hand_on: Callable[[Fields], None],
     ) -> None:
         self._request = request
         self._clock = clock
@@ -84,13 +84,13 @@ class Generation:
                 event = await leash.wait(lambda: anext(events, None), until)
                 match event:
                     case TextChunk(text):
-                        await self._take(text)
+                        self._take(text)
                     case Completed():
                         return event
                     case None:
                         raise PlanInvalid("The model's answer has no end.")
 
-    async def _take(self, text: str) -> None:
+    def _take(self, text: str) -> None:
         for event in self._reader.feed(text):
             match event:
                 case ToolNamed(name):
@@ -98,7 +98,7 @@ class Generation:
                 case SubtaskClosed(_, fields) if self._told:
                     if self._first_subtask_ms is None:
                         self._first_subtask_ms = self._elapsed_ms()
-                    await self._hand_on(fields)
+                    self._hand_on(fields)
                 case CallClosed(call):
                     self._call = call
 

@@ -24,6 +24,7 @@ from planner_node.planner.generation import Fields, Generated, Generation, repor
 from planner_node.planner.handlers import Asked, Declined, Planned
 from planner_node.planner.leash import Leash, Pull, Pulled
 from planner_node.planner.ledger import insist
+from planner_node.planner.telling import Telling
 from planner_node.tasks.lifecycle import IllegalTransition, TaskEvent
 from planner_node.tasks.plan import PlanDraft
 from planner_node.tasks.record import Event, TaskRecord
@@ -44,6 +45,7 @@ class Run:
         self._leash = leash
         self._attempt = 0
         self._draft = PlanDraft()
+        self._telling: Telling | None = None
         self.lost_model = False  # the model is not there; others need not try at once
 
     async def plan(self) -> None:
@@ -55,15 +57,20 @@ class Run:
         except Exception:
             log.exception("! %s broke the planner", self._task_id)
             await self._give_up()
+        finally:
+            if self._telling is not None:
+                self._telling.close()
 
     async def _plan(self) -> None:
         record = await self._start()
         self._attempt = record.attempt
         self._draft = PlanDraft(record.command.constraints, record.revision)
+        self._telling = Telling(self._publish, lambda: self._leash.pull(Pull.ENDED))
         try:
-            generated = await self._generate(record)
-            await self._settle(generated)
+            generated = await self._generate(record, self._telling)
+            await self._settle(generated, self._telling)
         except Pulled as pulled:
+            await self._telling.settled()
             if pulled.why is Pull.DRAIN:
                 await self._hand_back()
         except (EngineDied, ModelNotReady) as error:
@@ -90,29 +97,31 @@ class Run:
 
         return await insist(start, self._desk.parts.backoff)
 
-    async def _generate(self, record: TaskRecord) -> Generated:
+    async def _generate(self, record: TaskRecord, telling: Telling) -> Generated:
         parts = self._desk.parts
         request = completion_request(record, parts, self._desk.deadline_s(record))
-        generation = Generation(request, parts.clock, parts.handlers.streams, self._publish)
+
+        def hand_on(fields: Fields) -> None:
+            telling.tell(self._draft.add(fields))
+
+        generation = Generation(request, parts.clock, parts.handlers.streams, hand_on)
         return await generation.read(parts.completer, self._leash)
 
-    async def _publish(self, fields: Fields) -> None:
-        subtask = self._draft.add(fields)
-
+    async def _publish(self, subtasks: Sequence[Subtask]) -> None:
         async def publish() -> None:
             async with self._desk.ledger.hold(self._task_id):
-                record = replace(await self._current(), subtasks_done=subtask.seq + 1)
-                added = self._desk.reporter.subtask_added(record, subtask)
-                await self._desk.ledger.add(record, [added])
+                record = replace(await self._current(), subtasks_done=subtasks[-1].seq + 1)
+                added = [self._desk.reporter.subtask_added(record, one) for one in subtasks]
+                await self._desk.ledger.add(record, added)
 
         await insist(publish, self._desk.parts.backoff)
 
-    async def _settle(self, generated: Generated) -> None:
+    async def _settle(self, generated: Generated, telling: Telling) -> None:
         handlers = self._desk.parts.handlers
         outcome = await self._leash.wait(lambda: handlers.dispatch(generated.call))
         match outcome:
             case Planned(items):
-                await self._planned(items, generated)
+                await self._planned(items, generated, telling)
             case Asked():
                 await self._asked(outcome)
             case Declined(code, reason):
@@ -121,9 +130,12 @@ class Run:
             case _:
                 assert_never(outcome)
 
-    async def _planned(self, items: Sequence[Fields], generated: Generated) -> None:
-        published = len(self._draft.subtasks)
-        late = [self._draft.add(fields) for fields in items[published:]]
+    async def _planned(
+        self, items: Sequence[Fields], generated: Generated, telling: Telling
+    ) -> None:
+        handed_on = len(self._draft.subtasks)
+        late = [self._draft.add(fields) for fields in items[handed_on:]]
+        late = [*telling.withdraw(), *late]  # one commit less
         total = len(self._draft.subtasks)
         if total == 0:
             raise PlanInvalid("The plan is empty.")
@@ -175,6 +187,9 @@ class Run:
         await self._leave(TaskEvent.PLANNING_FAILED, lambda one: with_problem(one, why))
 
     async def _give_up(self) -> None:
+        if self._telling is not None:  # it may be what broke
+            self._telling.close()
+            self._telling = None
         try:
             await self._fail(problem(ProblemCode.INTERNAL))
         except (_Superseded, IllegalTransition, TaskMoved):
@@ -197,6 +212,8 @@ class Run:
                 before = told or self._desk.closing
                 return await self._desk.ledger.move(record, event, before=before, queue=queue)
 
+        if self._telling is not None:
+            await self._telling.settled()
         record = await insist(leave, self._desk.parts.backoff)
         if record.finished is not None:
             self._desk.deadlines.watch(record.task_id, None)
