@@ -37,13 +37,12 @@ from tests.faults.nodes import REPOSITORY, NodeProcess
 
 Figures = dict[str, object]
 WAIT_S: Final = 900.0
-# More tasks than fit are refused, which is another measurement: in a minute of ``accept`` come
-# 60,000, and all of its robots together send more than one robot may.
 _VERSIONS: Final = {
     "sqlite": sqlite3.sqlite_version,
     "paho_mqtt": version("paho-mqtt"),
     "pydantic": version("pydantic"),
 }
+# A full queue refuses, which is another measurement: in a minute of ``accept`` come 60,000 tasks.
 SETTINGS: Final = {"QUEUE__CAPACITY": "100000"}
 
 

@@ -35,11 +35,11 @@ async def serve(settings: Settings, announce: Announce) -> None:
     """
     sys.setswitchinterval(_SWITCH_S)
     node = build(settings)
+    _spare_the_collector()
     try:
         with _signals() as stop:
             async with node.running(), _http(node) as address:
                 if await _ready_or_stopped(node, stop):
-                    _spare_the_collector()
                     announce(node, address)
                     await stop.wait()
                 logger.info("⊘ stopping: running plans may finish, the rest waits in the journal")
