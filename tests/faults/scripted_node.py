@@ -2,6 +2,7 @@
 
 Words in an instruction direct the model: HANG (never answers), MEMORY (out of memory), DIE (the
 engine ends), HALF (stops in the middle), BLOCK (holds the whole event loop for SCRIPT_BLOCK_S).
+After SAY: comes what the model says, word for word, whatever it is.
 SCRIPT_CHUNK_S is the time between two chunks, SCRIPT_RUNS the file that tells of each generation,
 SCRIPT_CRASH a place and a number: ``after_journal:3`` dies at the third time it comes there.
 SCRIPT_FAIL names callbacks of the network thread in the same way, and lets them raise.
@@ -71,7 +72,7 @@ class VaryingCompleter:
         said = spoken[-1] if spoken else ""
         self._note(said)
         began_s = time.monotonic()
-        text = plan_text()
+        text = said.partition("SAY:")[2] or plan_text()
         size = max(1, len(text) // _CHUNKS_OF_A_PLAN)
         for place in range(0, len(text), size):
             if place <= len(text) // 2 < place + size:

@@ -56,6 +56,23 @@ async def test_a_model_that_fails_fails_one_task(tmp_path: Path, word: str, code
     check(history)
 
 
+async def test_an_engine_that_dies_takes_no_task_with_it(tmp_path: Path) -> None:
+    """F18: the task that kills it ends after its tries; the others are planned."""
+    history = History(tmp_path / "history.jsonl")
+    with running(tmp_path) as broker:
+        node = NodeProcess(tmp_path, broker.url, settings={"PLANNER__MAX_ATTEMPTS": "2"})
+        async with Fleet(broker.port, history) as fleet, node:
+            fleet.task("unlucky", "deadly-1", "DIE")
+            fleet.task("lucky", "safe-1", "beside it")
+            fleet.task("unlucky", "safe-2", "after it")
+            await fleet.until_ended("deadly-1", "safe-1", "safe-2")
+            ends = [fleet.states[one] for one in ("deadly-1", "safe-1", "safe-2")]
+            assert ends == ["FAILED", "PLANNED", "PLANNED"]
+            assert await node.stop() == 0
+            await fleet.until_true(lambda: fleet.node_states["planner-1"] == "OFFLINE")
+    check(history)
+
+
 async def test_a_loop_that_stands_still_keeps_the_line_up(tmp_path: Path) -> None:
     """F19: longer than the keep-alive; the network thread lives on."""
     history = History(tmp_path / "history.jsonl")
