@@ -23,11 +23,12 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.results import keep
+from benchmarks.warm import WarmProcess
 from tests.fakes.mosquitto import running
 from tests.faults.checker import Checker
 from tests.faults.fleet import TERMINAL, Fleet
 from tests.faults.history import History
-from tests.faults.nodes import REAL, SCRIPTED, NodeProcess
+from tests.faults.nodes import NodeProcess
 
 ROBOTS: Final = 20
 OPEN_TASKS: Final = 24  # sent and not ended: the load is never less, and never piles up
@@ -95,11 +96,10 @@ class Lives:
 async def soak(folder: Path, kills: int, model: str, seed: int) -> dict[str, object]:
     """Return what was done and what was wrong."""
     history = History(folder / "history.jsonl")
-    command = REAL if model == "embedded" else SCRIPTED
     with running(folder) as broker:
-        node = NodeProcess(
-            folder, broker.url, command=command, settings=SETTINGS, script={"CHUNK_S": "0.05"}
-        )
+        node = NodeProcess(folder, broker.url, settings=SETTINGS, script={"CHUNK_S": "0.05"})
+        if model == "embedded":
+            node.launch = WarmProcess
         async with Fleet(broker.port, history) as fleet:
             lives = Lives(node, fleet, random.Random(seed))
             try:

@@ -54,9 +54,10 @@ class Topic:
 
     def parts(self, topic: str, root: str = DEFAULT_ROOT) -> dict[str, str] | None:
         """Return the ids in a topic as they stand (unchecked), or None if it is not this row."""
-        levels, given = f"{root}/{self.pattern}".split("/"), topic.split("/")
-        if len(levels) != len(given):
+        levels = f"{root}/{self.pattern}".split("/")
+        if topic.count("/") != len(levels) - 1:  # before it is cut into 65,535 pieces
             return None
+        given = topic.split("/")
         parts: dict[str, str] = {}
         for level, value in zip(levels, given, strict=True):
             if field := _FIELD.fullmatch(level):

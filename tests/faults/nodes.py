@@ -6,9 +6,10 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Protocol, Self
 
 import httpx
 
@@ -22,6 +23,20 @@ _HTTP: Final = re.compile(r"HTTP +(http://[\d.:]+)")
 _LAST_OF_BANNER: Final = "planner-node send"
 _START_S: Final = 150.0  # with the embedded model, on a machine that others use too
 _STOP_S: Final = 25.0
+
+
+class Process(Protocol):
+    """What is needed of ``subprocess.Popen``."""
+
+    @property
+    def pid(self) -> int: ...
+    def poll(self) -> int | None: ...
+    def kill(self) -> None: ...
+    def terminate(self) -> None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
+
+
+Launch = Callable[[Mapping[str, str], Path], Process]
 
 
 class NodeProcess:
@@ -57,7 +72,8 @@ class NodeProcess:
             **(settings or {}),
         }
         self._command = command
-        self._process: subprocess.Popen[bytes] | None = None
+        self.launch: Launch = self._popen  # a soak of many starts sets a quicker one
+        self._process: Process | None = None
         self._log_from = 0
 
     async def __aenter__(self) -> Self:
@@ -121,11 +137,15 @@ class NodeProcess:
         self.lives += 1
         self._rss_ready_bytes = None
         self._log_from = self._log_file.stat().st_size if self._log_file.exists() else 0
-        with self._log_file.open("ab") as log:
-            self._process = subprocess.Popen(
+        self._log_file.touch()
+        self._process = self.launch(self._environment(), self._log_file)
+
+    def _popen(self, environment: Mapping[str, str], file: Path) -> Process:
+        with file.open("ab") as log:
+            return subprocess.Popen(
                 self._command,
                 cwd=REPOSITORY,
-                env=self._environment(),
+                env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

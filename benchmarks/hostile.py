@@ -1,0 +1,164 @@
+"""How long the worst input that we know of keeps the node busy, in processor time.
+
+Run: python -m benchmarks.hostile schemas    nasty tool schemas: compiled or refused (bar: 50 ms)
+     python -m benchmarks.hostile topics     nasty topics: which row of our table (bar: 1 ms)
+"""
+
+import argparse
+import json
+import random
+import shlex
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from pydantic import JsonValue
+
+from benchmarks.results import keep
+from planner_node.errors import UnsupportedSchema
+from planner_node.grammar.library import GrammarLibrary
+from planner_node.grammar.tool import ToolUse
+from planner_node.mqtt.commands import route_of
+from planner_node.mqtt.reply import ReplyPolicy
+from tests.fakes.grammar import llama_31_vocabulary, tool_with
+from tests.grammar.test_schema import REFUSED
+
+Case = tuple[str, JsonValue]
+
+ROOT: Final = "planner/v1"
+RANDOM_SCHEMAS: Final = 500
+LONGEST_TOPIC_BYTES: Final = 65_535
+PATTERNS: Final = (
+    "(a|aa)+$", "([a-z]+)*x", "(a?){30}a{30}", "(.*a){12}", "(.{0,30}x){0,30}", "[\\s\\S]{990}",
+    "((a|b){0,30}c){0,30}", "(\\p{L}|\\p{N}){900}", "(x+x+)+y", "(a{1,30}b{1,30}){1,15}",
+    ".*.*.*.*=.*", "^(([a-z])+.)+[A-Z]([a-z])+$", "(ab|a|b|ba|aab){60}", "(?i)straße{0,200}",
+    "(\\d{1,3}\\.){3}\\d{1,3}(/\\d{1,2})?", "[一-龥]{0,900}", "(.|\\n){0,900}",
+    "(a|b|c|d|e|f){150}",
+)  # fmt: skip
+
+
+def at_the_bounds() -> Iterator[Case]:
+    """Yield schemas that are as large as the limits let them be, or a little larger."""
+    for pattern in PATTERNS:
+        yield f"pattern {pattern}", {"type": "string", "pattern": pattern}
+        many: dict[str, JsonValue] = {
+            f"p{n}": {"type": "string", "pattern": pattern} for n in range(60)
+        }
+        yield f"60 × {pattern}", {"type": "object", "properties": many, "required": [*many]}
+    yield "512 long words", {"enum": [f"{n:0128}" for n in range(512)]}
+    yield "512 words that begin alike", {"enum": ["a" * n for n in range(1, 256)]}
+    yield "64 lists of 1,000", _of_many({"type": "array", "maxItems": 1_000, "items": {}})
+    yield "64 texts of 10,000", _of_many({"type": "string", "maxLength": 10_000})
+    yield "64 numbers", _of_many({"type": "integer", "minimum": -(10**15), "maximum": 10**15})
+    for width in (2, 8, 16, 63):
+        branch: JsonValue = {"type": "object", "properties": {"a": {"type": "string"}}}
+        yield f"anyOf {width} alike", {"anyOf": [branch] * width}
+    nested: JsonValue = {"type": "string"}
+    for _ in range(10):
+        nested = {"type": "array", "minItems": 900, "maxItems": 1_000, "items": nested}
+        yield "lists of 1,000 within one another", nested
+    tree: JsonValue = {"const": 1}
+    for _ in range(5):
+        tree = {"anyOf": [tree, tree, {"type": "array", "items": tree}]}
+        yield "a tree of choices", tree
+
+
+def _of_many(schema: dict[str, JsonValue]) -> JsonValue:
+    return {"type": "object", "properties": {f"p{n}": schema for n in range(64)}}
+
+
+def by_chance(chance: random.Random, depth: int = 0) -> JsonValue:
+    """Return a schema of everything that the keywords offer."""
+    leaves: list[JsonValue] = [
+        {"type": "string", "pattern": chance.choice(PATTERNS)},
+        {"type": "string", "maxLength": chance.choice([1, 300, 10_000])},
+        {"enum": ["x" * chance.randint(1, 200) + str(n) for n in range(100)]},
+        {"type": "integer", "minimum": chance.randint(-(10**9), 0)},
+    ]
+    if depth >= chance.randint(2, 6):
+        return chance.choice(leaves)
+    inner = [by_chance(chance, depth + 1) for _ in range(chance.randint(1, 6))]
+    branches: list[JsonValue] = [
+        {"type": "array", "items": inner[0], "maxItems": 1_000},
+        {"type": "object", "properties": {f"k{n}": one for n, one in enumerate(inner)}},
+        {chance.choice(["anyOf", "allOf", "oneOf"]): inner},
+    ]
+    return chance.choice(leaves + branches)
+
+
+def schemas() -> dict[str, object]:
+    vocabulary, chance = llama_31_vocabulary(), random.Random(0)
+    cases = [*((name, schema) for name, (schema, _) in REFUSED.items()), *at_the_bounds()]
+    cases += [(f"by chance {n}", by_chance(chance)) for n in range(RANDOM_SCHEMAS)]
+    accepted: list[tuple[float, str]] = []
+    refused: list[tuple[float, str]] = []
+    GrammarLibrary(vocabulary).prepare()
+    for name, schema in cases:
+        library, tool = GrammarLibrary(vocabulary), tool_with(value=schema)
+        began_s = time.thread_time()
+        try:
+            library.matcher([tool], ToolUse.REQUIRED)
+        except UnsupportedSchema:
+            refused.append((_ms_since(began_s), name))
+        else:
+            accepted.append((_ms_since(began_s), name))
+    return {"accepted": _worst(accepted), "refused": _worst(refused)}
+
+
+def topics() -> dict[str, object]:
+    policy = ReplyPolicy(ROOT, ("answers",))
+    fillers = {"levels": "a/", "plus signs": "+/", "roots": f"{ROOT}/", "slashes": "/"}
+    beginnings = {"": "", " below the robots": f"{ROOT}/robots/"}
+    cases = {
+        f"{name}{where}": (begin + filler * LONGEST_TOPIC_BYTES)[:LONGEST_TOPIC_BYTES]
+        for name, filler in fillers.items()
+        for where, begin in beginnings.items()
+    }
+    questions: dict[str, Callable[[str], object]] = {
+        "which row": lambda topic: route_of(topic, ROOT),
+        "may we answer there": policy.fault_of,
+    }
+    spent = [
+        (_quickest_ms(question, topic), f"{asked}: {name}")
+        for name, topic in cases.items()
+        for asked, question in questions.items()
+    ]
+    return {"topics": _worst(spent)}
+
+
+def _quickest_ms(question: Callable[[str], object], topic: str) -> float:
+    spent: list[float] = []
+    for _ in range(20):
+        began_s = time.thread_time()
+        question(topic)
+        spent.append(_ms_since(began_s))
+    return sorted(spent)[len(spent) // 2]
+
+
+def _ms_since(began_s: float) -> float:
+    return (time.thread_time() - began_s) * 1_000
+
+
+def _worst(spent: list[tuple[float, str]]) -> dict[str, object]:
+    ordered = sorted(spent, reverse=True)
+    middle_ms = ordered[len(ordered) // 2][0]
+    worst = {name: round(ms, 2) for ms, name in ordered[:5]}
+    return {"number": len(ordered), "p50_ms": round(middle_ms, 2), "worst_ms": worst}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("what", choices=["schemas", "topics"])
+    parser.add_argument("--keep", action="store_true", help="keep the report in benchmarks/results")
+    arguments = parser.parse_args()
+    found = schemas() if arguments.what == "schemas" else topics()
+    command = shlex.join(["python", "-m", "benchmarks.hostile", *sys.argv[1:]])
+    report = {"command": command, **found}
+    print(json.dumps(report, ensure_ascii=False, indent=2))
+    if arguments.keep:
+        keep(f"hostile-{arguments.what}", report)
+
+
+if __name__ == "__main__":
+    main()
