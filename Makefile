@@ -16,7 +16,7 @@ TORCH ?= $(shell nvidia-smi -L >/dev/null 2>&1 && echo torch==$(TORCH_VERSION) |
 help:
 	@sed -n '1,3s/^# //p' Makefile
 	@echo "make lint types floors unit   the parts of make test"
-	@echo "make soak                     200 kills, then a random fault every two minutes"
+	@echo "make soak                     what is longer than a test: kills, random faults, fuzzing"
 	@echo "make train evaluate           the embedded model: make it anew, score it"
 	@echo "make bench [PEERS=all]        our engine beside others on the same weights and prompts"
 
@@ -67,8 +67,7 @@ unit: setup-test
 
 soak: setup-test
 	@scripts/need-mosquitto
-	@$(BIN)/python benchmarks/soak.py --kills 200
-	@$(BIN)/python -m benchmarks.soak_faults $(ARGS)
+	@$(BIN)/python -m benchmarks.long $(ARGS)
 
 # PEERS=all also makes the other engines' environments (gigabytes) and measures them all.
 bench: setup-test

@@ -61,8 +61,9 @@ class Scene:
 
 def main() -> None:
     arguments = _arguments()
-    with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
-        report = asyncio.run(_soak(Path(folder), arguments))
+    folder = arguments.folder or Path(tempfile.mkdtemp(prefix="planner-soak-"))
+    folder.mkdir(parents=True, exist_ok=True)
+    report = asyncio.run(_soak(folder, arguments))
     print(json.dumps(report, ensure_ascii=False, indent=2))
     if arguments.keep:
         keep("soak-faults", report)
@@ -76,7 +77,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rate", type=float, default=5.0, help="tasks a second")
     parser.add_argument("--only", choices=sorted(FAULTS), help="this fault and no other")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--folder", type=Path, default=None)
+    parser.add_argument("--folder", type=Path, help="where the history and the journal stay")
     parser.add_argument("--keep", action="store_true", help="keep the report in benchmarks/results")
     return parser.parse_args()
 
