@@ -146,8 +146,9 @@ class Presence:
         described: NodeInfo | None = None
         while True:
             self._news.clear()
-            await self._say(session, _retained(self._who.status_topic, encode(self._status())))
-            self._was_born = True
+            birth = _retained(self._who.status_topic, encode(self._status()))
+            # A birth that was lost on the line covers nothing: what we hear may be our own past.
+            self._was_born |= await self._say(session, birth) is Outcome.ACCEPTED
             if self._info is not None and self._info is not described:
                 await self._say(session, _retained(self._who.info_topic, encode(self._info)))
                 described = self._info
@@ -155,10 +156,11 @@ class Presence:
                 async with asyncio.timeout(self._heartbeat_s):
                     await self._news.wait()
 
-    async def _say(self, session: Session, publication: Publication) -> None:
+    async def _say(self, session: Session, publication: Publication) -> Outcome:
         outcome = await session.publish(publication)
         if outcome.outcome is Outcome.REFUSED:
             logger.error("! mqtt %s refused: %s", publication.topic, outcome.reason)
+        return outcome.outcome
 
     def _status(self) -> NodeStatus:
         load = self._load()

@@ -44,6 +44,7 @@ class Reconnect:
         if ending.kind is EndKind.LOST:
             is_short = lived_s < SHORT_SESSION_S
             self._short_sessions = self._short_sessions + 1 if is_short else 0
+            self.is_rivalled &= is_short  # a rival would not have left us alone for so long
             self._failures = self._failures + 1 if is_short else 1
             self._refusals = 0
         else:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from messages.status import NodeInfo, NodeState
-from planner_node.mqtt.packets import Publication
+from planner_node.mqtt.packets import Outcome, Publication, PublishOutcome
 from planner_node.mqtt.presence import Identity, Presence, last_will
 from tests.fakes.brokerless import HandSession, HandSessions, delivery
 from tests.fakes.clock import START, ManualClock
@@ -101,6 +101,20 @@ async def test_own_birth_is_no_news() -> None:
 async def test_foreign_session_before_the_birth_is_our_own_past() -> None:
     presence = Presence(WHO, ManualClock(), Idle)
     assert presence.hear(delivery(STATUS, '{"session_id": "older"}')) is False
+
+
+async def test_foreign_session_after_a_birth_that_was_lost_is_our_own_past() -> None:
+    """A node that was started anew on a bad line still hears the OFFLINE of its last life."""
+    presence, sessions = Presence(WHO, ManualClock(), Idle), HandSessions()
+    session = await sessions.open(HandSession(accepts=False))
+    running = asyncio.create_task(presence.run(sessions))
+    await session.until_sent(1)
+    session.waiting[0].set_result(PublishOutcome(Outcome.LOST, reason="cut"))
+    await asyncio.sleep(0)
+    assert presence.hear(delivery(STATUS, '{"session_id": "older"}')) is False
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
 
 
 async def test_foreign_session_after_the_birth_is_a_rival() -> None:

@@ -65,3 +65,10 @@ def test_one_cut_of_a_long_session_is_no_takeover_even_with_a_rival() -> None:
     policy = always(1.0)
     policy.is_rivalled = True
     assert policy.after(LOST, 600)[1] is False
+
+
+def test_a_rival_that_was_seen_before_a_long_session_is_forgotten() -> None:
+    policy = always(1.0)
+    policy.is_rivalled = True
+    policy.after(LOST, 600)
+    assert [policy.after(LOST, 1)[1] for _ in range(3)] == [False, False, False]
