@@ -5,9 +5,9 @@ import re
 
 import pytest
 
+from planner_node.training.clauses import clause_patterns
 from planner_node.training.lexicon import sections, words
 from planner_node.training.patterns import expand, fill
-from planner_node.training.phrasing import clause_patterns
 from planner_node.training.planning import EXPANSIONS
 from planner_node.training.world import Verb
 

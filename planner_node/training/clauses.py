@@ -1,16 +1,33 @@
-"""Which section of the lexicon says an intent, by what it is about and what is known already."""
+"""The patterns of clauses, and which section of them can say an intent."""
 
 import random
+import re
+from functools import cache
 from typing import Final
 
 from planner_node.training.intents import Intent
+from planner_node.training.lexicon import sections
 from planner_node.training.world import Rel
 
+CLAUSE_FILES: Final = ("clauses", "moving", "acting")
 TREATMENTS: Final = frozenset({"heat", "cool", "wash", "slice"})
 
 
+@cache
+def clause_patterns(lang: str) -> dict[str, tuple[str, ...]]:
+    """The clause patterns of every lexicon file, by section."""
+    found: dict[str, tuple[str, ...]] = {}
+    for file in CLAUSE_FILES:
+        for section, lines in sections(lang, file).items():
+            told = section.startswith("told.")
+            agreeing = (line.replace("(it|them)", "{it}").replace("\\n", "\n") for line in lines)
+            said = (re.sub(r" it\b", " {it}", line) if told else line for line in agreeing)
+            found[section] = (*found.get(section, ()), *said)
+    return found
+
+
 def section_of(intent: Intent, rng: random.Random, *, known: bool) -> str:
-    """The lexicon section whose patterns say ``intent``; ``known`` things become pronouns."""
+    """The section for ``intent``; ``known`` where its things were spoken of just before."""
     kind = intent.kind
     if intent.note == "contrast":
         return "contrast.person" if intent.person is not None else "contrast"
@@ -18,13 +35,13 @@ def section_of(intent: Intent, rng: random.Random, *, known: bool) -> str:
         sourced = intent.note == "raw" and intent.source is not None
         return f"{intent.note}.{kind}{'_from' if sourced else ''}"
     if kind == "move":
-        return _move(intent, rng, known=known)
+        return _move_section(intent, rng, known=known)
     if kind in TREATMENTS:
         if intent.tool is not None:
             return f"{kind}.with" if kind != "slice" else kind
         return f"{kind}.move" if intent.place is not None else kind
     if kind in {"deliver", "fetch"}:
-        return _delivery(intent, known=known)
+        return _delivery_section(intent, known=known)
     if kind == "fill" and intent.tool is not None:
         return "fill.with"
     if kind in {"pick", "find"} and intent.source is not None:
@@ -34,7 +51,7 @@ def section_of(intent: Intent, rng: random.Random, *, known: bool) -> str:
     return kind
 
 
-def _delivery(intent: Intent, *, known: bool) -> str:
+def _delivery_section(intent: Intent, *, known: bool) -> str:
     if intent.source is not None:
         return f"{intent.kind}.from"
     if intent.places:
@@ -42,7 +59,7 @@ def _delivery(intent: Intent, *, known: bool) -> str:
     return "deliver.pron" if known and intent.kind == "deliver" else intent.kind
 
 
-def _move(intent: Intent, rng: random.Random, *, known: bool) -> str:
+def _move_section(intent: Intent, rng: random.Random, *, known: bool) -> str:
     place, source = intent.place, intent.source
     plain = place is not None and intent.rel is place.rel
     if known and source is None:
