@@ -7,8 +7,9 @@ Same numbers, another order: llama.cpp turns neighbouring dimensions of a head w
 turns halves, so the rows of the query and key projections are interleaved. Only a few ways to cut
 text before the merges have a name in GGUF. Where a tokenizer's own way has none, the words that it
 cuts out whole become user-defined tokens, which llama.cpp also finds first, and the rest is cut as
-Llama 3 does. Of the lines in planner_node/training/lexicon 94 % (zh) and 99 % (en) so have the same
-ids, without those words 90 % and 99 %. Send ids instead of text where they must be the very same.
+Llama 3 does. Of the lines in planner_node/training/corpus/lexicon 94 % (zh) and 99 % (en) so have
+the same ids, without those words 90 % and 99 %. Send ids instead of text where they must be the
+very same.
 """
 
 import argparse

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from transformers import PreTrainedTokenizerFast
 
-from planner_node.training.corpus import sample
+from planner_node.training.corpus.samples import sample
 from planner_node.training.tokenizer import render
 
 IGNORED = -100

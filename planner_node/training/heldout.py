@@ -12,17 +12,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from planner_node.training.families import FAMILIES
-from planner_node.training.intents import Intent
-from planner_node.training.names import Names
-from planner_node.training.phrasing import Speaker
-from planner_node.training.planning import Plan, plan
+from planner_node.training.corpus.families.shares import FAMILIES
+from planner_node.training.corpus.names import Names
+from planner_node.training.corpus.plans.intents import Intent
+from planner_node.training.corpus.plans.planning import Plan, plan
+from planner_node.training.corpus.plans.world import Name, Step, Verb, Violation
+from planner_node.training.corpus.speech.phrasing import Speaker
+from planner_node.training.corpus.speech.wording import subtask
 from planner_node.training.scoring.answers import Answer, Subtask
 from planner_node.training.scoring.judging import judge
 from planner_node.training.scoring.notation import read_record
 from planner_node.training.scoring.terms import AnswerKind, Language
-from planner_node.training.wording import subtask
-from planner_node.training.world import Name, Step, Verb, Violation
 
 LANGUAGES: Final = {"zh": Language.ZH, "en": Language.EN}
 _STATES: Final = {

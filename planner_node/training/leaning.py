@@ -18,7 +18,7 @@ import torch
 from tqdm import tqdm
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from planner_node.training.corpus import Sample, sample
+from planner_node.training.corpus.samples import Sample, sample
 
 TOOLS: Final = ("decompose_task", "ask_clarification", "decline_task")
 KINDS: Final = ("plan", "ask", "decline")

@@ -7,7 +7,7 @@ starts a piece of its own; the fixed strings of a tool call and of the plan styl
 import re
 from typing import Final
 
-from planner_node.training.lexicon import sections
+from planner_node.training.corpus.lexicon import sections
 
 SKELETON: Final = (
     '{"name": "',

@@ -21,7 +21,7 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from planner_node.training.corpus import Sample, sample
+from planner_node.training.corpus.samples import Sample, sample
 from planner_node.training.tokenizer import EOT, PAD, render
 
 PROBE_SEED = 990_001

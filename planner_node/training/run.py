@@ -14,7 +14,7 @@ import torch
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 from planner_node.training.batches import Batch, Part, Position
-from planner_node.training.corpus import dump, sample
+from planner_node.training.corpus.samples import dump, sample
 from planner_node.training.forward import loss_of, precision_for
 from planner_node.training.network import Shape, create, optimizers
 from planner_node.training.tokenizer import load_or_build

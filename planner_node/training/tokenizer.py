@@ -12,7 +12,7 @@ from typing import Final
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
-from planner_node.training.corpus import Sample, sample
+from planner_node.training.corpus.samples import Sample, sample
 from planner_node.training.pieces import SKELETON, pattern, phrases, standing_texts
 
 BOS: Final = "<|begin_of_text|>"

@@ -7,15 +7,15 @@ import re
 
 import pytest
 
-from planner_node.training.corpus import Sample, dump, sample
-from planner_node.training.families import FAMILIES
-from planner_node.training.intents import Intent
-from planner_node.training.lexicon import held_out
-from planner_node.training.names import Names
-from planner_node.training.phrasing import Speaker
-from planner_node.training.planning import plan
-from planner_node.training.wording import subtask
-from planner_node.training.world import Name, Rel
+from planner_node.training.corpus.families.shares import FAMILIES
+from planner_node.training.corpus.lexicon import held_out
+from planner_node.training.corpus.names import Names
+from planner_node.training.corpus.plans.intents import Intent
+from planner_node.training.corpus.plans.planning import plan
+from planner_node.training.corpus.plans.world import Name, Rel
+from planner_node.training.corpus.samples import Sample, dump, sample
+from planner_node.training.corpus.speech.phrasing import Speaker
+from planner_node.training.corpus.speech.wording import subtask
 
 HAN = re.compile(r"[\u3400-\u9fff]")
 MARKS = re.compile(r"[\ue000\ue001]")

@@ -10,10 +10,10 @@ from typing import Final
 
 import pytest
 
-from planner_node.training.families import FAMILIES
-from planner_node.training.lexicon import sections, words
-from planner_node.training.names import Names
-from planner_node.training.phrasing import Speaker
+from planner_node.training.corpus.families.shares import FAMILIES
+from planner_node.training.corpus.lexicon import sections, words
+from planner_node.training.corpus.names import Names
+from planner_node.training.corpus.speech.phrasing import Speaker
 from planner_node.training.scoring.judging import judge
 from planner_node.training.scoring.records import Record
 from planner_node.training.scoring.reference import constant, rule_written

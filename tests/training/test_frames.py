@@ -4,13 +4,14 @@ import random
 
 import pytest
 
-from planner_node.training import corrections, frames
+from planner_node.training.corpus import corrections
+from planner_node.training.corpus.families import frames
+from planner_node.training.corpus.lexicon import sections
+from planner_node.training.corpus.names import Names
+from planner_node.training.corpus.plans.intents import Intent
+from planner_node.training.corpus.plans.planning import plan
+from planner_node.training.corpus.speech.phrasing import Speaker
 from planner_node.training.heldout import LANGUAGES, fits, told
-from planner_node.training.intents import Intent
-from planner_node.training.lexicon import sections
-from planner_node.training.names import Names
-from planner_node.training.phrasing import Speaker
-from planner_node.training.planning import plan
 
 LINES = [
     (lang, line)

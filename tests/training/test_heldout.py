@@ -6,14 +6,14 @@ from typing import Final
 
 import pytest
 
+from planner_node.training.corpus.families.shares import FAMILIES
+from planner_node.training.corpus.lexicon import held_out as kept_from_training
+from planner_node.training.corpus.lexicon import sections, words
+from planner_node.training.corpus.names import Names
+from planner_node.training.corpus.plans.planning import plan
+from planner_node.training.corpus.speech.phrasing import Speaker
 from planner_node.training.evaluate import held_out
-from planner_node.training.families import FAMILIES
 from planner_node.training.heldout import LANGUAGES, draw, fits, held_out_records, told
-from planner_node.training.lexicon import held_out as kept_from_training
-from planner_node.training.lexicon import sections, words
-from planner_node.training.names import Names
-from planner_node.training.phrasing import Speaker
-from planner_node.training.planning import plan
 from planner_node.training.scoring.judging import judge
 from planner_node.training.scoring.reference import constant
 from planner_node.training.scoring.terms import Language

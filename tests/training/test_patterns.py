@@ -5,11 +5,11 @@ import re
 
 import pytest
 
-from planner_node.training.clauses import clause_patterns
-from planner_node.training.lexicon import sections, words
-from planner_node.training.patterns import expand, fill
-from planner_node.training.planning import EXPANSIONS
-from planner_node.training.world import Verb
+from planner_node.training.corpus.lexicon import sections, words
+from planner_node.training.corpus.plans.planning import EXPANSIONS
+from planner_node.training.corpus.plans.world import Verb
+from planner_node.training.corpus.speech.clauses import clause_patterns
+from planner_node.training.corpus.speech.patterns import expand, fill
 
 
 def drawn(pattern: str) -> set[str]:

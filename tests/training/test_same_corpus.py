@@ -6,9 +6,9 @@ from importlib.resources import files
 
 import pytest
 
-from planner_node.training import lexicon
-from planner_node.training.corpus import Sample, dump, sample
-from planner_node.training.lexicon import sections
+from planner_node.training.corpus import lexicon
+from planner_node.training.corpus.lexicon import sections
+from planner_node.training.corpus.samples import Sample, dump, sample
 from planner_node.training.run import Recipe
 
 COUNT = 400

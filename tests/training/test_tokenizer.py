@@ -8,8 +8,8 @@ import pytest
 from transformers import PreTrainedTokenizerFast
 
 import planner_node
-from planner_node.training.conversation import everything
-from planner_node.training.corpus import sample
+from planner_node.training.corpus.conversation import everything
+from planner_node.training.corpus.samples import sample
 from planner_node.training.tokenizer import BOS, EOT, build, render, wrapped
 
 EMBEDDED = Path(planner_node.__file__).parent / "models" / "embedded"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from planner_node.training.world import Goal, Name, Step, Verb, Violation, World
+from planner_node.training.corpus.plans.world import Goal, Name, Step, Verb, Violation, World
 
 CUP, PLATE, FORK, TABLE = Name("cup"), Name("plate"), Name("fork"), Name("table")
 
