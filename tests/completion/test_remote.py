@@ -86,6 +86,7 @@ LIES = [
     ('{"name": "decompose_task", "parameters": {"tasks": []}}', "does not keep"),
     ('{"name": "decompose_task", "parameters": {"steps": [', "does not keep"),
     (PLAN[:-2], "ended inside the call"),
+    (PLAN[:9] + "\n" * 200, "nothing but blanks after"),
     (PLAN + PLAN, "goes on after the call|does not keep"),
     (PLAN.replace("書", "\\u66f8"), "does not keep"),
 ]

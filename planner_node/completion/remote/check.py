@@ -14,6 +14,8 @@ from planner_node.grammar.vocabulary import Vocabulary
 _BYTES: Final = 256
 _END: Final = _BYTES + 5  # llguidance's byte tokenizer: the bytes, a few marks, the end of the text
 _SHOWN_CHARS: Final = 40
+# Between two values a model may put blanks until its limit, where the server's grammar lets it.
+_BLANK_CHARS: Final = 64
 
 
 def reading_grammars() -> GrammarLibrary:
@@ -63,6 +65,10 @@ class AnswerCheck:
                 f"does not keep to the schema: {_head(rest)} after {_tail(self._told)}; "
                 "see structured_output in docs/remote.md"
             )
+        if self._state is not None and self._is_blank:
+            raise self._broken(
+                f"writes nothing but blanks after {_tail(self._told.rstrip())}: see docs/remote.md"
+            )
         return text[:fits]
 
     def finish(self) -> None:
@@ -70,6 +76,11 @@ class AnswerCheck:
         begun = self._must_call or self._told.startswith("{")
         if self._state is not None and begun and not self.done:
             raise self._broken(f"ended inside the call, after {_tail(self._told)}")
+
+    @property
+    def _is_blank(self) -> bool:
+        last = self._told[-_BLANK_CHARS:]
+        return len(last) == _BLANK_CHARS and last.isspace()
 
     def _broken(self, how: str) -> PlanInvalid:
         return PlanInvalid(f"{self._writer} {how}", endpoint=self._writer)

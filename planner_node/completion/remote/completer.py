@@ -102,7 +102,8 @@ class RemoteCompleter:
 
     def _prepare(self, request: CompletionRequest) -> "_Run":
         tools = offered(request.tools, request.tool_choice)
-        self._grammars.matcher(request.tools, request.tool_choice)  # refuses a wrong choice
+        # Refuses what cannot be kept, and a choice that is not offered.
+        self._grammars.matcher(tools or request.tools, request.tool_choice)
         schema = call_schema(tools, SchemaLimits()) if tools else None
         # Where text may come too, no schema can be sent: the model is free, and what opens with
         # a brace must be a call.
