@@ -31,6 +31,7 @@ from benchmarks.results import FOLDER, keep
 from benchmarks.robots import Robots
 from benchmarks.series import Series
 from benchmarks.usage import Usage, fdatasync_ms, in_ms
+from planner_node.settings import MqttSettings
 from tests.fakes.mosquitto import OPEN_CONF, Mosquitto, free_port, running
 from tests.fakes.waiting import until
 from tests.faults.nodes import REPOSITORY, NodeProcess
@@ -70,6 +71,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--tasks", type=int, default=20_000)
     parser.add_argument("--robots", type=int, default=100)
     parser.add_argument("--chunk-ms", type=float, default=0.0)
+    parser.add_argument("--receive-maximum", type=int, default=MqttSettings().receive_maximum)
     parser.add_argument("--folder", type=Path, default=None)
     parser.add_argument("--keep", default="", help="name of the kept report")
     return parser.parse_args()
@@ -78,7 +80,8 @@ def _arguments() -> argparse.Namespace:
 async def _measure(folder: Path, arguments: argparse.Namespace) -> Figures:
     with _broker(folder, is_ours=arguments.load == "burst") as broker:
         script = {"CHUNK_S": str(arguments.chunk_ms / 1_000)}
-        node = NodeProcess(folder, broker.url, settings=SETTINGS, script=script)
+        settings = {**SETTINGS, "MQTT__RECEIVE_MAXIMUM": str(arguments.receive_maximum)}
+        node = NodeProcess(folder, broker.url, settings=settings, script=script)
         async with node, _robots(broker) as robots:
             with Usage() as usage:
                 figures = await LOADS[arguments.load](robots, node, arguments)
@@ -230,12 +233,14 @@ async def _fairness(robots: Robots, _node: NodeProcess, arguments: argparse.Name
     await _paced(robots, arguments.rate, beside)
     mine = [f"beside-{index}" for index in range(0, 10 * quiet, 10)]
     await until(lambda: all(task_id in robots.ended_s for task_id in mine), WAIT_S)
+    meanwhile = sum(one.startswith("greedy-") for one in robots.ended_s)
+    await until(lambda: len(robots.queued_s) == 11 * quiet, WAIT_S)
     before = in_ms(_waits_s(robots, robots.ended_s, "alone-"))
     after = in_ms(_waits_s(robots, robots.ended_s, "beside-"))
     return {
         "quiet_tasks": quiet,
         "greedy_tasks": 9 * quiet,
-        "greedy_ended_meanwhile": sum(one.startswith("greedy-") for one in robots.ended_s),
+        "greedy_ended_meanwhile": meanwhile,
         "quiet_alone_ms": before,
         "quiet_beside_greedy_ms": after,
         "times": {name: round(after[name] / before[name], 2) for name in before},

@@ -35,7 +35,7 @@ class Robots(asyncio.Protocol):
 
     @classmethod
     async def connected(cls, port: int) -> Self:
-        """Connect to the broker on this machine and hear every robot's status."""
+        """Connect to the broker on this machine and hear every robot's status and plans."""
         loop = asyncio.get_running_loop()
         _, robots = await loop.create_connection(cls, "127.0.0.1", port)
         async with asyncio.timeout(10):
@@ -101,7 +101,9 @@ class Robots(asyncio.Protocol):
             case 0x40:
                 self.taken_by_broker += 1
             case 0x20:
-                return _packet(0x82, b"\x00\x01" + _text(f"{ROOT}/robots/+/status") + b"\x01")
+                wanted = (f"{ROOT}/robots/+/status", f"{ROOT}/robots/+/subtasks")
+                filters = b"".join(_text(one) + b"\x01" for one in wanted)
+                return _packet(0x82, b"\x00\x01" + filters)
             case 0x90:
                 self.is_subscribed.set_result(None)
         return b""

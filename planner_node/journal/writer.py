@@ -120,10 +120,12 @@ class Writer:
         if first is None:
             return None
         group = [first]
-        until = time.monotonic() + self._patience_s
+        if self._patience_s:
+            # Asleep, not waiting at the queue: each errand that comes would wake the thread.
+            time.sleep(self._patience_s)
         while len(group) < MAX_GROUP:
             try:
-                errand = self._errands.get(timeout=max(0, until - time.monotonic()))
+                errand = self._errands.get_nowait()
             except queue.Empty:
                 break
             if errand is None:

@@ -46,6 +46,7 @@ from planner_node.node.build import build
 from planner_node.tasks.record import EventKind
 
 _CHUNKS_OF_A_PLAN: Final = 12
+_REMEMBERED_CHECKS: Final = 8
 _INFO: Final = ModelInfo("scripted", "none", "float32", context_tokens=4_096, device="cpu")
 
 
@@ -56,6 +57,7 @@ class VaryingCompleter:
         self._chunk_s = chunk_s
         self._block_s = block_s
         self._runs = runs
+        self._checked: list[tuple[Tool, ...]] = []  # a compiled grammar is no part of the script
 
     @property
     def info(self) -> ModelInfo:
@@ -63,8 +65,9 @@ class VaryingCompleter:
 
     def check(self, tools: tuple[Tool, ...]) -> None:
         """Refuse the tools that the real one refuses."""
-        if tools:
+        if tools and tools not in self._checked:
             call_grammar(tools, SchemaLimits(), or_text=False)
+            self._checked = [*self._checked[-_REMEMBERED_CHECKS:], tools]
 
     async def stream(self, request: CompletionRequest) -> AsyncGenerator[CompletionEvent, None]:
         self.check(request.tools)

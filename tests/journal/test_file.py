@@ -1,6 +1,7 @@
 """Where the journal lives, who may open it, and what a damaged one leads to."""
 
 import logging
+import shutil
 import sqlite3
 import stat
 from pathlib import Path
@@ -239,3 +240,30 @@ async def test_a_row_that_cannot_be_read_is_told_and_hides_no_other(
     with pytest.raises(JournalLost, match="cannot be read"):
         await journal.task("task-0")
     await journal.close()
+
+
+async def test_the_log_has_its_length_before_the_first_commit(tmp_path: Path) -> None:
+    journal = make(tmp_path)
+    await journal.start()
+    log = tmp_path / "planner.db-wal"
+    length_bytes = log.stat().st_size
+    for number in range(20):
+        await journal.admit(a_record(f"task-{number}"), [])
+    assert log.stat().st_size == length_bytes > 1_000_000
+    await journal.close()
+
+
+async def test_a_log_that_ends_in_nothing_is_read_to_its_last_commit(tmp_path: Path) -> None:
+    journal = make(tmp_path)
+    await journal.start()
+    await journal.admit(a_record("task-1"), [])
+    killed = tmp_path / "killed"
+    killed.mkdir()
+    for name in ("planner.db", "planner.db-wal"):
+        shutil.copy(tmp_path / name, killed / name)
+    await journal.close()
+    reopened = make(killed)
+    await reopened.start()
+    assert await reopened.task("task-1") is not None
+    assert reopened.damage is None
+    await reopened.close()

@@ -224,3 +224,13 @@ async def test_many_equal_commands_at_once_make_one_task(hall: Hall) -> None:
     await hall.until("t1", "PLANNED")
     assert sum(one.is_new for one in submissions) == 1
     assert hall.states("t1") == ["QUEUED", "PLANNING", "PLANNED"]
+
+
+async def test_a_new_task_costs_no_read_of_the_journal(
+    idle: Hall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def nobody_reads(task_id: str) -> None:
+        pytest.fail(f"the journal was asked for {task_id}")
+
+    monkeypatch.setattr(idle.journal, "task", nobody_reads)
+    await idle.submit("t1")
