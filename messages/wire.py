@@ -37,12 +37,14 @@ Id: TypeAlias = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
 
 def format_timestamp(moment: datetime) -> str:
     """Write a moment as RFC 3339 in UTC with milliseconds."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    return utc.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _whole_milliseconds(moment: datetime) -> datetime:
     """Cut to what the wire shows, so that a message reads back equal to itself."""
-    return moment.astimezone(UTC).replace(microsecond=moment.microsecond // 1000 * 1000)
+    utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    return utc.replace(microsecond=utc.microsecond // 1000 * 1000)
 
 
 Timestamp: TypeAlias = Annotated[

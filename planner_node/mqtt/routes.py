@@ -17,6 +17,7 @@ _ROBOT_ROWS: Final = {
 }
 # A quote within a JSON string is escaped, so this is found as a key only; ours comes first.
 _TIMESTAMP: Final = re.compile(rb'"timestamp":"([^"\\]+)"')
+_PLAIN: Final = MessageProperties(content_type=CONTENT_TYPE)
 _COPIED: Final = {EventKind.STATUS, EventKind.NOTICE, EventKind.PLAN}
 
 
@@ -70,7 +71,7 @@ def _publication(row: Topic, topic: str, event: Event, expiry_s: int | None = No
 
 def _properties(reply: Reply | None) -> MessageProperties:
     if reply is None:
-        return MessageProperties(content_type=CONTENT_TYPE)
+        return _PLAIN
     return MessageProperties(
         correlation_data=reply.correlation_data,
         user_properties=reply.user_properties,
