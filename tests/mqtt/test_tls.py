@@ -73,6 +73,14 @@ async def test_strange_ca_is_refused_with_the_reason(tls_port: int, opened: Open
     assert "certificate verify failed" in ending.reason
 
 
+async def test_expired_ca_is_refused_with_the_reason(tmp_path: Path, opened: Open) -> None:
+    conf = CONF.replace("localhost.", "expired.")
+    for port in listening(tmp_path, conf):
+        _, ending = await opened(port, ca_file=str(TLS / "expired.crt"))
+        assert ending is not None
+        assert "certificate has expired" in ending.reason
+
+
 async def test_wrong_host_name_is_refused_with_the_reason(tls_port: int, opened: Open) -> None:
     _, ending = await opened(tls_port, host="127.0.0.1")
     assert ending is not None
