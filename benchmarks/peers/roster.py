@@ -6,16 +6,18 @@ from typing import Final
 
 ENVIRONMENTS: Final = Path("var/peers")
 OWN: Final = ""  # the environment of the node itself
-FEW: Final = (1, 16)
-ALL: Final = (1, 8, 16, 32)
+EACH: Final = (1, 8, 32)  # who is compared at these
+SEED: Final = (1, 16)  # the seed's way, one request at a time
+CROWD: Final = (16,)
+OURS: Final = tuple(sorted({*EACH, *SEED, *CROWD}))
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One contestant at one precision.
 
-    ``waves`` is how many times the number of clients is asked in one round: slow ones are asked
-    once, so that a round ends.
+    ``waves`` is how many times the number of clients is asked in one round: slow ones, and all on
+    the larger model, are asked once, so that a round ends.
     """
 
     name: str
@@ -23,7 +25,7 @@ class Entry:
     module: str
     environment: str
     precision: str
-    clients: tuple[int, ...] = ALL
+    clients: tuple[int, ...] = EACH
     waves: int = 2
 
     @property
@@ -42,18 +44,17 @@ class Entry:
     @property
     def python(self) -> Path:
         """The interpreter that runs it."""
-        return (
-            ENVIRONMENTS / self.environment if self.environment else Path(".venv")
-        ) / "bin/python"
+        folder = ENVIRONMENTS / self.environment if self.environment else Path(".venv")
+        return folder / "bin/python"
 
 
 def _ours(precision: str) -> Entry:
-    return Entry("ours", "planner node", "ours", OWN, precision)
+    return Entry("ours", "planner node", "ours", OWN, precision, OURS)
 
 
 def _generate(precision: str) -> Entry:
     return Entry(
-        "transformers", "transformers generate", "transformers_generate", OWN, precision, FEW, 1
+        "transformers", "transformers generate", "transformers_generate", OWN, precision, SEED, 1
     )
 
 
@@ -64,7 +65,7 @@ def _batching(precision: str) -> Entry:
         "transformers_batching",
         OWN,
         precision,
-        (16,),
+        CROWD,
         1,
     )
 
@@ -98,7 +99,6 @@ ROSTER: Final = {
     "B": (
         _ours("bf16"),
         _ours("int8"),
-        _ours("fp32"),
         _generate("bf16"),
         _batching("bf16"),
         _vllm("bf16"),
@@ -106,10 +106,12 @@ ROSTER: Final = {
         _llama_cpp("int8"),
         _openvino("bf16"),
         _openvino("int8"),
-        _onnxruntime("fp32"),
         _onnxruntime("int8"),
     ),
 }
+
+
+MOST_WAVES: Final = {"A": 2, "B": 1}
 
 
 def chosen(model: str, names: list[str]) -> list[Entry]:

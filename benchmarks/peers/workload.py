@@ -46,7 +46,7 @@ def tool_a(tool: Tool) -> Tool:
 def tool_b(tool: Tool) -> Tool:
     """Return a tool whose calls are equally long whatever the weights say."""
     skill = {"type": "string", "enum": list(SKILLS)}
-    return _tool(tool, skill, {"type": "string", "minLength": 1, "maxLength": 24}, (4, 4))
+    return _tool(tool, skill, {"type": "string", "minLength": 1, "maxLength": 16}, (4, 4))
 
 
 def _tool(
