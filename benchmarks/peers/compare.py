@@ -10,8 +10,10 @@ prompts. What was measured is written after every turn: an interrupted run leave
 """
 
 import argparse
+import math
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -26,7 +28,7 @@ from benchmarks.peers.judge import Judge
 from benchmarks.peers.plot import draw
 from benchmarks.peers.protocol import read_workload
 from benchmarks.peers.report import table
-from benchmarks.peers.roster import Entry, chosen
+from benchmarks.peers.roster import MOST_WAVES, Entry, chosen
 from benchmarks.peers.seat import ContestantFailed, Seat
 from benchmarks.results import keep
 
@@ -44,7 +46,7 @@ class Plan:
     threads: int
     clients: tuple[int, ...]
     repeats: int
-    wait: bool
+    limit_s: float
 
 
 @dataclass(slots=True)
@@ -77,7 +79,12 @@ class Match:
 
     def play(self) -> None:
         """Measure round by round, and keep what was measured after every turn."""
+        begun_s = time.monotonic()
         for round_ in range(self.plan.rounds):
+            spent_s = time.monotonic() - begun_s
+            if round_ and spent_s * (round_ + 1) / round_ > self.plan.limit_s:
+                print(f"no time for more than {round_} rounds", flush=True)
+                return
             for clients in self.plan.clients:
                 for seat, jobs in self._order(round_, clients):
                     self._turn(seat, jobs, round_, clients)
@@ -108,11 +115,11 @@ class Match:
     def _order(self, round_: int, clients: int) -> Iterator[tuple[Seat, list[int]]]:
         """Yield who is asked what; each round another one begins."""
         asked = [seat for seat in self.seats if clients in seat.entry.clients]
-        most = max((seat.entry.waves for seat in asked), default=0)
-        prompts = self._take(max(clients, LEAST_JOBS) * most)
+        least, most = max(clients, LEAST_JOBS), MOST_WAVES[self.model]
+        prompts = self._take(least * most)
         first = round_ % max(1, len(asked))
         for seat in asked[first:] + asked[:first]:
-            yield seat, prompts[: max(clients, LEAST_JOBS) * seat.entry.waves]
+            yield seat, prompts[: least * min(seat.entry.waves, most)]
 
     def _turn(self, seat: Seat, jobs: list[int], round_: int, clients: int) -> None:
         """Measure one contestant; of disturbed repetitions the calmest counts."""
@@ -170,22 +177,23 @@ def _commit() -> str:
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
 
 
-def play(model: str, names: list[str], plan: Plan) -> None:
-    """Compare everybody named on one model, and print the table."""
+def load(model: str, names: list[str], plan: Plan, stack: ExitStack) -> Match:
+    """Write what is asked, and seat everybody named."""
     file = workload.write(model)
     work = read_workload(file)
     # what everybody took part in is what the documents show: a smaller run is kept beside it
     name = f"peers-{model.lower()}{'' if names == ['all'] else '-part'}"
     match = Match(model, name, plan, Judge(work.schema), iter(range(len(work.jobs))))
-    with ExitStack() as stack:
-        match.seat(chosen(model, names), file, stack)
-        if plan.wait:
-            print("everybody is loaded: press Enter to measure", flush=True)
-            sys.stdin.readline()
-        match.play()
-    picture = keep(name, match.report()).with_suffix(".svg")
-    picture.write_text(draw(match.report()), encoding="utf-8")
-    print(f"{table(match.report())}\n\n→ {picture}", flush=True)
+    match.seat(chosen(model, names), file, stack)
+    return match
+
+
+def show(match: Match) -> None:
+    """Draw the picture, and print the table."""
+    results = match.report()
+    picture = keep(match.name, results).with_suffix(".svg")
+    picture.write_text(draw(results), encoding="utf-8")
+    print(f"{table(results)}\n\n→ {picture}", flush=True)
 
 
 def main() -> None:
@@ -198,11 +206,18 @@ def main() -> None:
     asked.add_argument("--threads", type=int, default=2)
     asked.add_argument("--clients", type=int, nargs="+", default=[1, 8, 16, 32])
     asked.add_argument("--repeats", type=int, default=2, help="of a disturbed turn, at most")
+    asked.add_argument("--limit-s", type=float, default=math.inf, help="for one model's rounds")
     asked.add_argument("--wait", action="store_true", help="measure when Enter is pressed")
     given = asked.parse_args()
-    plan = Plan(given.rounds, given.threads, tuple(given.clients), given.repeats, given.wait)
-    for model in given.models:
-        play(model, given.peers, plan)
+    plan = Plan(given.rounds, given.threads, tuple(given.clients), given.repeats, given.limit_s)
+    with ExitStack() as stack:
+        matches = [load(model, given.peers, plan, stack) for model in given.models]
+        if given.wait:
+            print("everybody is loaded: press Enter to measure", flush=True)
+            sys.stdin.readline()
+        for match in matches:
+            match.play()
+            show(match)
 
 
 if __name__ == "__main__":

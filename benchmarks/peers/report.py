@@ -34,8 +34,9 @@ class Score:
     clients: int
     plans_per_s: Spread
     first_subtask_ms: Spread | None
-    rate_ratio: Spread | None  # ours / theirs, round by round; above 1 we are ahead
-    first_ratio: Spread | None  # theirs / ours; above 1 we are ahead
+    # round by round and for the same number of tokens in a plan: above 1 we are ahead
+    rate_ratio: Spread | None
+    first_ratio: Spread | None
     tokens: float | None
     forwards: float | None
     valid_share: float
@@ -64,8 +65,8 @@ def _score(
         clients=clients,
         plans_per_s=_needed([_rate(turn) for turn in turns]),
         first_subtask_ms=_spread(_first(turn) for turn in turns),
-        rate_ratio=_spread(_rate(our) / _rate(their) for our, their in pairs),
-        first_ratio=_spread(_divided(_first(their), _first(our)) for our, their in pairs),
+        rate_ratio=_spread(_rate(o) / _rate(t) * _shorter(o, t) for o, t in pairs),
+        first_ratio=_spread(_divided(_first(t), _first(o), _shorter(o, t)) for o, t in pairs),
         tokens=_mean(turns, "tokens"),
         forwards=_mean(turns, "forwards"),
         valid_share=sum(turn["valid"] for turn in turns) / sum(turn["plans"] for turn in turns),
@@ -83,8 +84,18 @@ def _first(turn: dict[str, Any]) -> float | None:
     return median(known) if len(known) * 2 > turn["plans"] else None
 
 
-def _divided(above: float | None, below: float | None) -> float | None:
-    return above / below if above is not None and below else None
+def _shorter(ours: dict[str, Any], theirs: dict[str, Any]) -> float:
+    """Return how many tokens our plans have for one of theirs.
+
+    Random weights write one text in tokens of any size where the grammar lets them; who forces the
+    tokens that a trained model would write gets shorter plans, and must not be ahead by that.
+    """
+    own, other = _mean([ours], "tokens"), _mean([theirs], "tokens")
+    return min(1.0, own / other) if own and other else 1.0
+
+
+def _divided(above: float | None, below: float | None, factor: float) -> float | None:
+    return above / below * factor if above is not None and below else None
 
 
 def _spread(values: Iterable[float | None]) -> Spread | None:
