@@ -11,6 +11,7 @@ prompts. What was measured is written after every turn: an interrupted run leave
 
 import argparse
 import math
+import signal
 import subprocess
 import sys
 import time
@@ -86,7 +87,7 @@ class Match:
                 print(f"no time for more than {round_} rounds", flush=True)
                 return
             for clients in self.plan.clients:
-                for seat, jobs in self._order(round_, clients):
+                for seat, jobs in list(self._order(round_, clients)):
                     self._turn(seat, jobs, round_, clients)
                     keep(self.name, self.report())
 
@@ -133,6 +134,7 @@ class Match:
         except ContestantFailed as failed:
             self.absent[seat.entry.key] = str(failed)
             self.seats.remove(seat)
+            seat.end()
             print(f"! {failed}", flush=True)
         if tries:
             best = min(tries, key=lambda turn: turn["others_share"])
@@ -210,6 +212,7 @@ def main() -> None:
     asked.add_argument("--wait", action="store_true", help="measure when Enter is pressed")
     given = asked.parse_args()
     plan = Plan(given.rounds, given.threads, tuple(given.clients), given.repeats, given.limit_s)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # the stopped would outlive us
     with ExitStack() as stack:
         matches = [load(model, given.peers, plan, stack) for model in given.models]
         if given.wait:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import signal
 import subprocess
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import IO, Any, Final, Self
 from benchmarks.peers.roster import ENVIRONMENTS, Entry
 
 LOGS: Final = ENVIRONMENTS / "logs"
+LOAD_LIMIT_S: Final = 600  # the first time, weights are converted
+TURN_LIMIT_S: Final = 240
 
 
 class ContestantFailed(RuntimeError):
@@ -42,10 +45,14 @@ class Seat:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("w") as log:
             self._process = self._start(log)
-        self.load_s = self._listen()["load_s"]
+        self.load_s = self._listen(LOAD_LIMIT_S)["load_s"]
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """End the process and what it has started."""
         if self._process is not None and self._process.poll() is None:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
@@ -56,7 +63,7 @@ class Seat:
         os.killpg(process.pid, signal.SIGCONT)
         process.stdin.write(json.dumps({"jobs": jobs, "clients": clients}) + "\n")  # type: ignore[union-attr]
         process.stdin.flush()  # type: ignore[union-attr]
-        told = self._listen()
+        told = self._listen(TURN_LIMIT_S)
         os.killpg(process.pid, signal.SIGSTOP)
         return told
 
@@ -75,8 +82,12 @@ class Seat:
             start_new_session=True,
         )
 
-    def _listen(self) -> dict[str, Any]:
-        line = self._running().stdout.readline()  # type: ignore[union-attr]
+    def _listen(self, limit_s: float) -> dict[str, Any]:
+        """Return the next line that it tells; only one is ever on its way."""
+        stdout = self._running().stdout
+        if not select.select([stdout], [], [], limit_s)[0]:
+            raise ContestantFailed(f"{self.entry.title} said nothing for {limit_s} s")
+        line = stdout.readline()  # type: ignore[union-attr]
         if not line:
             tail = self.log.read_text(errors="replace").strip().splitlines()[-1:]
             raise ContestantFailed(f"{self.entry.title} ended: {' '.join(tail)} (see {self.log})")
