@@ -32,7 +32,7 @@ def assemble(loaded: LoadedModel, limits: EngineLimits) -> Engine:
     """
     limits = replace(limits, context_tokens=min(limits.context_tokens, loaded.context_tokens))
     try:
-        forward = _forward(loaded, limits)
+        forward = forward_of(loaded, limits)
         similarity = _similarity(loaded, forward)
     except Exception as exc:
         raise explain(loaded.id, exc) from exc
@@ -55,7 +55,8 @@ def assemble(loaded: LoadedModel, limits: EngineLimits) -> Engine:
     return Engine(forward, limits)
 
 
-def _forward(loaded: LoadedModel, limits: EngineLimits) -> Forward:
+def forward_of(loaded: LoadedModel, limits: EngineLimits) -> Forward:
+    """Return our own forward pass where the model is one it knows, else that of transformers."""
     slots = KvSlots(limits.rows, limits.context_tokens)
     if not is_llama_shaped(loaded.model):
         return TransformersForward(loaded.model, slots)
