@@ -2,19 +2,23 @@
 
 from dataclasses import dataclass
 
+from planner_node.engine.kv_cache import Prefix
+
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
     """A run of one row's tokens that starts at position ``start``.
 
     Scores are wanted after its last ``num_outputs`` tokens: 0 within a prompt, 1 to choose the
-    next token, more to verify a draft.
+    next token, more to verify a draft. ``prefix`` is what the row begins with and others share:
+    the row's own cells hold it too, so a forward may read either.
     """
 
     slot: int
     start: int
     token_ids: list[int]
     num_outputs: int
+    prefix: Prefix | None = None
 
     @property
     def stop(self) -> int:

@@ -119,6 +119,7 @@ class Engine:
         num_tokens = min(prefix.num_tokens, len(sequence.tokens) - 1)
         self._slots.copy_in(sequence.slot, prefix.copies, num_tokens)
         sequence.computed = sequence.cached_tokens = num_tokens
+        sequence.shared = prefix
         self._stats.prefix_hits += 1
         self._stats.cached_tokens += num_tokens
 
@@ -149,7 +150,7 @@ class Engine:
         sequence.forward_passes += 1
         if was_building and sequence.computed >= prefix_tokens and self._prefixes.enabled:
             copies = self._slots.copy_out(sequence.slot, prefix_tokens)
-            self._prefixes.keep(sequence.prefix, copies)
+            sequence.shared = self._prefixes.keep(sequence.prefix, copies)
 
     def _take(self, sequence: Sequence, pick: Pick, news: News) -> None:
         if pick.draft.token_ids:
@@ -198,4 +199,5 @@ def _chunk(turn: Turn) -> Chunk:
         start=start,
         token_ids=turn.sequence.tokens[start : start + turn.num_tokens] + draft,
         num_outputs=len(draft) + 1 if turn.samples else 0,
+        prefix=turn.sequence.shared,
     )

@@ -87,10 +87,12 @@ class PrefixStore:
             self._entries.move_to_end(token_ids)
         return self._entries.get(token_ids)
 
-    def keep(self, token_ids: tuple[int, ...], copies: list[Tensor]) -> None:
-        self._entries[token_ids] = Prefix(len(token_ids), copies)
+    def keep(self, token_ids: tuple[int, ...], copies: list[Tensor]) -> Prefix:
+        """Take in a prefix and return it; rows may hold on to one that has made room since."""
+        prefix = self._entries[token_ids] = Prefix(len(token_ids), copies)
         while len(self._entries) > self._max_entries:
             self._entries.popitem(last=False)
+        return prefix
 
     def clear(self) -> None:
         """Drop everything: the device needs the room."""

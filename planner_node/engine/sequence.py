@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from planner_node.engine.kv_cache import Prefix
 from planner_node.engine.request import Finish, Request, Usage
 
 
@@ -50,6 +51,7 @@ class Sequence:
         "random",
         "request",
         "sampled",
+        "shared",
         "slot",
         "tokens",
     )
@@ -70,6 +72,7 @@ class Sequence:
         self.cached_tokens = 0
         self.accepted_tokens = 0
         self.draft = Draft()
+        self.shared: Prefix | None = None  # the stored prefix that the row begins with
         # one draw per sampled token, whoever else is in the batch: seeds reproduce
         self.random = random.Random(request.sampling.seed)  # noqa: S311  not a secret
 

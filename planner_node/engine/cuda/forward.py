@@ -45,7 +45,7 @@ class RecordedLlama:
         return self._plain.scores(hidden)
 
     def _run(self, step: FixedStep) -> Tensor:
-        def attend(kv: Tensor, queries: Tensor) -> Tensor:
+        def attend(_index: int, kv: Tensor, queries: Tensor) -> Tensor:
             return decode_attention(queries, kv, step.slots, step.positions)
 
         x = self._plain.through_layers(step.token_ids, step.kv_cells, step.positions, attend)

@@ -63,6 +63,7 @@ def test_recording_first_changes_nothing(recorded: RecordedLlama, plain: LlamaFo
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(240)  # Triton is interpreted
 def test_engine_writes_the_same_ids_with_either(
     plain: LlamaForward, recorded: RecordedLlama
 ) -> None:

@@ -1,0 +1,132 @@
+"""The products of a layer over weights as they were loaded: plain, int8 or 4-bit.
+
+Projections of the same input are one product where their weights can lie one below the other. The
+model's own modules then become views of the fused weights, so memory is equal.
+"""
+
+from typing import Any, Final, Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+PLAIN: Final = "Linear"
+INT8: Final = "Linear8bitLt"  # bitsandbytes' names; importing it is slow and rarely needed
+NF4: Final = "Linear4bit"
+KNOWN: Final = frozenset({PLAIN, INT8, NF4})
+
+# int8 weights are read once for all rows by torch's kernel, but it multiplies slower than the
+# bfloat16 product: from this many rows on, making the weights bfloat16 first is faster.
+INT8_KERNEL_ROWS: Final = 8
+
+
+class Linear(Protocol):
+    """A product with a loaded weight."""
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return [rows, outputs] for ``x`` [rows, inputs]."""
+        ...
+
+    def add_to(self, total: Tensor, x: Tensor) -> Tensor:
+        """Return ``total`` + the product of ``x``."""
+        ...
+
+
+class PlainLinear:
+    """A product with weights in floating point."""
+
+    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
+        self._weight = weight
+        self._turned = weight.t()
+        self._bias = bias
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return functional.linear(x, self._weight, self._bias)
+
+    def add_to(self, total: Tensor, x: Tensor) -> Tensor:
+        if self._bias is None:
+            return torch.addmm(total, x, self._turned)
+        return total + self(x)
+
+
+class Int8Linear:
+    """A product with bitsandbytes' int8 weights, read as they are; ``x`` is not quantized.
+
+    ``weight`` int8 [outputs, inputs], ``scale`` float32 [outputs]. The library's own product also
+    quantizes ``x`` and looks for outliers: slower, and further from the unquantized result.
+    """
+
+    def __init__(self, weight: Tensor, scale: Tensor, bias: Tensor | None) -> None:
+        self._weight = weight
+        self._scale = scale
+        self._bias = bias
+
+    def __call__(self, x: Tensor) -> Tensor:
+        if x.device.type == "cuda":
+            from planner_node.engine.cuda.int8 import int8_linear  # noqa: PLC0415  imports Triton
+
+            return int8_linear(x, self._weight, self._scale, self._bias)
+        scale = self._scale.to(x.dtype)
+        if x.shape[0] < INT8_KERNEL_ROWS:
+            y = torch._weight_int8pack_mm(x, self._weight, scale)  # noqa: SLF001  torch's name for it
+        else:
+            y = functional.linear(x, self._weight.to(x.dtype)).mul_(scale)
+        return y if self._bias is None else y + self._bias
+
+    def add_to(self, total: Tensor, x: Tensor) -> Tensor:
+        return total + self(x)
+
+
+class Nf4Linear:
+    """bitsandbytes' own products with 4-bit weights, one after the other."""
+
+    def __init__(self, modules: tuple[nn.Module, ...]) -> None:
+        self._modules = modules
+
+    def __call__(self, x: Tensor) -> Tensor:
+        parts = [module(x) for module in self._modules]
+        return parts[0] if len(parts) == 1 else torch.cat(parts, -1)
+
+    def add_to(self, total: Tensor, x: Tensor) -> Tensor:
+        return total + self(x)
+
+
+def linear_of(*modules: Any) -> Linear:  # noqa: ANN401  bitsandbytes is untyped
+    """Return one product for several projections of the same input, of one ``KNOWN`` type."""
+    kind = type(modules[0]).__name__
+    if kind == NF4:
+        return Nf4Linear(modules)
+    with torch.no_grad():
+        weight = torch.cat([module.weight.data for module in modules])
+        biases = [module.bias.detach() for module in modules if module.bias is not None]
+        bias = torch.cat(biases) if biases else None
+        if kind == INT8:
+            scale = torch.cat([_largest(module) for module in modules]).float() / 127
+            _take_views(modules, weight)
+            return Int8Linear(weight, scale, bias)
+        _take_views(modules, weight)
+    return PlainLinear(weight, bias)
+
+
+def _largest(module: Any) -> Tensor:  # noqa: ANN401  bitsandbytes is untyped
+    """Return what each row was divided by; the library moves it at the first call."""
+    found: Tensor | None = module.weight.SCB
+    return module.state.SCB if found is None else found
+
+
+def _take_views(modules: Any, weight: Tensor) -> None:  # noqa: ANN401  bitsandbytes is untyped
+    """Let the modules read their part of the fused weight, wherever they keep it."""
+    parts = torch.split(weight, [module.out_features for module in modules])
+    for module, part in zip(modules, parts, strict=True):
+        module.weight.data = part
+        holders: list[Any] = [module.weight, getattr(module, "state", None)]
+        for holder in holders:
+            if getattr(holder, "CB", None) is not None:
+                holder.CB = part
+
+
+def quantized(weight: Tensor) -> Int8Linear:
+    """Quantize a weight [outputs, inputs] to int8 by the largest value of each row."""
+    scale = weight.abs().amax(1, keepdim=True).float().clamp_(min=1e-12) / 127
+    rounded = torch.round(weight.float() / scale).to(torch.int8)
+    return Int8Linear(rounded, scale.squeeze(1), None)
