@@ -60,14 +60,16 @@ def forward_of(loaded: LoadedModel, limits: EngineLimits) -> Forward:
     slots = KvSlots(limits.rows, limits.context_tokens)
     if not is_llama_shaped(loaded.model):
         return TransformersForward(loaded.model, slots)
-    plain = LlamaForward(loaded.model, slots)
-    return _recorded(plain) if plain.device.type == "cuda" else plain
+    if loaded.model.get_input_embeddings().weight.device.type == "cuda":
+        return _recorded(loaded, slots)
+    return LlamaForward(loaded.model, slots)
 
 
-def _recorded(plain: LlamaForward) -> Forward:
+def _recorded(loaded: LoadedModel, slots: KvSlots) -> Forward:
     from planner_node.engine.cuda.forward import RecordedLlama  # noqa: PLC0415  imports Triton
+    from planner_node.engine.cuda.int8 import int8_linear  # noqa: PLC0415  imports Triton
 
-    recorded = RecordedLlama(plain)
+    recorded = RecordedLlama(LlamaForward(loaded.model, slots, int8_linear))
     recorded.prepare()
     return recorded
 

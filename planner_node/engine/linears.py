@@ -4,6 +4,7 @@ Projections of the same input are one product where their weights can lie one be
 model's own modules then become views of the fused weights, so memory is equal.
 """
 
+from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 import torch
@@ -18,6 +19,10 @@ KNOWN: Final = frozenset({PLAIN, INT8, NF4})
 # int8 weights are read once for all rows by torch's kernel, but it multiplies slower than the
 # bfloat16 product: from this many rows on, making the weights bfloat16 first is faster.
 INT8_KERNEL_ROWS: Final = 8
+
+
+# (x, weight, scale, bias) → the product, on the device of the weight
+Int8Product = Callable[[Tensor, Tensor, Tensor, Tensor | None], Tensor]
 
 
 class Linear(Protocol):
@@ -49,6 +54,16 @@ class PlainLinear:
         return total + self(x)
 
 
+def int8_product(x: Tensor, weight: Tensor, scale: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Return x · (weight · scale)ᵀ + bias on a CPU; see ``Int8Linear`` for the shapes."""
+    scale = scale.to(x.dtype)
+    if x.shape[0] < INT8_KERNEL_ROWS:
+        y = torch._weight_int8pack_mm(x, weight, scale)  # noqa: SLF001  torch's name for it
+    else:
+        y = functional.linear(x, weight.to(x.dtype)).mul_(scale)
+    return y if bias is None else y + bias
+
+
 class Int8Linear:
     """A product with bitsandbytes' int8 weights, read as they are; ``x`` is not quantized.
 
@@ -56,22 +71,20 @@ class Int8Linear:
     quantizes ``x`` and looks for outliers: slower, and further from the unquantized result.
     """
 
-    def __init__(self, weight: Tensor, scale: Tensor, bias: Tensor | None) -> None:
+    def __init__(
+        self,
+        weight: Tensor,
+        scale: Tensor,
+        bias: Tensor | None,
+        product: Int8Product = int8_product,
+    ) -> None:
         self._weight = weight
         self._scale = scale
         self._bias = bias
+        self._product = product
 
     def __call__(self, x: Tensor) -> Tensor:
-        if x.device.type == "cuda":
-            from planner_node.engine.cuda.int8 import int8_linear  # noqa: PLC0415  imports Triton
-
-            return int8_linear(x, self._weight, self._scale, self._bias)
-        scale = self._scale.to(x.dtype)
-        if x.shape[0] < INT8_KERNEL_ROWS:
-            y = torch._weight_int8pack_mm(x, self._weight, scale)  # noqa: SLF001  torch's name for it
-        else:
-            y = functional.linear(x, self._weight.to(x.dtype)).mul_(scale)
-        return y if self._bias is None else y + self._bias
+        return self._product(x, self._weight, self._scale, self._bias)
 
     def add_to(self, total: Tensor, x: Tensor) -> Tensor:
         return total + self(x)
@@ -91,7 +104,7 @@ class Nf4Linear:
         return total + self(x)
 
 
-def linear_of(*modules: Any) -> Linear:  # noqa: ANN401  bitsandbytes is untyped
+def linear_of(*modules: Any, int8: Int8Product = int8_product) -> Linear:  # noqa: ANN401  untyped
     """Return one product for several projections of the same input, of one ``KNOWN`` type."""
     kind = type(modules[0]).__name__
     if kind == NF4:
@@ -103,7 +116,7 @@ def linear_of(*modules: Any) -> Linear:  # noqa: ANN401  bitsandbytes is untyped
         if kind == INT8:
             scale = torch.cat([_largest(module) for module in modules]).float() / 127
             _take_views(modules, weight)
-            return Int8Linear(weight, scale, bias)
+            return Int8Linear(weight, scale, bias, int8)
         _take_views(modules, weight)
     return PlainLinear(weight, bias)
 

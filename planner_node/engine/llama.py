@@ -16,7 +16,16 @@ from torch.nn import functional
 from planner_node.engine.attention import Heads, StepAttention
 from planner_node.engine.batch import Chunk, in_attention_order
 from planner_node.engine.kv_cache import KvSlots
-from planner_node.engine.linears import INT8, KNOWN, Linear, PlainLinear, linear_of, quantized
+from planner_node.engine.linears import (
+    INT8,
+    KNOWN,
+    Int8Product,
+    Linear,
+    PlainLinear,
+    int8_product,
+    linear_of,
+    quantized,
+)
 from planner_node.engine.norm import RmsNorm
 
 FAMILIES: Final = frozenset({"llama", "mistral", "qwen2"})
@@ -79,8 +88,14 @@ def _is_projection(module: nn.Module) -> bool:
 class LlamaForward:
     """Runs steps of a Llama-shaped model over its cache slots."""
 
-    def __init__(self, model: Any, slots: KvSlots) -> None:  # noqa: ANN401  transformers is untyped here
+    def __init__(
+        self,
+        model: Any,  # noqa: ANN401  transformers is untyped here
+        slots: KvSlots,
+        int8: Int8Product = int8_product,
+    ) -> None:
         config = model.config
+        self._int8 = int8
         self.slots = slots
         self.vocabulary_tokens: int = model.lm_head.out_features
         self._embedding: Tensor = model.model.embed_tokens.weight.detach()
@@ -98,11 +113,11 @@ class LlamaForward:
         tail = (2, self._heads.keys, self._heads.size)
         return Layer(
             attention_norm=RmsNorm(layer.input_layernorm.weight, epsilon),
-            qkv=linear_of(attention.q_proj, attention.k_proj, attention.v_proj),
-            out=linear_of(attention.o_proj),
+            qkv=linear_of(attention.q_proj, attention.k_proj, attention.v_proj, int8=self._int8),
+            out=linear_of(attention.o_proj, int8=self._int8),
             mlp_norm=RmsNorm(layer.post_attention_layernorm.weight, epsilon),
-            gate_up=linear_of(mlp.gate_proj, mlp.up_proj),
-            down=linear_of(mlp.down_proj),
+            gate_up=linear_of(mlp.gate_proj, mlp.up_proj, int8=self._int8),
+            down=linear_of(mlp.down_proj, int8=self._int8),
             kv=self.slots.make(tail, self._dtype, self.device),
         )
 
