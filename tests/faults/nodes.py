@@ -168,7 +168,7 @@ class NodeProcess:
     async def until_back(self, history: History) -> None:
         """Note that the fault is over, wait until the node is ready, and note that (I5)."""
         history.mended(self.node_id)
-        await self.until_readyz(200, deadline_s=30)
+        await self.until_readyz(200, deadline_s=120)
         history.ready(self.node_id)
 
     async def readiness(self) -> tuple[int, str]:
