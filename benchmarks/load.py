@@ -83,6 +83,7 @@ async def _measure(folder: Path, arguments: argparse.Namespace) -> Figures:
         settings = {**SETTINGS, "MQTT__RECEIVE_MAXIMUM": str(arguments.receive_maximum)}
         node = NodeProcess(folder, broker.url, settings=settings, script=script)
         async with node, _robots(broker) as robots:
+            await node.until_readyz(200)  # it has subscribed: before that, nobody keeps a task
             with Usage() as usage:
                 figures = await LOADS[arguments.load](robots, node, arguments)
             node.kill()
