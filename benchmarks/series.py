@@ -44,6 +44,7 @@ class Series:
         memory = _line([(look[0], look[1]) for look in self.looks], "#1f77b4")
         descriptors = _line([(look[0], float(look[2])) for look in self.looks], "#d62728")
         last = self.looks[-1]
+        file.parent.mkdir(exist_ok=True)
         file.write_text(
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}"'
             ' font-family="sans-serif" font-size="12">'
