@@ -1,7 +1,6 @@
 """A fleet of robots on one connection, lean enough not to be what is measured.
 
-Speaks as much MQTT 3.1.1 as it needs, straight on the loop: paho's client would take more of the
-machine than the node. It keeps the moments at which a task was sent, queued and ended.
+Speaks as much MQTT 3.1.1 as it needs, straight on the loop, without a thread. It keeps the moments at which a task was sent, queued and ended.
 """
 
 import asyncio
