@@ -16,6 +16,7 @@ from typing import Final
 
 import psycopg
 
+from planner_node.journal.postgres.schema import SCHEMA
 from tests.fakes.mosquitto import free_port
 
 INSTALL: Final = "PostgreSQL's initdb and pg_ctl are not installed; run: scripts/need-postgresql"
@@ -100,3 +101,19 @@ def _run(name: str, *arguments: str) -> None:
         said.seek(0)
         if done.returncode != 0:
             raise RuntimeError(f"{name} failed:\n{said.read().decode(errors='replace')}")
+
+
+def ask(database: str, query: str) -> list[tuple[object, ...]]:
+    """Rows of a query in the schema of the journal, by a session that is not the journal's."""
+    with psycopg.connect(database, autocommit=True, options=f"-c search_path={SCHEMA}") as asking:
+        cursor = asking.execute(query.encode())
+        return cursor.fetchall() if cursor.description else []
+
+
+def let_the_lease_run_out(database: str, node_id: str) -> None:
+    """Make the node look dead to the others."""
+    with psycopg.connect(database, autocommit=True) as asking:
+        asking.execute(
+            "UPDATE planner_node.nodes SET lease_until = now() - interval '1 s' WHERE node_id = %s",
+            [node_id],
+        )

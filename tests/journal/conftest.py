@@ -8,8 +8,12 @@ import pytest
 from planner_node.journal.postgres.connecting import Address
 from planner_node.journal.postgres.store import PostgresJournal, Sharing
 from planner_node.journal.store import Journal
+from planner_node.tasks.record import Reply
 from tests.fakes.journal import MemoryJournal
 from tests.fakes.postgresql import Cluster, running
+
+AnyJournal = Journal | PostgresJournal | MemoryJournal
+REPLY = Reply("answers/7", b"\x00\xff", (("traceparent", "00-ab-cd-01"), ("traceparent", "二")))
 
 
 @pytest.fixture
@@ -39,8 +43,8 @@ def database(cluster: Cluster) -> str:
 @pytest.fixture(params=["sqlite", "postgresql", "memory"])
 async def journal(
     request: pytest.FixtureRequest,
-) -> AsyncIterator[Journal | PostgresJournal | MemoryJournal]:
-    chosen: Journal | PostgresJournal | MemoryJournal
+) -> AsyncIterator[AnyJournal]:
+    chosen: AnyJournal
     match request.param:
         case "sqlite":
             folder: Path = request.getfixturevalue("tmp_path")
@@ -62,3 +66,24 @@ def shared(url: str, node_id: str = "planner-1", *, outbox: bool = True) -> Post
 def cluster_of_its_own() -> Iterator[Cluster]:
     with running() as cluster:
         yield cluster
+
+
+@pytest.fixture
+async def one(database: str) -> AsyncIterator[PostgresJournal]:
+    journal = shared(database, "one")
+    await journal.start()
+    yield journal
+    await journal.close()
+
+
+@pytest.fixture
+async def two(database: str) -> AsyncIterator[PostgresJournal]:
+    journal = shared(database, "two")
+    await journal.start()
+    yield journal
+    await journal.close()
+
+
+async def payloads(journal: AnyJournal) -> list[bytes]:
+    """What waits in the outbox."""
+    return [item.event.payload for item in await journal.pending(0, 100)]

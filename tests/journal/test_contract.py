@@ -1,7 +1,6 @@
-"""What every journal promises, the real one and the one in memory."""
+"""What every journal promises of its tasks, the real ones and the one in memory."""
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -9,22 +8,16 @@ import pytest
 
 from messages.problem import ProblemCode, problem
 from messages.status import Question, TaskState
-from planner_node.journal.postgres.store import PostgresJournal
-from planner_node.journal.store import Journal
 from planner_node.tasks.record import (
     Event,
     EventKind,
     Exchange,
-    Reply,
-    StoredEvent,
     TaskFilter,
     TaskRecord,
 )
-from tests.fakes.journal import MemoryJournal
-from tests.fakes.record import MOMENT, a_record, a_status, a_subtask
+from tests.fakes.record import MOMENT, a_record, a_status
+from tests.journal.conftest import REPLY, AnyJournal, payloads
 
-AnyJournal = Journal | PostgresJournal | MemoryJournal
-REPLY = Reply("answers/7", b"\x00\xff", (("traceparent", "00-ab-cd-01"), ("traceparent", "二")))
 LATER = MOMENT + timedelta(hours=1)
 
 
@@ -49,10 +42,6 @@ def a_full_record() -> TaskRecord:
         subtasks_total=5,
         reply=REPLY,
     )
-
-
-async def payloads(journal: AnyJournal) -> list[bytes]:
-    return [item.event.payload for item in await journal.pending(0, 100)]
 
 
 async def test_admit_of_a_new_task_gives_it_an_arrival(journal: AnyJournal) -> None:
@@ -115,100 +104,6 @@ async def test_commit_without_a_task_stores_its_events(journal: AnyJournal) -> N
 
 async def test_commit_of_nothing_returns_nothing(journal: AnyJournal) -> None:
     assert await journal.commit(None, []) == []
-
-
-async def test_events_come_in_order_after_the_mark(journal: AnyJournal) -> None:
-    await journal.commit(None, [a_status("other")])
-    stored = await journal.commit(None, [a_status(text=str(number)) for number in range(5)])
-    assert await journal.events("task-1") == stored
-    assert await journal.events("task-1", stored[2].event_id) == stored[3:]
-
-
-async def test_an_event_keeps_its_reply(journal: AnyJournal) -> None:
-    event = replace(a_status(), reply=REPLY)
-    await journal.commit(None, [event])
-    assert [item.event for item in await journal.pending(0, 10)] == [event]
-
-
-async def test_pending_stops_at_the_limit(journal: AnyJournal) -> None:
-    stored = await journal.commit(None, [a_status(text=str(number)) for number in range(5)])
-    assert await journal.pending(stored[0].event_id, 2) == stored[1:3]
-
-
-async def test_the_outbox_depth_counts_what_is_not_confirmed(journal: AnyJournal) -> None:
-    stored = await journal.commit(None, [a_status(), a_status()])
-    await journal.published([stored[0].event_id])
-    assert await journal.outbox_depth() == 1
-
-
-async def test_published_events_leave_the_outbox_and_stay_in_the_history(
-    journal: AnyJournal,
-) -> None:
-    stored = await journal.commit(None, [a_status(text="1"), a_status(text="2")])
-    await journal.published([stored[0].event_id])
-    assert await journal.pending(0, 10) == stored[1:]
-    assert await journal.events("task-1") == stored
-
-
-@pytest.mark.parametrize("kind", [EventKind.NOTICE, EventKind.ERROR])
-async def test_published_answers_without_a_task_leave_the_log(
-    journal: AnyJournal, kind: EventKind
-) -> None:
-    stored = await journal.commit(None, [Event(kind, b"no", "task-1")])
-    await journal.published([stored[0].event_id])
-    assert await journal.events("task-1") == []
-
-
-async def test_published_twice_changes_nothing(journal: AnyJournal) -> None:
-    stored = await journal.commit(None, [a_status()])
-    await journal.published([stored[0].event_id])
-    await journal.published([stored[0].event_id, 999])
-    assert await journal.events("task-1") == stored
-
-
-async def test_replay_sends_the_last_word_of_each_kind_again(journal: AnyJournal) -> None:
-    said = [
-        a_status(text="QUEUED"),
-        a_subtask(seq=0),
-        a_subtask(seq=0, attempt=2),
-        a_subtask(seq=1, attempt=2),
-        Event(EventKind.PLAN, b"old plan", "task-1"),
-        Event(EventKind.PLAN, b"plan", "task-1"),
-        a_status(text="PLANNED"),
-    ]
-    stored = await journal.commit(a_record(), said)
-    await journal.published([item.event_id for item in stored])
-    await journal.replay(
-        "task-1", {EventKind.STATUS, EventKind.SUBTASK, EventKind.PLAN}, reply=None
-    )
-    copies = await journal.pending(0, 10)
-    assert [item.event for item in copies] == [said[2], said[3], said[5], said[6]]
-    assert [item.replay_of for item in copies] == [stored[n].event_id for n in (2, 3, 5, 6)]
-
-
-async def test_replay_of_a_later_revision_counts_attempts_anew(journal: AnyJournal) -> None:
-    said = [a_subtask(seq=0, attempt=2), a_subtask(seq=0, revision=1, attempt=1)]
-    stored = await journal.commit(a_record(), said)
-    await journal.published([item.event_id for item in stored])
-    await journal.replay("task-1", [EventKind.SUBTASK], reply=None)
-    assert await payloads(journal) == [said[1].payload]
-
-
-async def test_replay_goes_to_whoever_asked_again(journal: AnyJournal) -> None:
-    await journal.commit(a_record(), [a_status()])
-    await journal.replay("task-1", [EventKind.STATUS], reply=REPLY)
-    assert [item.event.reply for item in await journal.pending(0, 10)] == [None, REPLY]
-
-
-async def test_replayed_copies_are_not_in_the_history(journal: AnyJournal) -> None:
-    stored = await journal.commit(a_record(), [a_status()])
-    await journal.replay("task-1", [EventKind.STATUS], reply=None)
-    assert await journal.events("task-1") == stored
-
-
-async def test_replay_of_an_unknown_task_sends_nothing(journal: AnyJournal) -> None:
-    await journal.replay("nobody", [EventKind.STATUS], reply=None)
-    assert await journal.pending(0, 10) == []
 
 
 @pytest.mark.parametrize(
@@ -283,28 +178,6 @@ async def test_a_purged_id_can_be_used_again_with_a_later_arrival(journal: AnyJo
     second = await journal.admit(a_record(), [])
     assert second.is_new
     assert second.record.arrival > first.record.arrival
-
-
-async def test_a_listener_hears_each_commit_until_it_leaves(journal: AnyJournal) -> None:
-    heard: list[StoredEvent] = []
-
-    def listener(events: Sequence[StoredEvent]) -> None:
-        heard.extend(events)
-
-    leave = journal.listen(listener)
-    first = await journal.commit(None, [a_status(text="1"), a_status(text="2")])
-    leave()
-    await journal.commit(None, [a_status(text="3")])
-    assert heard == first
-
-
-async def test_a_listener_hears_replays_marked_as_such(journal: AnyJournal) -> None:
-    stored = await journal.commit(None, [a_status()])
-    heard: list[StoredEvent] = []
-    leave = journal.listen(heard.extend)
-    await journal.replay("task-1", [EventKind.STATUS], reply=None)
-    leave()
-    assert [item.replay_of for item in heard] == [stored[0].event_id]
 
 
 async def test_a_started_journal_is_healthy(journal: AnyJournal) -> None:

@@ -1,0 +1,97 @@
+"""One PostgreSQL for all nodes: its schema, and what happens where it breaks or is not there."""
+
+import asyncio
+
+import psycopg
+import pytest
+
+from planner_node.errors import JournalLost
+from planner_node.journal.postgres.schema import MIGRATIONS
+from planner_node.journal.postgres.store import PostgresJournal
+from tests.fakes.postgresql import Cluster, ask
+from tests.fakes.record import a_record, a_status
+from tests.fakes.waiting import until
+from tests.journal.conftest import shared
+
+
+async def test_nodes_that_start_together_make_one_schema(database: str) -> None:
+    nodes = [shared(database, f"n{number}") for number in range(4)]
+    await asyncio.gather(*(node.start() for node in nodes))
+    await asyncio.gather(*(node.close() for node in nodes))
+    assert ask(database, "SELECT version FROM schema_version") == [(len(MIGRATIONS),)]
+
+
+async def test_a_newer_schema_is_refused_with_advice(one: PostgresJournal, database: str) -> None:
+    ask(database, "UPDATE schema_version SET version = 99")
+    with pytest.raises(JournalLost, match="run the newer planner-node"):
+        await shared(database, "old").start()
+
+
+async def test_a_database_that_is_not_there_is_named() -> None:
+    nowhere = shared("postgresql://planner@127.0.0.1:1/nothing")
+    with pytest.raises(JournalLost, match=r"cannot be opened[\s\S]* check journal\.url"):
+        await nowhere.start()
+
+
+async def test_a_group_is_committed_together(one: PostgresJournal) -> None:
+    before = one.figures
+    await asyncio.gather(*(one.admit(a_record(f"t{n}"), [a_status(f"t{n}")]) for n in range(50)))
+    assert one.figures.errands - before.errands == 50
+    assert one.figures.groups - before.groups < 10
+
+
+async def test_a_connection_that_breaks_is_made_again(one: PostgresJournal, database: str) -> None:
+    ask(
+        database,
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE application_name = 'planner-node one'",
+    )
+    with pytest.raises(JournalLost):
+        await one.commit(None, [a_status()])
+    assert not one.healthy
+    await until(lambda: one.healthy)
+    assert (await one.admit(a_record(), [])).is_new
+
+
+async def test_a_commit_whose_answer_was_lost_is_looked_up(
+    one: PostgresJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    losing = LosesTheAnswer(monkeypatch)
+    admission = await one.admit(a_record(), [a_status()])
+    assert losing.has_lost
+    assert admission.is_new
+    assert len(await one.events("task-1")) == 1
+
+
+class LosesTheAnswer:
+    """Cuts the connection right behind the first COMMIT."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.has_lost = False
+        plain = psycopg.AsyncTransaction.__aexit__
+        losing = self
+
+        async def exit_and_break(self: psycopg.AsyncTransaction, *arguments: object) -> bool | None:
+            answer = await plain(self, *arguments)  # type: ignore[arg-type]  # passed on as they are
+            if not losing.has_lost:
+                losing.has_lost = True
+                await self.connection.close()
+                raise psycopg.OperationalError("the answer was lost")
+            return answer
+
+        monkeypatch.setattr(psycopg.AsyncTransaction, "__aexit__", exit_and_break)
+
+
+async def test_a_server_that_restarts_loses_nothing(cluster_of_its_own: Cluster) -> None:
+    journal = shared(cluster_of_its_own.database())
+    await journal.start()
+    await journal.admit(a_record("before"), [a_status("before")])
+    cluster_of_its_own.stop()
+    with pytest.raises(JournalLost):
+        await journal.admit(a_record("meanwhile"), [])
+    assert "refuses to write" in journal.reason
+    cluster_of_its_own.start()
+    await until(lambda: journal.healthy)
+    await journal.admit(a_record("after"), [])
+    assert [record.task_id for record in await journal.unfinished()] == ["before", "after"]
+    await journal.close()
