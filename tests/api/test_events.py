@@ -5,6 +5,7 @@ import json
 from dataclasses import dataclass
 
 import httpx
+import pytest
 
 from planner_node.api.openapi import Service
 from tests.api.house import House
@@ -37,13 +38,19 @@ async def followed(http: httpx.AsyncClient, task_id: str, **headers: str) -> lis
     return told(answer.text)
 
 
-async def test_a_finished_task_tells_everything_and_ends(
-    http: httpx.AsyncClient, house: House
-) -> None:
+@pytest.fixture
+async def ended(http: httpx.AsyncClient, house: House) -> str:
+    """The id of a task whose plan is complete."""
     house.work()
     task_id = await submitted(http)
     await until_ended(http, task_id)
-    events = await followed(http, task_id)
+    return task_id
+
+
+async def test_a_finished_task_tells_everything_and_ends(
+    http: httpx.AsyncClient, ended: str
+) -> None:
+    events = await followed(http, ended)
     steps = [json.loads(e.data) for e in events if e.kind == "subtask"]
     assert [e["type"] for e in steps] == ["SUBTASK_ADDED"] * len(SEED_PLAN) + ["PLAN_COMPLETED"]
     assert {"status", "subtask", "plan"} == {event.kind for event in events}
@@ -51,22 +58,16 @@ async def test_a_finished_task_tells_everything_and_ends(
 
 
 async def test_last_event_id_resumes_without_gap_or_repeat(
-    http: httpx.AsyncClient, house: House
+    http: httpx.AsyncClient, ended: str
 ) -> None:
-    house.work()
-    task_id = await submitted(http)
-    await until_ended(http, task_id)
-    events = await followed(http, task_id)
-    resumed = await followed(http, task_id, **{"Last-Event-ID": str(events[2].event_id)})
+    events = await followed(http, ended)
+    resumed = await followed(http, ended, **{"Last-Event-ID": str(events[2].event_id)})
     assert resumed == events[3:]
 
 
-async def test_a_told_task_asks_not_to_come_again(http: httpx.AsyncClient, house: House) -> None:
-    house.work()
-    task_id = await submitted(http)
-    await until_ended(http, task_id)
-    last = (await followed(http, task_id))[-1].event_id
-    answer = await http.get(f"/tasks/{task_id}/events", headers={"Last-Event-ID": str(last)})
+async def test_a_told_task_asks_not_to_come_again(http: httpx.AsyncClient, ended: str) -> None:
+    last = (await followed(http, ended))[-1].event_id
+    answer = await http.get(f"/tasks/{ended}/events", headers={"Last-Event-ID": str(last)})
     assert answer.status_code == 204
 
 

@@ -59,14 +59,20 @@ async def pair(cluster: Cluster) -> AsyncIterator[Pair]:
     await pair.two.close()
 
 
-async def test_a_plan_that_another_node_cancels_stops_and_says_nothing_more(
-    open_hall: HallMaker, pair: Pair
-) -> None:
+async def halfway(open_hall: HallMaker, pair: Pair) -> tuple[Script, Hall, Hall]:
+    """The first hall has planned one subtask of ``t1`` and waits at the script's gate."""
     script = Script(hold_after=ONE_SUBTASK_CHARS)
     one = await open_hall(Hall(ScriptedCompleter(default=script), journal=pair.one))
     two = await open_hall(Hall(journal=pair.two))
     await one.submit("t1")
     await script.held.wait()
+    return script, one, two
+
+
+async def test_a_plan_that_another_node_cancels_stops_and_says_nothing_more(
+    open_hall: HallMaker, pair: Pair
+) -> None:
+    script, one, two = await halfway(open_hall, pair)
     assert (await two.say("CANCEL", "t1")).state is TaskState.CANCELED
     script.gate.set()
     await until(lambda: one.planner.load.running == 0)
@@ -147,11 +153,7 @@ async def test_a_duplicate_at_another_node_generates_nothing(
 async def test_a_watcher_at_another_node_hears_the_whole_story(
     open_hall: HallMaker, pair: Pair
 ) -> None:
-    script = Script(hold_after=ONE_SUBTASK_CHARS)
-    one = await open_hall(Hall(ScriptedCompleter(default=script), journal=pair.one))
-    two = await open_hall(Hall(journal=pair.two))
-    await one.submit("t1")
-    await script.held.wait()
+    script, _, two = await halfway(open_hall, pair)
     heard = []
     async for stored in two.planner.watch("t1"):
         heard.append(stored)
@@ -160,11 +162,7 @@ async def test_a_watcher_at_another_node_hears_the_whole_story(
 
 
 async def test_the_heir_goes_on_with_the_next_attempt(open_hall: HallMaker, pair: Pair) -> None:
-    script = Script(hold_after=ONE_SUBTASK_CHARS)
-    one = await open_hall(Hall(ScriptedCompleter(default=script), journal=pair.one))
-    two = await open_hall(Hall(journal=pair.two))
-    await one.submit("t1")
-    await script.held.wait()
+    _, one, two = await halfway(open_hall, pair)
     await one.close()
     await pair.one.close()
     await two.planner.take_up(await pair.two.take_over())
