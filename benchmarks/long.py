@@ -20,6 +20,7 @@ def commands(arguments: argparse.Namespace) -> list[str]:
         f"benchmarks.fuzz_doors http --examples {arguments.examples}",
         "benchmarks.hostile schemas",
         "benchmarks.hostile topics",
+        "benchmarks.engine_soak",
         f"benchmarks.soak --kills {arguments.kills}",
         f"benchmarks.soak --kills {arguments.kills} --model embedded",
         f"benchmarks.soak_faults --faults {arguments.faults} --every-s {arguments.every_s}",

@@ -60,6 +60,7 @@ class Engine:
         if not 0 <= min(request.prompt) <= max(request.prompt) < self._forward.vocabulary_tokens:
             raise ValueError("the prompt has ids that the model does not know")
         sequence = Sequence(request, room)
+        sequence.added_s = self._clock()
         self._scheduler.add(sequence)
         self._sequences[request.request_id] = sequence
         self._stats.requests += 1
@@ -99,6 +100,8 @@ class Engine:
 
     def _admit(self, news: News) -> None:
         for sequence in self._scheduler.admit(self._prefixes.__contains__):
+            self._stats.admitted += 1
+            self._stats.queue_wait_seconds += self._clock() - sequence.added_s
             forced = sequence.open()
             news.add(sequence, forced)
             self._stats.forced_tokens += len(forced)

@@ -16,7 +16,7 @@ from planner_node.engine.sequence import Draft, Sequence
 LONGEST_DRAFT: Final = (
     15  # tokens of one row and step; with the pending one a short run of ``batch``
 )
-SHARED_ENTRIES: Final = 32_768  # n-grams of a generation of recent outputs: about 4 MiB
+SHARED_ENTRIES: Final = 16_384  # n-grams of a generation of recent outputs: some 60 plans, 2 MiB
 SHARED_TABLES: Final = 8  # prefixes with a table of their own
 LEAST_CHANCE: Final = 0.4  # a token that is less likely to be reached and right is not guessed
 FIRST_CHANCE: Final = 0.75  # of a kind of guess that was not tried yet

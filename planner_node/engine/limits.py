@@ -31,6 +31,8 @@ class EngineStats:
     """
 
     requests: int = 0
+    admitted: int = 0  # given a row
+    queue_wait_seconds: float = 0.0  # until they were, summed
     forward_passes: int = 0
     forward_rows: int = 0  # rows summed over the forward passes: ÷ forward_passes = mean batch
     prompt_tokens: int = 0  # taken on with admitted requests, the cached ones included

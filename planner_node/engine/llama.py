@@ -19,12 +19,12 @@ from planner_node.engine.kv_cache import KvSlots
 from planner_node.engine.linears import (
     INT8,
     KNOWN,
+    Int8Head,
     Int8Product,
     Linear,
     PlainLinear,
     int8_product,
     linear_of,
-    quantized,
 )
 from planner_node.engine.norm import RmsNorm
 
@@ -196,13 +196,9 @@ class LlamaForward:
 
 
 def _head(model: Any) -> Linear:  # noqa: ANN401  transformers is untyped here
-    """Return the last product; int8 as well where the layers are, on a CPU.
-
-    There it is most of the bytes of a small model. A large model's is few of them, and it is read
-    by many rows at once.
-    """
+    """Return the last product; int8 as well where the layers are, on a CPU."""
     weight = model.lm_head.weight.detach()
     is_int8 = type(model.model.layers[0].mlp.down_proj).__name__ == INT8
-    return (
-        quantized(weight) if is_int8 and weight.device.type == "cpu" else PlainLinear(weight, None)
-    )
+    if is_int8 and weight.device.type == "cpu":
+        return Int8Head(weight)
+    return PlainLinear(weight, None)

@@ -38,6 +38,7 @@ class Sequence:
 
     __slots__ = (
         "accepted_tokens",
+        "added_s",
         "arrival",
         "cached_tokens",
         "computed",
@@ -62,6 +63,7 @@ class Sequence:
         self.prefix = request.prompt[: request.prefix_tokens]  # what others share, or nothing
         self.max_tokens = min(len(request.prompt) + request.max_new_tokens, context_tokens)
         self.computed = 0
+        self.added_s = 0.0
         self.arrival = 0
         self.slot = -1
         self.sampled = False

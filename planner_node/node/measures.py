@@ -12,6 +12,8 @@ from planner_node.mqtt.door import MqttDoor
 
 _ENGINE_HELP: Final = {
     "requests": "Generations asked of the engine.",
+    "admitted": "Requests that were given a row.",
+    "queue_wait_seconds": "Time that requests waited for a row.",
     "forward_passes": "Forward passes of the model.",
     "forward_rows": "Rows summed over the forward passes.",
     "prompt_tokens": "Prompt tokens taken on, the cached ones included.",

@@ -110,6 +110,18 @@ def test_deadline_ends_running_and_waiting() -> None:
     assert ends == {"running": Finish.DEADLINE, "waiting": Finish.DEADLINE}
 
 
+def test_wait_for_a_row_is_measured() -> None:
+    now_s = 0.0
+    limits = replace(LIMITS, rows=1)
+    engine = Engine(LlamaForward(MODEL, KvSlots(1, 64)), limits, clock=lambda: now_s)
+    engine.add(Request("first", prompt_of(1, 9), max_new_tokens=1))
+    engine.add(Request("second", prompt_of(2, 9), max_new_tokens=1))
+    engine.step()
+    now_s = 2.5
+    engine.step()
+    assert (engine.stats().admitted, engine.stats().queue_wait_seconds) == (2, 2.5)
+
+
 def test_broken_constraint_ends_its_own_request_only(engine: Engine) -> None:
     broken = ListedConstraint(frozenset({20}), frozenset({21}), breaks_at=1)
     requests = [

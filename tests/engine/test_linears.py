@@ -4,7 +4,15 @@ import pytest
 import torch
 from torch import nn
 
-from planner_node.engine.linears import Int8Linear, PlainLinear, linear_of, quantized
+from planner_node.engine.linears import (
+    INT8_HEAD_ROWS,
+    INT8_KERNEL_ROWS,
+    Int8Head,
+    Int8Linear,
+    PlainLinear,
+    linear_of,
+    quantized,
+)
 
 
 def weights(outputs: int = 48, inputs: int = 64) -> torch.Tensor:
@@ -15,7 +23,7 @@ def inputs_of(rows: int) -> torch.Tensor:
     return torch.randn(rows, 64, generator=torch.Generator().manual_seed(rows))
 
 
-@pytest.mark.parametrize("rows", [1, 7, 8, 40])
+@pytest.mark.parametrize("rows", [1, INT8_KERNEL_ROWS - 1, INT8_KERNEL_ROWS, 40])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_int8_product_is_that_of_the_weights_it_stands_for(rows: int, dtype: torch.dtype) -> None:
     weight = torch.randint(-127, 128, (48, 64), dtype=torch.int8)
@@ -34,6 +42,15 @@ def test_quantized_weight_is_within_half_a_step(rows: int) -> None:
     half_a_step = weight.abs().amax(1) / 127 / 2
     assert (error.abs() <= half_a_step * inputs_of(rows).abs().sum(1, keepdim=True)).all()
     assert error.abs().max() > 0
+
+
+def test_head_is_quantized_for_few_rows_only() -> None:
+    weight = weights()
+    head = Int8Head(weight)
+    few, many = inputs_of(INT8_HEAD_ROWS - 1), inputs_of(INT8_HEAD_ROWS)
+    assert torch.equal(head(many), many @ weight.T)
+    error = (head(few) - few @ weight.T).norm() / (few @ weight.T).norm()
+    assert 0 < error < 0.02
 
 
 def test_row_of_zeros_stays_zero() -> None:
