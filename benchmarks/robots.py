@@ -1,6 +1,7 @@
 """A fleet of robots on one connection, lean enough not to be what is measured.
 
-Speaks as much MQTT 3.1.1 as it needs, straight on the loop, without a thread. It keeps the moments at which a task was sent, queued and ended.
+Speaks as much MQTT 3.1.1 as it needs, straight on the loop, without a thread. It keeps the moments
+at which a task was sent, queued and ended.
 """
 
 import asyncio
