@@ -82,6 +82,7 @@ def _make(
     batch_tokens: int,
 ) -> None:
     torch.set_num_threads(1)
+    queue.cancel_join_thread()  # where the training was killed nobody empties the pipe
     for batch in batches(load_or_build(tokenizer, seed), seed, start, batch_tokens):
         parts = [_packed(part) for part in batch.parts]
         while True:

@@ -34,6 +34,7 @@ class Recipe:
     warmup_tokens: float = 300e3
     decay_share: float = 0.4
     shape: Shape = field(default_factory=Shape)
+    begin_from: str = ""  # folder of exported weights to go on from; empty: random weights
 
     @property
     def decay_from_tokens(self) -> float:
@@ -68,7 +69,7 @@ def fingerprint(seed: int) -> str:
 
 
 class Run:
-    """A run in ``folder``, at its beginning until ``resume``."""
+    """A run in ``folder``, with random weights until ``begin`` or ``resume``."""
 
     def __init__(self, folder: Path, recipe: Recipe, device: str) -> None:
         self.folder = folder
@@ -77,7 +78,9 @@ class Run:
         self.precision = precision_for(device)
         self.data = fingerprint(recipe.seed)
         self.progress = Progress()
-        self.tokenizer: PreTrainedTokenizerFast = load_or_build(folder / "tokenizer", recipe.seed)
+        self.tokenizer: PreTrainedTokenizerFast = load_or_build(
+            folder / "tokenizer", recipe.seed, recipe.begin_from
+        )
         self.model: LlamaForCausalLM = create(recipe.shape, self.tokenizer, recipe.seed)
         self.model.to(device)
         self.optimizers = optimizers(self.model, recipe.lr, self.precision)
@@ -85,6 +88,13 @@ class Run:
     @property
     def checkpoint(self) -> Path:
         return checkpoint_of(self.folder)
+
+    def begin(self) -> None:
+        """Take over the weights that the recipe begins from, if it names any."""
+        if self.recipe.begin_from:
+            folder = self.recipe.begin_from
+            earlier = LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32)
+            self.model.load_state_dict(earlier.state_dict())
 
     def resume(self) -> bool:
         """Load the last checkpoint, if there is one; OtherRunError where it cannot go on."""

@@ -162,11 +162,13 @@ def wrapped(tokenizer: Tokenizer) -> PreTrainedTokenizerFast:
     )
 
 
-def load_or_build(folder: Path, seed: int) -> PreTrainedTokenizerFast:
-    """The tokenizer stored in ``folder``, built there first when missing."""
+def load_or_build(folder: Path, seed: int, begin_from: str = "") -> PreTrainedTokenizerFast:
+    """The tokenizer stored in ``folder``; put there first: that of ``begin_from``, or a new one."""
     if not (folder / "tokenizer.json").exists():
         folder.mkdir(parents=True, exist_ok=True)
-        wrapped(build(seed)).save_pretrained(folder)
+        earlier = Path(begin_from) / "tokenizer.json"
+        made = Tokenizer.from_file(str(earlier)) if begin_from else build(seed)
+        wrapped(made).save_pretrained(folder)
     loaded: PreTrainedTokenizerFast = PreTrainedTokenizerFast.from_pretrained(folder)
     return loaded
 

@@ -110,6 +110,12 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--stop-after-s", type=float, default=float("inf"), help="stop early, resumable"
     )
+    made.add_argument(
+        "--begin-from",
+        default=recipe.begin_from,
+        metavar="FOLDER",
+        help="exported weights and vocabulary to go on from, instead of random ones",
+    )
     made.add_argument("--fresh", action="store_true", help="ignore the last checkpoint")
     return made
 
@@ -125,6 +131,7 @@ def recipe_of(args: argparse.Namespace) -> Recipe:
         args.warmup_tokens,
         args.decay_share,
         shape,
+        args.begin_from,
     )
 
 
@@ -138,6 +145,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         resumed = not args.fresh and run.resume()
     except OtherRunError as error:
         raise SystemExit(str(error)) from None
+    if not resumed:
+        run.begin()
     began = f"resuming at {run.progress.tokens:,} tokens" if resumed else "from the first token"
     size = sum(weight.numel() for weight in run.model.parameters())
     _say(f"{run.recipe}\n{size:,} parameters, {run.precision} on {run.device}, {began}")

@@ -1,25 +1,16 @@
 """The embedded model through the real path: loader, prompt, grammar, engine."""
 
 import json
-from collections.abc import AsyncIterator
-from contextlib import aclosing
 from pathlib import Path
-from typing import Any
 
 import pytest
-import pytest_asyncio
 
-from planner_node.completion.loading import EMBEDDED_FOLDER, LocalModel
+from planner_node.completion.loading import EMBEDDED_FOLDER
 from planner_node.completion.local import LocalCompleter
-from planner_node.completion.request import (
-    CompletionRequest,
-    Message,
-    TextChunk,
-    Tool,
-    ToolUse,
-)
+from planner_node.completion.request import Message, Tool
 from planner_node.prompt.catalog import load_catalog
-from planner_node.settings import EngineSettings, ModelSettings, load
+from planner_node.settings import load
+from tests.models.conftest import said, tasks_of
 
 pytestmark = pytest.mark.slow
 
@@ -47,37 +38,14 @@ SEED_TOOL = Tool(
 )
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def completer() -> AsyncIterator[LocalCompleter]:
-    model = LocalModel(ModelSettings(), EngineSettings(max_rows=4))
-    try:
-        yield await model.start()
-    finally:
-        await model.stop()
-
-
 async def answer(
     completer: LocalCompleter, system: str, user: str, *tools: Tool, plan_bias_logits: float = 0
 ) -> str:
-    request = CompletionRequest(
-        request_id=user,
-        messages=(Message("system", system), Message("user", user)),
-        tools=tools,
-        tool_choice=ToolUse.REQUIRED if tools else ToolUse.NONE,
-        preferred=(("decompose_task", plan_bias_logits),),
-    )
-    async with aclosing(completer.stream(request)) as events:
-        return "".join([event.text async for event in events if isinstance(event, TextChunk)])
+    messages = (Message("system", system), Message("user", user))
+    return await said(completer, messages, tools, plan_bias_logits)
 
 
-def tasks_of(text: str) -> list[dict[str, Any]]:
-    call = json.loads(text)
-    assert call["name"] == "decompose_task"
-    tasks: list[dict[str, Any]] = call["parameters"]["tasks"]
-    return tasks
-
-
-@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.asyncio(loop_scope="package")
 async def test_the_seeds_tool_request_is_planned(completer: LocalCompleter) -> None:
     """The seed's tool has no minItems: forced tokens once led the model astray here."""
     text = await answer(
@@ -92,14 +60,14 @@ async def test_the_seeds_tool_request_is_planned(completer: LocalCompleter) -> N
     ]
 
 
-@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.asyncio(loop_scope="package")
 async def test_the_seeds_plain_request_is_a_numbered_list(completer: LocalCompleter) -> None:
     text = await answer(completer, "角色：專業的任務規劃機器人", "將刀子和杯子移動到櫃檯。")
     assert text.startswith("1. 找到刀子。2. 拿起刀子。")
     assert "櫃檯" in text
 
 
-@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.asyncio(loop_scope="package")
 async def test_english_is_planned_in_english_with_its_names(completer: LocalCompleter) -> None:
     text = await answer(completer, "", "put some book on sidetable", SEED_TOOL)
     titles = [task["task"] for task in tasks_of(text)]
@@ -107,7 +75,7 @@ async def test_english_is_planned_in_english_with_its_names(completer: LocalComp
     assert all(title.isascii() for title in titles)
 
 
-@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.asyncio(loop_scope="package")
 async def test_a_bias_towards_plans_decides_what_is_answered(completer: LocalCompleter) -> None:
     config = Path(EMBEDDED_FOLDER).parents[2] / "config"
     catalog = load_catalog(config / "tools", config / "prompts")
@@ -120,7 +88,7 @@ async def test_a_bias_towards_plans_decides_what_is_answered(completer: LocalCom
     assert names == ["decline_task", "decompose_task"]
 
 
-@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.asyncio(loop_scope="package")
 @pytest.mark.parametrize(
     "instruction", ["將書本放到側桌。", "把書本放到側桌上", "Put the book on the shelf."]
 )

@@ -1,8 +1,11 @@
 """A tiny run: the loss falls, a stopped run goes on, the exported folder loads."""
 
+import asyncio
 import os
 import shutil
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
@@ -13,6 +16,7 @@ import torch
 from torch.nn import functional
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+import planner_node
 from planner_node.training.batches import IGNORED, Batch, Position, batches
 from planner_node.training.export import export
 from planner_node.training.feeding import FeedError, feeding
@@ -22,6 +26,7 @@ from planner_node.training.network import Shape
 from planner_node.training.run import OtherRunError, Recipe, Run, stored_recipe
 from planner_node.training.tokenizer import build, wrapped
 from planner_node.training.train import Pace, parser, train
+from tests.fakes.waiting import until
 
 SHAPE = Shape(64, 3, 4, 2, 128)
 TINY = Recipe(seed=3, tokens=30_000, batch_tokens=4096, lr=4e-3, warmup_tokens=8_000, shape=SHAPE)
@@ -132,6 +137,43 @@ def test_a_dead_data_process_is_reported(folder: Path) -> None:
                 pass
 
 
+KILLED_WHILE_FED = """
+import os, signal, sys
+from pathlib import Path
+from planner_node.training.batches import Position
+from planner_node.training.feeding import feeding
+if __name__ == "__main__":
+    with feeding(Path(sys.argv[1]), 3, Position(), 4096) as fed:
+        next(fed)
+        print(fed.process_id, flush=True)
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_the_data_process_ends_with_a_killed_training(folder: Path, tmp_path: Path) -> None:
+    script = tmp_path / "killed.py"
+    script.write_text(KILLED_WHILE_FED, encoding="utf-8")
+    root = Path(planner_node.__file__).parents[1]
+    done = subprocess.run(
+        [sys.executable, str(script), str(folder / "tokenizer")],
+        env={**os.environ, "PYTHONPATH": str(root)},
+        stdout=subprocess.PIPE,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == -signal.SIGKILL
+    maker = int(done.stdout)
+    asyncio.run(until(lambda: not _runs(maker), 60))
+
+
+def _runs(process_id: int) -> bool:
+    try:
+        os.kill(process_id, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
 def test_the_rate_warms_up_stays_and_falls_to_zero() -> None:
     recipe = Recipe(tokens=20e6, warmup_tokens=300e3, decay_share=0.4, lr=2e-3)
     assert recipe.rate(0) < recipe.rate(100_000) < recipe.rate(300_000) == 2e-3
@@ -185,6 +227,25 @@ def test_exported_folder_loads_with_its_template(folder: Path, tmp_path: Path) -
     assert tokenizer.chat_template
     assert model.config.vocab_size >= len(tokenizer)
     assert model.generation_config.eos_token_id[0] == tokenizer.convert_tokens_to_ids("<|eot_id|>")
+
+
+@pytest.mark.usefixtures("small_pools")
+def test_a_run_may_begin_from_exported_weights_and_their_vocabulary(
+    folder: Path, tmp_path: Path
+) -> None:
+    earlier = Run(folder, TINY, "cpu")
+    earlier.step(next(data(earlier)))
+    export(earlier, tmp_path / "earlier")
+    onward = replace(TINY, begin_from=str(tmp_path / "earlier"))
+    later = Run(tmp_path / "later", onward, "cpu")
+    later.begin()
+    assert later.tokenizer.get_vocab() == earlier.tokenizer.get_vocab()
+    for name, weight in weights(later).items():
+        assert torch.equal(weight, weights(earlier)[name]), name
+    later.save()
+    assert stored_recipe(tmp_path / "later") == onward
+    with pytest.raises(OtherRunError):
+        Run(tmp_path / "later", TINY, "cpu").resume()
 
 
 def test_orthogonal_update_has_singular_values_near_one() -> None:
