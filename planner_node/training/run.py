@@ -28,11 +28,11 @@ class Recipe:
     """Everything that decides the result of a run."""
 
     seed: int = 20_26
-    tokens: float = 22e6
+    tokens: float = 45e6
     batch_tokens: int = 4096
-    lr: float = 3e-3
+    lr: float = 2e-3
     warmup_tokens: float = 300e3
-    decay_share: float = 0.4
+    decay_share: float = 0.5
     shape: Shape = field(default_factory=Shape)
     begin_from: str = ""  # folder of exported weights to go on from; empty: random weights
 
