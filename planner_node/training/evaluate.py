@@ -99,7 +99,11 @@ def _engine(options: argparse.Namespace) -> Engine:
     if options.url:
         return NodeEngine(options.url, options.max_new_tokens)
     return CheckpointEngine(
-        options.model, options.max_new_tokens, options.batch_size, options.device
+        options.model,
+        options.max_new_tokens,
+        options.batch_size,
+        options.device,
+        options.plan_bias,
     )
 
 
@@ -132,6 +136,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=0, help="seed of the held-out worlds")
     parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1 … (default cpu)")
     parser.add_argument("--batch-size", type=int, default=64, help="prompts decoded at once")
+    parser.add_argument(
+        "--plan-bias", type=float, default=0.0, help="logits in favour of a plan, as the node adds"
+    )
     parser.add_argument("--max-new-tokens", type=int, default=768, help="longest answer")
     parser.add_argument("--test-set", type=Path, default=FOLDER, help="folder of record files")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")

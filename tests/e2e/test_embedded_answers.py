@@ -60,8 +60,10 @@ async def test_what_is_no_task_is_declined_with_a_reason(
     fleet.task(f"declined-{language}", task_id, DECLINE[language])
     await fleet.until_state(task_id, "PLANNED", "DECLINED", "FAILED", "INPUT_REQUIRED")
     assert fleet.states[task_id] == "DECLINED"
-    problem = fleet.answers[f"declined-{language}"][-1]["error"]
-    assert problem["message"].isascii() == (language == "en")
+    problem = fleet.answers[f"declined-{language}"][-1]["problem"]
+    assert problem["code"] == "NOT_A_TASK"
+    [reason] = [one["value"] for one in problem["references"] if one["key"] == "reason"]
+    assert reason.isascii() == (language == "en")
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])
@@ -81,5 +83,5 @@ async def test_what_is_missing_is_asked_for_and_the_answer_planned(
     await fleet.until_ended(task_id)
     assert fleet.states[task_id] == "PLANNED"
     async with httpx.AsyncClient(base_url=started.http) as client:
-        told = (await client.get(f"/v1/tasks/{task_id}")).text
+        told = (await client.get(f"/tasks/{task_id}")).text
     assert {"zh": "紅色的杯子", "en": "red cup"}[language] in told

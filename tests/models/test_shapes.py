@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from planner_node.prompt.catalog import Catalog, load_catalog
 from planner_node.training.evaluate import held_out
 from planner_node.training.scoring.answers import read_text
 from planner_node.training.scoring.engines import CheckpointEngine
-from planner_node.training.scoring.terms import AnswerKind
+from planner_node.training.scoring.terms import AnswerKind, Language
 from tests.models.conftest import said, tasks_of
 
 pytestmark = pytest.mark.slow
@@ -53,7 +54,7 @@ def asked(language: str, text: str) -> list[Message]:
 async def planned(
     completer: LocalCompleter, messages: Sequence[Message], *tools: Tool
 ) -> list[dict[str, Any]]:
-    return tasks_of(await said(completer, messages, tools or tuple(catalog().tools.values()), 2.5))
+    return tasks_of(await said(completer, messages, tools or tuple(catalog().tools.values()), 1.0))
 
 
 @LOOP
@@ -134,3 +135,17 @@ def test_calls_can_be_read_without_a_grammar() -> None:
     kinds = [answer.kind for answer in engine.answers(records)]
     assert kinds.count(AnswerKind.INVALID) <= 1
     assert read_text("no call").kind is AnswerKind.INVALID
+
+
+@pytest.mark.timeout(240)
+def test_the_scorer_leans_as_the_node_does() -> None:
+    records = list(held_out(1, seed=5))
+    questions = [replace(records[0], instruction="今天天氣如何？", language=Language.ZH)] * 2
+    kinds = []
+    for logits in (0.0, 50.0):
+        engine = CheckpointEngine(
+            str(EMBEDDED_FOLDER), 200, batch_size=2, device="cpu", plan_bias_logits=logits
+        )
+        kinds.append({answer.kind for answer in engine.answers(questions)})
+    assert kinds[0] == {AnswerKind.DECLINE}
+    assert AnswerKind.DECLINE not in kinds[1]

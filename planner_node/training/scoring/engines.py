@@ -3,7 +3,7 @@
 import json
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -13,11 +13,13 @@ from planner_node.training.scoring.records import Record
 from planner_node.training.scoring.terms import AnswerKind, Language
 
 if TYPE_CHECKING:
+    from torch import Tensor
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 CONFIG: Final = Path(__file__).parents[3] / "config"
 TOOL_NAMES: Final = ("decompose_task", "ask_clarification", "decline_task")
 _TURN_END: Final = "<|eot_id|>"
+_OPENING: Final = '{"name": "'
 
 
 class Engine(Protocol):
@@ -87,12 +89,17 @@ def read_reply(reply: dict[str, Any]) -> Answer:
 
 @dataclass(slots=True)
 class CheckpointEngine:
-    """A checkpoint folder or hub id, decoded greedily in batches with no grammar."""
+    """A checkpoint folder or hub id, decoded greedily in batches with no grammar.
+
+    ``plan_bias_logits`` are added to the planning tool's name, as ``planner.plan_bias_logits`` of
+    a node; the names of the three tools must differ in their first token.
+    """
 
     model_id: str
     max_new_tokens: int
     batch_size: int
     device: str
+    plan_bias_logits: float = 0.0
 
     def answers(self, records: Sequence[Record]) -> Iterator[Answer]:
         model, tokenizer = _load(self.model_id, self.device)
@@ -105,8 +112,48 @@ class CheckpointEngine:
                 )
                 for record in batch
             ]
-            for text in _generate(model, tokenizer, prompts, self.max_new_tokens):
+            for text in self._generate(model, tokenizer, prompts):
                 yield read_text(text)
+
+    def _generate(
+        self,
+        model: "PreTrainedModel",
+        tokenizer: "PreTrainedTokenizerBase",
+        prompts: list[str],
+    ) -> list[str]:
+        import torch  # noqa: PLC0415  the scorer itself starts without torch
+
+        encoded = tokenizer(
+            prompts, return_tensors="pt", padding=True, add_special_tokens=False
+        ).to(model.device)
+        ends = {tokenizer.convert_tokens_to_ids(_TURN_END), tokenizer.eos_token_id} - {None}
+        with torch.inference_mode():
+            output = model.generate(
+                input_ids=encoded["input_ids"],
+                attention_mask=encoded["attention_mask"],
+                max_new_tokens=self.max_new_tokens,
+                do_sample=False,
+                eos_token_id=sorted(ends),
+                pad_token_id=tokenizer.pad_token_id,
+                logits_processor=[self._leaning(tokenizer)] if self.plan_bias_logits else None,
+            )
+        fresh = output[:, encoded["input_ids"].shape[1] :]
+        return list(tokenizer.batch_decode(fresh, skip_special_tokens=True))
+
+    def _leaning(
+        self, tokenizer: "PreTrainedTokenizerBase"
+    ) -> Callable[["Tensor", "Tensor"], "Tensor"]:
+        """Adds the bias where an answer has just been opened and its tool is to be named."""
+        opening = tokenizer.encode(_OPENING, add_special_tokens=False)
+        named = tokenizer.encode(_OPENING + TOOL_NAMES[0], add_special_tokens=False)
+        plan = named[len(opening)]
+
+        def lean(ids: "Tensor", scores: "Tensor") -> "Tensor":
+            opened = (ids[:, -len(opening) :] == ids.new_tensor(opening)).all(dim=1)
+            scores[opened, plan] += self.plan_bias_logits
+            return scores
+
+        return lean
 
 
 def _load(model_id: str, device: str) -> tuple["PreTrainedModel", "PreTrainedTokenizerBase"]:
@@ -119,28 +166,3 @@ def _load(model_id: str, device: str) -> tuple["PreTrainedModel", "PreTrainedTok
     dtype = torch.bfloat16 if device.startswith("cuda") else torch.float32
     model = AutoModelForCausalLM.from_pretrained(model_id, dtype=dtype)
     return model.to(device).eval(), tokenizer
-
-
-def _generate(
-    model: "PreTrainedModel",
-    tokenizer: "PreTrainedTokenizerBase",
-    prompts: list[str],
-    max_new_tokens: int,
-) -> list[str]:
-    import torch  # noqa: PLC0415  the scorer itself starts without torch
-
-    encoded = tokenizer(prompts, return_tensors="pt", padding=True, add_special_tokens=False).to(
-        model.device
-    )
-    ends = {tokenizer.convert_tokens_to_ids(_TURN_END), tokenizer.eos_token_id} - {None}
-    with torch.inference_mode():
-        output = model.generate(
-            input_ids=encoded["input_ids"],
-            attention_mask=encoded["attention_mask"],
-            max_new_tokens=max_new_tokens,
-            do_sample=False,
-            eos_token_id=sorted(ends),
-            pad_token_id=tokenizer.pad_token_id,
-        )
-    fresh = output[:, encoded["input_ids"].shape[1] :]
-    return list(tokenizer.batch_decode(fresh, skip_special_tokens=True))
