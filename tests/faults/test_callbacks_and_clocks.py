@@ -17,8 +17,8 @@ CALLBACKS = (
     "on_socket_open:2",
     "on_connect:1",
     "on_subscribe:1",
-    "on_message:15",
-    "on_publish:150",
+    "on_plain_message:10",
+    "on_puback:150",
     "on_disconnect:1",
     "on_end:3",
 )
