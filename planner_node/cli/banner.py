@@ -11,7 +11,7 @@ def show_banner(node: Node, http_address: str | None) -> None:
     info = node.completer.info
     root = node.settings.mqtt.root
     rows = [
-        ("MQTT", node.broker_url or "off"),
+        ("MQTT", _mqtt(node)),
         ("HTTP", f"{http_address}  (/docs, /readyz, /metrics)" if http_address else "off"),
         ("model", f"{info.id}  {info.dtype}, {info.quantization}, {info.device}"),
         ("journal", node.settings.journal.url),
@@ -21,3 +21,10 @@ def show_banner(node: Node, http_address: str | None) -> None:
     for name, value in rows:
         console.print(f"  [dim]{name:8}[/]{value}", soft_wrap=True)
     console.print('  [bold]try[/]     .venv/bin/planner-node send "將書本放在側桌上。"\n')
+
+
+def _mqtt(node: Node) -> str:
+    trouble = [
+        check.reason for check in node.checks() if check.name == "broker" and not check.ready
+    ]
+    return (node.broker_url or "off") + "".join(f"  not yet: {reason}" for reason in trouble)

@@ -96,6 +96,10 @@ class MqttDoor:
             callback_failures=self._link.stumbles,
         )
 
+    async def first_listening(self) -> None:
+        """Wait for the first subscription; from then on the broker keeps what comes for us."""
+        await self._link.has_listened.wait()
+
     async def run(self) -> None:
         """Keep the door open until ``stop``, whatever the broker does."""
         async with asyncio.TaskGroup() as group:

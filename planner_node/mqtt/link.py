@@ -47,6 +47,7 @@ class Link:
         self._subscriptions = subscriptions
         self.reconnect = reconnect
         self.state = LinkState(is_ok=False, reason=f"not connected to {options.url} yet")
+        self.has_listened = asyncio.Event()  # for good: set with the first subscription
         self.connects = 0
         self.stumbles = 0  # callbacks of the network thread that failed
         self._epoch = 0
@@ -167,6 +168,7 @@ class Link:
             await asyncio.sleep(RESUBSCRIBE_S)
         if connection.is_up:
             self.state = LinkState(is_ok=True)
+            self.has_listened.set()
 
     async def _subscribe(self, connection: Connection) -> str | None:
         """Return what the broker refused."""

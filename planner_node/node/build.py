@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import timedelta
 from typing import Final
 
@@ -36,6 +36,7 @@ from planner_node.settings import Settings
 
 logger = logging.getLogger(__name__)
 _HISTORY_S: Final = 600.0  # how often finished tasks are looked through
+_FIRST_LISTENING_S: Final = 5.0  # a broker that is there answers sooner
 _LAST_WORDS_S: Final = 5.0  # for the outbox, after the plans had their grace
 
 
@@ -203,6 +204,19 @@ class Node:
     def info(self) -> NodeInfo:
         """Describe the node as it stands."""
         return node_info(self.settings, self.completer, sorted(self._catalog.tools))
+
+    async def ready(self) -> None:
+        """Wait for the model, and then for the broker, who may be away: not longer than a moment.
+
+        A broker that has never heard of the node drops what robots send before it subscribes, so
+        nobody should be told of a node that does not listen yet.
+        """
+        await self.model_ready.wait()
+        if self._door is None:
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_FIRST_LISTENING_S):
+                await self._door.first_listening()
 
     def checks(self) -> Iterator[Check]:
         """Yield every condition of readiness."""

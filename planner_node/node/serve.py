@@ -88,9 +88,9 @@ async def _http(node: Node) -> AsyncIterator[str | None]:
 
 
 async def _ready_or_stopped(node: Node, stop: asyncio.Event) -> bool:
-    """Wait for the model; return False when a signal came first."""
+    """Wait until the node is ready; return False when a signal came first."""
     waits = [
-        asyncio.create_task(node.model_ready.wait(), name="node.ready"),
+        asyncio.create_task(node.ready(), name="node.ready"),
         asyncio.create_task(stop.wait(), name="node.stop"),
     ]
     try:

@@ -211,3 +211,15 @@ async def test_a_refused_subscription_is_not_ready_until_it_is_granted(tmp_path:
         on.proxy.cut()
         await on.node.until_back(on.fleet.history)
         await on.fleet.until_ended(*send(on.fleet, "granted", 5))
+
+
+async def test_a_node_that_says_ready_hears_what_is_sent_at_once(tmp_path: Path) -> None:
+    with running(tmp_path) as broker:
+        async with (
+            Proxy(broker.port) as proxy,
+            Fleet(broker.port, History(tmp_path / "h")) as fleet,
+        ):
+            proxy.delay_s = 0.3  # the model is there long before the first SUBACK
+            async with NodeProcess(tmp_path, proxy.url, settings=SETTINGS):
+                proxy.delay_s = 0.0
+                await fleet.until_ended(*send(fleet, "first", 1))
