@@ -155,11 +155,35 @@ def _ratio(ratio: Spread | None, key: str) -> str:
     return f"**{ratio}**" if ratio.middle < 1 else str(ratio)
 
 
+def summary(results: dict[str, Any]) -> str:
+    """Return one line for each contestant: medians at each number of clients."""
+    known = {(score.key, score.clients): score for score in scores(results)}
+    clients = sorted({number for _, number in known})
+    titles: dict[str, str] = results["titles"]
+    heads = [f"plans/s, {n}" for n in clients] + [f"first subtask ms, {n}" for n in clients]
+    lines = [f"| | {' | '.join(heads)} |", f"|---|{'--:|' * len(heads)}"]
+    for key, title in titles.items():
+        row = [known.get((key, number)) for number in clients]
+        cells = [_middle(score and score.plans_per_s) for score in row]
+        cells += [_middle(score and score.first_subtask_ms) for score in row]
+        lines.append(f"| {title}, {key.rpartition('/')[2]} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _middle(spread: Spread | None) -> str:
+    return _short(spread.middle) if spread else ""
+
+
 def main() -> None:
-    asked = argparse.ArgumentParser(description=__doc__)
+    asked = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     asked.add_argument("results", type=Path, nargs="+")
-    for file in asked.parse_args().results:
-        print(f"### {file.stem}\n\n{table(json.loads(file.read_text(encoding='utf-8')))}\n")
+    asked.add_argument("--summary", action="store_true", help="one line for each contestant")
+    given = asked.parse_args()
+    for file in given.results:
+        results = json.loads(file.read_text(encoding="utf-8"))
+        print(f"### {file.stem}\n\n{(summary if given.summary else table)(results)}\n")
 
 
 if __name__ == "__main__":

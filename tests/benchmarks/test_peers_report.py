@@ -8,7 +8,7 @@ import pytest
 from benchmarks.peers import setup
 from benchmarks.peers.judge import Judge
 from benchmarks.peers.plot import draw
-from benchmarks.peers.report import scores, table
+from benchmarks.peers.report import scores, summary, table
 from benchmarks.peers.roster import ENVIRONMENTS, OWN, ROSTER, Entry, chosen
 from benchmarks.peers.seat import ContestantFailed, Seat
 
@@ -63,6 +63,11 @@ def test_table_names_losses_and_the_absent(results: dict[str, Any]) -> None:
     text = table(results)
     assert "**0.8 (0.8 to 0.8)**" in text
     assert "vllm/fp32: no wheel" in text
+
+
+def test_summary_has_one_line_for_each_contestant(results: dict[str, Any]) -> None:
+    lines = summary(results).splitlines()
+    assert lines[2:] == ["| planner node, fp32 | 5 | 20 |", "| a peer, fp32 | 2.5 | 50 |"]
 
 
 def test_picture_draws_everybody_and_ours_last(results: dict[str, Any]) -> None:
