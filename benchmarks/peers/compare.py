@@ -30,11 +30,11 @@ from benchmarks.peers.plot import draw
 from benchmarks.peers.protocol import read_workload
 from benchmarks.peers.report import table
 from benchmarks.peers.roster import MOST_WAVES, Entry, chosen
-from benchmarks.peers.seat import ContestantFailed, Seat
+from benchmarks.peers.seat import LOAD_LIMIT_S, ContestantFailed, Seat
 from benchmarks.results import keep
 
 ROWS: Final = 32
-WARM_UP: Final = ((1, 2), (8, 8))  # clients, jobs
+WARM_UP: Final = ((1, 1), (4, 4))  # clients, jobs
 OTHERS_LIMIT: Final = 0.1
 LEAST_JOBS: Final = 2
 
@@ -70,7 +70,7 @@ class Match:
             try:
                 stack.enter_context(seat)
                 for clients, jobs in WARM_UP:
-                    seat.ask(self._take(jobs), clients)
+                    seat.ask(self._take(jobs), clients, LOAD_LIMIT_S)
             except ContestantFailed as failed:
                 self.absent[entry.key] = str(failed)
                 print(f"! {failed}", flush=True)
