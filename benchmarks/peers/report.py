@@ -40,6 +40,7 @@ class Score:
     tokens: float | None
     forwards: float | None
     valid_share: float
+    cores: float  # kept busy by the contestant, on average
     memory_mib: float
 
 
@@ -70,6 +71,7 @@ def _score(
         tokens=_mean(turns, "tokens"),
         forwards=_mean(turns, "forwards"),
         valid_share=sum(turn["valid"] for turn in turns) / sum(turn["plans"] for turn in turns),
+        cores=sum(turn["cpu_s"] for turn in turns) / sum(turn["wall_s"] for turn in turns),
         memory_mib=max(turn["peak_memory_bytes"] for turn in turns) / MIB,
     )
 
@@ -120,7 +122,7 @@ def table(results: dict[str, Any]) -> str:
     """Return everything as Markdown; bold is where we are behind."""
     columns = (
         "contestant / precision", "clients", "plans/s", "ours ÷ theirs", "first subtask, ms",
-        "theirs ÷ ours", "tokens", "forwards", "valid", "peak MiB",
+        "theirs ÷ ours", "tokens", "forwards", "valid", "cores busy", "peak MiB",
     )  # fmt: skip
     lines = [
         f"| {' | '.join(columns)} |",
@@ -144,6 +146,7 @@ def _row(score: Score) -> str:
         "" if score.tokens is None else f"{score.tokens:.0f}",
         "" if score.forwards is None else f"{score.forwards:.0f}",
         f"{score.valid_share:.0%}",
+        f"{score.cores:.1f}",
         f"{score.memory_mib:.0f}",
     ]
     return f"| {' | '.join(cells)} |"

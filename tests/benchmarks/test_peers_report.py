@@ -21,6 +21,7 @@ def turn(key: str, round_: int, wall_s: float, first_ms: float | None) -> dict[s
         "plans": 10,
         "valid": 9,
         "wall_s": wall_s,
+        "cpu_s": 2 * wall_s,
         "first_subtask_ms": [first_ms] * 10,
         "tokens": [90] * 10,
         "forwards": [30] * 10,
@@ -49,6 +50,7 @@ def test_ratios_are_taken_round_by_round(results: dict[str, Any]) -> None:
     assert peer.first_ratio is not None
     assert peer.first_ratio.middle == 2.5
     assert peer.valid_share == 0.9
+    assert peer.cores == 2.0
 
 
 def test_who_closes_no_subtask_has_no_time_to_it(results: dict[str, Any]) -> None:
