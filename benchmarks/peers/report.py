@@ -23,6 +23,8 @@ class Spread:
     high: float
 
     def __str__(self) -> str:
+        if self.low == self.high:  # one round
+            return _short(self.middle)
         return f"{_short(self.middle)} ({_short(self.low)} to {_short(self.high)})"
 
 

@@ -61,7 +61,7 @@ def _generate(precision: str) -> Entry:
 def _batching(precision: str) -> Entry:
     return Entry(
         "transformers-cb",
-        "transformers continuous batching (no grammar)",
+        "transformers batching (no grammar)",
         "transformers_batching",
         OWN,
         precision,
