@@ -184,7 +184,8 @@ def test_the_rate_warms_up_stays_and_falls_to_zero() -> None:
 
 def test_the_length_does_not_matter_before_the_rate_falls() -> None:
     short, long = Recipe(tokens=20e6), Recipe(tokens=40e6)
-    assert all(short.rate(at) == long.rate(at) for at in range(0, 11_900_000, 100_000))
+    constant = range(0, int(short.decay_from_tokens), 100_000)
+    assert all(short.rate(at) == long.rate(at) for at in constant)
 
 
 @pytest.mark.usefixtures("small_pools")
