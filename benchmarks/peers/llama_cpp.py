@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from benchmarks.peers.looping import Looping
 from benchmarks.peers.protocol import Job, News, Options, Workload, serve
 
 OWN_PYTHON: Final = Path(".venv/bin/python")  # has torch and gguf, which convert checkpoints
@@ -41,7 +42,7 @@ def start(options: Options, weights: Path) -> tuple[str, int]:
     return address.hostname, address.port
 
 
-class LlamaCpp:
+class LlamaCpp(Looping):
     """One streamed completion for each job; the loop runs while news are waited for."""
 
     def __init__(self, workload: Workload, options: Options) -> None:
@@ -57,24 +58,7 @@ class LlamaCpp:
             "cache_prompt": True,
             "stream": True,
         }
-        self._loop = asyncio.new_event_loop()
-        self._news: asyncio.Queue[News] = asyncio.Queue()
-        self._tasks: dict[int, asyncio.Task[None]] = {}
-
-    def add(self, job: Job) -> None:
-        self._tasks[job.number] = self._loop.create_task(self._follow(job))
-
-    def step(self) -> list[News]:
-        return self._loop.run_until_complete(self._next())
-
-    async def _next(self) -> list[News]:
-        news = [await self._news.get()]
-        while not self._news.empty():
-            news.append(self._news.get_nowait())
-        for piece in news:
-            if piece.finished:
-                await self._tasks.pop(piece.number)
-        return news
+        super().__init__()
 
     async def _follow(self, job: Job) -> None:
         body = json.dumps({**self._settings, "prompt": job.token_ids}).encode()

@@ -2,10 +2,10 @@
 
 import planner_node.engine  # noqa: F401  isort: skip  before torch: sets how its threads wait
 
-import asyncio
 import time
 from contextlib import aclosing
 
+from benchmarks.peers.looping import Looping
 from benchmarks.peers.protocol import Job, News, Options, Workload, serve
 from planner_node.completion.loading import LocalModel
 from planner_node.completion.request import Completed, CompletionRequest, TextChunk
@@ -20,16 +20,14 @@ PRECISIONS = {
 }
 
 
-class Ours:
+class Ours(Looping):
     """Drives the completer from a loop that runs while news are waited for."""
 
     def __init__(self, workload: Workload, options: Options) -> None:
         dtype, quantization = PRECISIONS[options.precision]
         self._workload = workload
         self._tool = Tool(**workload.tool)
-        self._loop = asyncio.new_event_loop()
-        self._news: asyncio.Queue[News] = asyncio.Queue()
-        self._tasks: dict[int, asyncio.Task[None]] = {}
+        super().__init__()
         model = LocalModel(
             ModelSettings(id=workload.model, dtype=dtype, quantization=quantization),
             EngineSettings(
@@ -40,21 +38,6 @@ class Ours:
             ),
         )
         self._completer = self._loop.run_until_complete(model.start())
-
-    def add(self, job: Job) -> None:
-        self._tasks[job.number] = self._loop.create_task(self._follow(job))
-
-    def step(self) -> list[News]:
-        return self._loop.run_until_complete(self._next())
-
-    async def _next(self) -> list[News]:
-        news = [await self._news.get()]
-        while not self._news.empty():
-            news.append(self._news.get_nowait())
-        for piece in news:
-            if piece.finished:
-                await self._tasks.pop(piece.number)
-        return news
 
     async def _follow(self, job: Job) -> None:
         request = CompletionRequest(
