@@ -13,9 +13,10 @@ from typing import Any, Final
 import torch
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
-from planner_node.training.batches import Batch, Part, Position
+from planner_node.training.batches import Batch, Position
 from planner_node.training.corpus.samples import dump, sample
-from planner_node.training.forward import loss_of, precision_for
+from planner_node.training.forward import precision_for
+from planner_node.training.gradients import Gradients
 from planner_node.training.network import Shape, create, optimizers
 from planner_node.training.tokenizer import load_or_build
 
@@ -71,7 +72,7 @@ def fingerprint(seed: int) -> str:
 class Run:
     """A run in ``folder``, with random weights until ``begin`` or ``resume``."""
 
-    def __init__(self, folder: Path, recipe: Recipe, device: str) -> None:
+    def __init__(self, folder: Path, recipe: Recipe, device: str, workers: int = 1) -> None:
         self.folder = folder
         self.recipe = recipe
         self.device = device
@@ -84,6 +85,7 @@ class Run:
         self.model: LlamaForCausalLM = create(recipe.shape, self.tokenizer, recipe.seed)
         self.model.to(device)
         self.optimizers = optimizers(self.model, recipe.lr, self.precision)
+        self._gradients = Gradients(self.model, device, self.precision, workers)
 
     @property
     def checkpoint(self) -> Path:
@@ -140,8 +142,7 @@ class Run:
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = rate
-        answers = batch.answers
-        loss = sum(self._add_gradient(part, answers) for part in batch.parts)
+        loss = self._gradients.put(batch)
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), CLIP)
         for optimizer in self.optimizers:
             optimizer.step()
@@ -150,12 +151,6 @@ class Run:
         self.progress.tokens += batch.tokens
         self.progress.position = batch.after
         return loss
-
-    def _add_gradient(self, part: Part, answers: int) -> float:
-        moved = Part(part.ids.to(self.device), part.labels.to(self.device))
-        loss = loss_of(self.model, moved, self.precision) / answers
-        torch.autograd.backward(loss)
-        return float(loss.item())
 
 
 def checkpoint_of(folder: Path) -> Path:

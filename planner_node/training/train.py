@@ -102,9 +102,7 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--hidden", type=int, default=recipe.shape.hidden)
     made.add_argument("--layers", type=int, default=recipe.shape.layers)
-    made.add_argument(
-        "--threads", type=int, default=0, help="CPU threads; 0 leaves the choice to torch"
-    )
+    made.add_argument("--threads", type=int, default=0, help="CPU cores to train on; 0: all")
     made.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:1")
     made.add_argument("--checkpoint-every-s", type=float, default=120.0)
     made.add_argument(
@@ -138,9 +136,10 @@ def recipe_of(args: argparse.Namespace) -> Recipe:
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line."""
     args = parser().parse_args(argv)
-    if args.threads:
-        torch.set_num_threads(args.threads)
-    run = Run(args.out, recipe_of(args), device_name(args.device))
+    device = device_name(args.device)
+    workers = (args.threads or torch.get_num_threads()) if device == "cpu" else 1
+    torch.set_num_threads(1)  # one a worker; threads that wait for each other would keep cores busy
+    run = Run(args.out, recipe_of(args), device, workers)
     try:
         resumed = not args.fresh and run.resume()
     except OtherRunError as error:
@@ -150,7 +149,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     began = f"resuming at {run.progress.tokens:,} tokens" if resumed else "from the first token"
     size = sum(weight.numel() for weight in run.model.parameters())
     _say(f"{run.recipe}\n{size:,} parameters, {run.precision} on {run.device}, {began}")
-    _say(f"torch {torch.__version__}, {torch.get_num_threads()} threads, data {run.data}")
+    _say(f"torch {torch.__version__}, {workers} at once, data {run.data}")
     begin = run.progress.position
     with feeding(args.out / "tokenizer", args.seed, begin, args.batch_tokens) as source:
         _say(f"data made by process {source.process_id}")

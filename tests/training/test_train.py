@@ -92,6 +92,16 @@ def test_loss_and_gradients_are_those_of_transformers(folder: Path) -> None:
 
 
 @pytest.mark.usefixtures("small_pools")
+def test_two_cores_train_the_weights_of_one(folder: Path) -> None:
+    alone, together = Run(folder, TINY, "cpu"), Run(folder, TINY, "cpu", workers=2)
+    for batch in islice(data(alone), 3):
+        assert len(batch.parts) == 2
+        assert alone.step(batch) == together.step(batch)
+    for name, weight in weights(together).items():
+        assert torch.equal(weight, weights(alone)[name]), name
+
+
+@pytest.mark.usefixtures("small_pools")
 @pytest.mark.parametrize("stopped_after", [1, 3])
 def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(
     folder: Path, tmp_path: Path, stopped_after: int

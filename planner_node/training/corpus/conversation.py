@@ -4,6 +4,7 @@ import json
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from planner_node.training.corpus import skills as skill_words
 from planner_node.training.corpus.lexicon import sections
@@ -30,20 +31,25 @@ class Offer:
     keys: tuple[str, ...] = ("task", "description")
     skills: dict[Verb, str] = field(default_factory=dict)
     shown: tuple[str, ...] = ()
+    arguments: tuple[str, str] = ("", "")
+    """How the robot calls what a skill handles and where."""
 
     def tools(self) -> tuple[dict[str, object], ...]:
         """The offered tools in OpenAI's form."""
         if not self.plans:
             return ()
-        properties: dict[str, object] = {
-            key: {"type": "string", "enum": list(self.shown)}
-            if key == "skill"
-            else {"type": "string"}
-            for key in self.keys
-        }
+        properties = {key: self._schema(key) for key in self.keys}
         items = {"type": "object", "properties": properties, "required": list(self.keys)}
         plan = _tool("decompose_task", {"tasks": {"type": "array", "items": items}})
         return (plan, ASK_TOOL, DECLINE_TOOL) if self.others else (plan,)
+
+    def _schema(self, key: str) -> dict[str, object]:
+        if key == "arguments":
+            inner = {name: {"type": "string"} for name in self.arguments}
+            return {"type": "object", "properties": inner}
+        return (
+            {"type": "string", "enum": list(self.shown)} if key == "skill" else {"type": "string"}
+        )
 
 
 def _tool(name: str, properties: dict[str, object]) -> dict[str, object]:
@@ -54,6 +60,13 @@ def _tool(name: str, properties: dict[str, object]) -> dict[str, object]:
     }
 
 
+_WITH_SKILLS: Final = (
+    *(("task", "description", "skill"),) * 3,
+    ("skill", "task", "description"),
+    ("task", "skill"),
+    *(("task", "skill", "arguments"),) * 2,
+    ("task", "description", "skill", "arguments"),
+)
 ASK_TOOL = _tool(
     "ask_clarification",
     {"question": {"type": "string"}, "options": {"type": "array", "items": {"type": "string"}}},
@@ -82,16 +95,21 @@ def everything(rng: random.Random, steps: Sequence[Step]) -> Offer:
 
 def _shaped(rng: random.Random, steps: Sequence[Step], *, others: bool) -> Offer:
     share = rng.random()
-    if share < 0.72:
+    if share < 0.58:
         return Offer(plans=True, others=others)
     if share < 0.82:
         return Offer(plans=True, others=others, keys=("task",))
     chosen, shown = skill_words.enumeration(tuple(steps), rng)
-    keys = rng.choice(
-        (("task", "description", "skill"),) * 3
-        + (("skill", "task", "description"), ("task", "skill"))
+    keys = rng.choice(_WITH_SKILLS)
+    arguments = skill_words.argument_names(rng)
+    return Offer(
+        plans=True,
+        others=others,
+        keys=keys,
+        skills=chosen,
+        shown=tuple(shown),
+        arguments=arguments,
     )
-    return Offer(plans=True, others=others, keys=keys, skills=chosen, shown=tuple(shown))
 
 
 def system(rng: random.Random) -> tuple[Turn, ...]:

@@ -1,6 +1,6 @@
 """Names of things, places and people: from the lists, composed, or made up.
 
-Half of the names are made up for each sample, so that a model can only learn to copy. A tenth
+Two in five names are made up for each sample, so that a model can only learn to copy. A tenth
 of the listed names never occurs in training (``held_out``) and measures unseen names.
 """
 
@@ -24,7 +24,7 @@ class Names:
     rng: random.Random
     lang: str
     unseen: bool = False
-    made_up_share: float = 0.45
+    made_up_share: float = 0.4
     used: list[str] = field(default_factory=list)
 
     def thing(self, *categories: str) -> Name:
@@ -123,7 +123,7 @@ class Names:
             self._with_attribute(self._listed(words(self.lang, "others", section)), 0.12), Rel.IN
         )
 
-    def _with_attribute(self, text: str, share: float = 0.22) -> str:
+    def _with_attribute(self, text: str, share: float = 0.16) -> str:
         if not self.chance(share):
             return text
         kind = self.rng.choice(("color", "color", "size", "material", "side", "condition"))

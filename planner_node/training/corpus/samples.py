@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from planner_node.training.corpus import conversation, corrections, replies
+from planner_node.training.corpus import conversation, corrections, replies, skills
 from planner_node.training.corpus.conversation import Offer, Turn
 from planner_node.training.corpus.families.shares import FAMILIES
 from planner_node.training.corpus.names import Names
@@ -16,7 +16,7 @@ from planner_node.training.corpus.speech.phrasing import Speaker
 from planner_node.training.corpus.speech.wording import subtask
 
 ASK_SHARE: Final = 0.08
-DECLINE_SHARE: Final = 0.12
+DECLINE_SHARE: Final = 0.10
 CONTEXT_SHARE: Final = 0.10
 LANGUAGE_SHARE: Final = 0.06
 SECOND_TURN_SHARE: Final = 0.03
@@ -171,6 +171,7 @@ def written(steps: Sequence[Step], lang: str, offer: Offer) -> str:
             "task": title,
             "description": description,
             "skill": offer.skills.get(step.verb, ""),
+            "arguments": skills.arguments(step, offer.arguments, lang),
         }
         items.append({key: values[key] for key in offer.keys})
     return conversation.call("decompose_task", {"tasks": items})

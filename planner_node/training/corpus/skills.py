@@ -4,6 +4,7 @@ import random
 from typing import Final
 
 from planner_node.training.corpus.plans.world import Step, Verb
+from planner_node.training.corpus.speech.wording import listed, noun
 
 _WORDS: Final[dict[Verb, tuple[str, ...]]] = {
     Verb.FIND: ("find", "locate", "search", "detect", "perceive", "look_for"),
@@ -37,6 +38,8 @@ _SAME: Final = {
     Verb.REPORT: Verb.SAY,
     Verb.DISCARD: Verb.PLACE,
 }
+_HANDLED: Final = ("object", "item", "target", "object_name", "thing", "name")
+_PLACED: Final = ("location", "place", "destination", "goal", "waypoint", "to")
 _OTHER: Final = ("other", "act", "manipulate", "custom")
 
 
@@ -53,6 +56,22 @@ def enumeration(steps: tuple[Step, ...], rng: random.Random) -> tuple[dict[Verb,
     shown = list(dict.fromkeys([*chosen.values(), other]))
     rng.shuffle(shown)
     return skills, shown
+
+
+def argument_names(rng: random.Random) -> tuple[str, str]:
+    """What a robot calls the thing that a skill handles and the place where it does."""
+    return rng.choice(_HANDLED), rng.choice(_PLACED)
+
+
+def arguments(step: Step, names: tuple[str, str], lang: str) -> dict[str, str]:
+    """The arguments of the step's skill: only those that it has, names as the plan writes them."""
+    handled, placed = names
+    found = {}
+    if step.things:
+        found[handled] = listed([noun(name, lang, bare=True) for name in step.things], lang)
+    if step.place is not None:
+        found[placed] = noun(step.place, lang, bare=True)
+    return found
 
 
 def _camel(text: str) -> str:

@@ -1,7 +1,7 @@
 """Whole sentences with their plan beside them: what no clause of a single intent can say.
 
-A line of ``frames.txt`` is ``said => intent; intent``. A slot's first letter tells what is drawn
-for it (``{r}`` and ``{r2}`` are two rooms), a view after a dot how it is written: ``b`` bare,
+A line of the lexicon's ``frames`` is ``said => intent; intent``. A slot's first letter tells what
+is drawn for it (``{r}``, ``{r2}``: two rooms), a view after a dot how it is written: ``b`` bare,
 ``i`` indefinite, ``t`` as a destination, ``f`` as a source, ``g`` as where it lies. An intent is
 its kind, its things, then ``@place``, ``<source``, ``>person``, ``+tool``, ``/place`` of a tour,
 ``#note``; ``?text`` says under which condition its steps are done. ``!`` before a line means that
@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from planner_node.training.corpus.families.ingredients import Family, dock, user
+from planner_node.training.corpus.families.quantities import lot
 from planner_node.training.corpus.lexicon import sections
 from planner_node.training.corpus.names import Names
 from planner_node.training.corpus.plans.intents import Intent
@@ -70,6 +71,8 @@ class _Cast:
             return Name(names.word(_WORDS[kind]))
         if kind in "OV":
             return _group(names.thing() if kind == "O" else names.other("device"), names.lang)
+        if kind == "B":
+            return lot(names)
         if kind == "N":
             return Name(f"{names.rng.choice((10, 15, 20, 25, 30, 35, 40, 50, 60, 80, 90))}%")
         if kind == "p":

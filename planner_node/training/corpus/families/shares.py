@@ -16,6 +16,35 @@ from planner_node.training.corpus.families import (
 )
 from planner_node.training.corpus.families.ingredients import Family
 
+_TOLD: Final = {
+    "direct": 40,
+    "mixed": 36,
+    "single": 30,
+    "several": 24,
+    "source": 24,
+    "nested": 18,
+    "deliver": 30,
+    "fetch": 18,
+    "spread": 24,
+    "quantity": 18,
+    "pronoun": 18,
+    "order": 24,
+    "negation": 22,
+    "style": 40,
+    "patrol": 24,
+    "charge": 20,
+    "escort": 24,
+    "amr": 24,
+    "errand": 24,
+    "condition": 24,
+    "time": 14,
+    "devices": 22,
+    "cleaning": 18,
+    "state": 22,
+    "twins": 24,
+}
+"""Sentences written whole, by topic."""
+
 FAMILIES: Final[dict[str, tuple[int, Family]]] = {
     "move": (24, scenarios.move),
     "move_from": (12, scenarios.move_from),
@@ -77,15 +106,5 @@ FAMILIES: Final[dict[str, tuple[int, Family]]] = {
     "noted": (14, spreads.noted),
     "everything_but": (6, spreads.everything_but),
     "loaded_with": (3, errands.loaded_with),
-    "told_patrol": (16, frames.frame("patrol")),
-    "told_charge": (14, frames.frame("charge")),
-    "told_escort": (16, frames.frame("escort")),
-    "told_amr": (16, frames.frame("amr")),
-    "told_errand": (18, frames.frame("errand")),
-    "told_condition": (18, frames.frame("condition")),
-    "told_time": (10, frames.frame("time")),
-    "told_devices": (14, frames.frame("devices")),
-    "told_cleaning": (10, frames.frame("cleaning")),
-    "twins": (16, frames.frame("twins")),
-    "told_state": (14, frames.frame("state")),
+    **{f"told_{topic}": (share, frames.frame(topic)) for topic, share in _TOLD.items()},
 }

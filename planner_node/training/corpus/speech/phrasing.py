@@ -78,7 +78,7 @@ class Speaker:
         """A sentence that was written whole, with the wrapping it allows."""
         if not said.startswith("!") and self.rng.random() < 0.55:
             return typed(smalltalk.around(self.rng, self.lang, said), self.lang, self.rng)
-        kinds = ("light", "light", "light", "chatty")
+        kinds = ("light", "light", "light", "aside")
         said = smalltalk.around(self.rng, self.lang, said.lstrip("!"), kinds)
         return typed(said, self.lang, self.rng)
 

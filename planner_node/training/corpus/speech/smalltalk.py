@@ -11,7 +11,10 @@ from planner_node.training.corpus.speech.together import gerund
 
 
 def around(rng: random.Random, lang: str, sentence: str, kinds: tuple[str, ...] = ()) -> str:
-    """``sentence`` with one of the ways of wrapping it; ``kinds`` are equally likely."""
+    """``sentence`` with one of the ways of wrapping it; ``kinds`` are equally likely.
+
+    An ``aside`` goes with any sentence, a ``chatty`` one may ask for an imperative clause.
+    """
     tables = sections(lang, "wrappers")
     if "\n" in sentence:
         head = rng.choice((*sections(lang, "joins")["list_head"], "", ""))
@@ -20,9 +23,10 @@ def around(rng: random.Random, lang: str, sentence: str, kinds: tuple[str, ...] 
     kind = rng.choices(kinds or ("plain", "polite", "question", "chatty"), weights)[0]
     if kind == "question" and any(mark in sentence for mark in (". ", "。", "1.", "1)")):
         kind = "polite"
-    asides = _asides(rng, lang) if kind == "chatty" else {}
+    asides = _asides(rng, lang) if kind in {"chatty", "aside"} else {}
     greeting = rng.choice(words(lang, "others", "greeting_block"))
-    pattern = expand(rng.choice(tables[kind]), rng)
+    patterns = {"aside": tables["chatty"], "chatty": (*tables["chatty"], *tables["urging"])}
+    pattern = expand(rng.choice(patterns.get(kind) or tables[kind]), rng)
     doing = gerund(sentence) if "{c_ing}" in pattern else None
     if doing is None:
         pattern = pattern.replace("{c_ing}", "helping me {c}")

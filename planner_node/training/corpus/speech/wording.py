@@ -49,13 +49,13 @@ def _when(step: Step, description: str, lang: str) -> str:
     return f"若{step.when}，{description}" if lang == "zh" else f"If {step.when}: {description}"
 
 
-def noun(name: Name, lang: str) -> str:
-    """The name as plans write it: ``the book``, ``Room 203``, ``所有杯子``."""
+def noun(name: Name, lang: str, *, bare: bool = False) -> str:
+    """The name as plans write it, ``the book`` or ``所有杯子``; without its article where bare."""
     if lang == "zh":
         return f"{name.lead}所有{name.text}" if name.group else name.lead + name.text
     if name.group:
-        return f"all the {name.text}"
-    return name.text if name.proper else f"the {name.text}"
+        return f"all {name.text}" if bare else f"all the {name.text}"
+    return name.text if name.proper or bare else f"the {name.text}"
 
 
 def placed(place: Name, rel: Rel, lang: str) -> str:
