@@ -25,6 +25,7 @@ from typing import Final
 from benchmarks.results import keep
 from benchmarks.warm import WarmProcess
 from tests.fakes.mosquitto import running
+from tests.faults import evidence
 from tests.faults.checker import Checker
 from tests.faults.fleet import TERMINAL, Fleet
 from tests.faults.history import History
@@ -107,6 +108,7 @@ async def soak(folder: Path, kills: int, model: str, seed: int) -> dict[str, obj
                 ended = await end_in_good_order(lives)
             finally:
                 node.kill()
+    wrong = violations(history, node)
     return {
         "deaths": lives.deaths,
         "tasks": len(lives.sent),
@@ -114,7 +116,8 @@ async def soak(folder: Path, kills: int, model: str, seed: int) -> dict[str, obj
         "ends": Counter(fleet.states[task_id] for task_id in lives.sent),
         "generations_begun_again": begun_again(history),
         **ended,
-        "violations": violations(history, node),
+        "violations": wrong,
+        "kept_in": str(evidence.keep(folder, wrong)) if wrong else None,
     }
 
 
@@ -169,11 +172,10 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--model", choices=["scripted", "embedded"], default="scripted")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--folder", type=Path, help="where the history and the journal stay")
+    parser.add_argument("--folder", type=Path, help="a new one for the history and journal")
     parser.add_argument("--keep", action="store_true", help="keep the report in benchmarks/results")
     arguments = parser.parse_args()
-    folder = arguments.folder or Path(tempfile.mkdtemp(prefix="planner-soak-"))
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = evidence.fresh(arguments.folder or Path(tempfile.mkdtemp(prefix="planner-soak-")))
     began_s = time.monotonic()
     found = asyncio.run(soak(folder, arguments.kills, arguments.model, arguments.seed))
     report = {

@@ -26,9 +26,10 @@ from pathlib import Path
 from benchmarks.results import keep
 from tests.fakes.mosquitto import OPEN_CONF, Mosquitto, running
 from tests.faults.checker import check
+from tests.faults.evidence import fresh
 from tests.faults.fleet import Fleet
 from tests.faults.history import History
-from tests.faults.nodes import NodeProcess
+from tests.faults.nodes import NodeProcess, set_clock
 from tests.faults.packets import NOT_AUTHORIZED, Meddler
 from tests.faults.proxy import Proxy
 
@@ -61,8 +62,7 @@ class Scene:
 
 def main() -> None:
     arguments = _arguments()
-    folder = arguments.folder or Path(tempfile.mkdtemp(prefix="planner-soak-"))
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = fresh(arguments.folder or Path(tempfile.mkdtemp(prefix="planner-soak-")))
     report = asyncio.run(_soak(folder, arguments))
     print(json.dumps(report, ensure_ascii=False, indent=2))
     if arguments.keep:
@@ -77,7 +77,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rate", type=float, default=5.0, help="tasks a second")
     parser.add_argument("--only", choices=sorted(FAULTS), help="this fault and no other")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--folder", type=Path, help="where the history and the journal stay")
+    parser.add_argument("--folder", type=Path, help="a new one for the history and journal")
     parser.add_argument("--keep", action="store_true", help="keep the report in benchmarks/results")
     return parser.parse_args()
 
@@ -85,7 +85,7 @@ def _arguments() -> argparse.Namespace:
 async def _soak(folder: Path, arguments: argparse.Namespace) -> dict[str, object]:
     began_s, counted = time.monotonic(), Counter[str]()
     history, clock = History(folder / "history.jsonl"), folder / "clock"
-    clock.write_text("0", encoding="ascii")
+    set_clock(clock, 0)
     with running(folder, f"{OPEN_CONF}persistence true\n") as broker:
         async with Proxy(broker.port, Meddler()) as proxy, Fleet(broker.port, history) as fleet:
             node = NodeProcess(folder, proxy.url, settings=SETTINGS, script={"CLOCK": str(clock)})
@@ -242,9 +242,9 @@ async def _full_disk(scene: Scene) -> None:
 
 
 async def _wrong_clock(scene: Scene) -> None:
-    scene.clock.write_text(str(random.choice([HOUR_S, -HOUR_S])), encoding="ascii")
+    set_clock(scene.clock, random.choice([HOUR_S, -HOUR_S]))
     await asyncio.sleep(SLOW_S)
-    scene.clock.write_text("0", encoding="ascii")
+    set_clock(scene.clock, 0)
 
 
 FAULTS: dict[str, Callable[[Scene], Awaitable[None]]] = {

@@ -1,5 +1,6 @@
 """One task planned: PLANNING, subtask after subtask, and exactly one way out."""
 
+import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -17,6 +18,7 @@ from planner_node.errors import (
     PlannerError,
     QueueFull,
     TaskMoved,
+    TaskNotFound,
 )
 from planner_node.planner.conversation import completion_request
 from planner_node.planner.desk import Desk, with_problem
@@ -30,10 +32,14 @@ from planner_node.tasks.plan import PlanDraft
 from planner_node.tasks.record import Event, TaskRecord
 
 log = logging.getLogger(__name__)
+_UNDECIDED = frozenset({TaskState.QUEUED, TaskState.PLANNING})  # QUEUED: it has not begun yet
 
 
 class _Superseded(Exception):
     """The task was canceled or expired, or another run has it: nothing of ours counts any more."""
+
+
+_OVERTAKEN = (_Superseded, IllegalTransition, TaskMoved, TaskNotFound)
 
 
 class Run:
@@ -52,7 +58,7 @@ class Run:
         """Plan the task to one of its ends, or hand it back to the queue; never raises."""
         try:
             await self._plan()
-        except (_Superseded, IllegalTransition, TaskMoved):
+        except _OVERTAKEN:
             return  # whoever ended the task has told everything
         except Exception:
             log.exception("! %s broke the planner", self._task_id)
@@ -63,7 +69,6 @@ class Run:
 
     async def _plan(self) -> None:
         record = await self._start()
-        self._attempt = record.attempt
         self._draft = PlanDraft(record.command.constraints, record.revision)
         self._telling = Telling(self._publish, lambda: self._leash.pull(Pull.ENDED))
         try:
@@ -89,6 +94,7 @@ class Run:
         async def start() -> TaskRecord:
             async with self._desk.ledger.hold(self._task_id):
                 record = await self._desk.ledger.get(self._task_id)
+                self._attempt = record.attempt
                 if self._desk.is_due(record):
                     await self._desk.end(record, TaskEvent.DEADLINE_PASSED)
                     raise _Superseded
@@ -187,15 +193,26 @@ class Run:
         await self._leave(TaskEvent.PLANNING_FAILED, lambda one: with_problem(one, why))
 
     async def _give_up(self) -> None:
+        """Fail the task, as often as it takes.
+
+        Until then the run keeps its robot's place. A task that is in no queue and has no end would
+        wait for the node's next start, and the robot's younger tasks would be planned before it.
+        """
         if self._telling is not None:  # it may be what broke
             self._telling.close()
             self._telling = None
-        try:
-            await self._fail(problem(ProblemCode.INTERNAL))
-        except (_Superseded, IllegalTransition, TaskMoved):
-            return
-        except Exception:  # the task stays in the journal and is planned after the next start
-            log.exception("! %s could not even be failed", self._task_id)
+        failures = 0
+        while True:
+            try:
+                await self._fail(problem(ProblemCode.INTERNAL))
+            except _OVERTAKEN:
+                return
+            except Exception:
+                failures += 1
+                log.exception("! %s cannot be failed now", self._task_id)
+                await asyncio.sleep(self._desk.parts.backoff.delay_s(failures))
+            else:
+                return
 
     async def _leave(
         self,
@@ -221,6 +238,6 @@ class Run:
 
     async def _current(self) -> TaskRecord:
         record = await self._desk.ledger.get(self._task_id)
-        if record.state is not TaskState.PLANNING or record.attempt != self._attempt:
+        if record.state not in _UNDECIDED or record.attempt != self._attempt:
             raise _Superseded
         return record

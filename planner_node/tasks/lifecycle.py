@@ -34,7 +34,11 @@ _END_FROM_OUTSIDE: Final = {
 }
 
 TRANSITIONS: Final[dict[TaskState, dict[TaskEvent, TaskState]]] = {
-    TaskState.QUEUED: {TaskEvent.STARTED: TaskState.PLANNING, **_END_FROM_OUTSIDE},
+    TaskState.QUEUED: {
+        TaskEvent.STARTED: TaskState.PLANNING,
+        TaskEvent.PLANNING_FAILED: TaskState.FAILED,  # it could not even begin
+        **_END_FROM_OUTSIDE,
+    },
     TaskState.PLANNING: {
         TaskEvent.PLAN_FINISHED: TaskState.PLANNED,
         TaskEvent.QUESTION_ASKED: TaskState.INPUT_REQUIRED,

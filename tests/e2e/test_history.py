@@ -8,7 +8,7 @@ import pytest
 from tests.fakes.mosquitto import running
 from tests.faults.fleet import Fleet
 from tests.faults.history import History
-from tests.faults.nodes import NodeProcess
+from tests.faults.nodes import NodeProcess, set_clock
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
 
@@ -61,7 +61,7 @@ async def test_the_oldest_tasks_above_the_number_are_forgotten_everywhere(tmp_pa
 
 async def test_what_is_older_than_a_day_is_forgotten_everywhere(tmp_path: Path) -> None:
     history, clock = History(tmp_path / "history.jsonl"), tmp_path / "clock"
-    clock.write_text("0", encoding="ascii")
+    set_clock(clock, 0)
     with running(tmp_path) as broker:
         node = NodeProcess(tmp_path, broker.url, script={"CLOCK": str(clock)})
         async with Fleet(broker.port, history) as fleet, node:
@@ -70,7 +70,7 @@ async def test_what_is_older_than_a_day_is_forgotten_everywhere(tmp_path: Path) 
                 fleet.task("robot", task_id, f"bring book {task_id}")
             await fleet.until_ended(*tasks)
             assert await node.stop() == 0
-            clock.write_text(str(DAY_AND_HOUR_S), encoding="ascii")
+            set_clock(clock, DAY_AND_HOUR_S)
             node.start()
             await fleet.until_true(lambda: cleared(history) == set(tasks))
             await node.until_readyz(200)

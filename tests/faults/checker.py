@@ -17,6 +17,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
+from tests.faults.evidence import keep
 from tests.faults.fleet import TERMINAL
 from tests.faults.heard import Heard, Task
 from tests.faults.history import History
@@ -133,13 +134,16 @@ class Checker(Heard):
                 self._fault("I7", node_id, f"is gone, and its status says {state}")
 
     def verdict(self) -> None:
-        """Fail with all that is wrong.
+        """Fail with all that is wrong, and keep what the scenario left behind.
 
         Raises:
             AssertionError: an invariant does not hold.
         """
+        if not self.faults:
+            return
+        kept = keep(self._history.file.parent, self.faults)
         shown = "\n".join(self.faults[:40])
-        assert not self.faults, f"{len(self.faults)} faults, see {self._history.file}:\n{shown}"
+        raise AssertionError(f"{len(self.faults)} faults, all of it is kept in {kept}:\n{shown}")
 
     def _check_states(self, task_id: str, task: Task) -> None:
         if len(task.ends) > 1:

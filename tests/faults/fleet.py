@@ -15,6 +15,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from tests.fakes.waiting import until
+from tests.faults.evidence import keep
 from tests.faults.history import History
 
 ROOT: Final = "planner/v1"
@@ -124,7 +125,9 @@ class Fleet:
             await until(all_ended, deadline_s)
         except TimeoutError:
             left = {task_id: self.states.get(task_id) for task_id in sorted(waiting)[:10]}
-            raise TimeoutError(f"{len(waiting)} of {len(task_ids)} never ended: {left}") from None
+            what = f"{len(waiting)} of {len(task_ids)} never ended: {left}"
+            kept = keep(self.history.file.parent, [f"I1 {what}"])
+            raise TimeoutError(f"{what}; all of it is kept in {kept}") from None
 
     async def until_state(self, task_id: str, *states: str, deadline_s: float = 20.0) -> None:
         """Wait until a task was last heard in one of these states."""

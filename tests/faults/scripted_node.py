@@ -6,7 +6,8 @@ After SAY: comes what the model says, word for word, whatever it is.
 SCRIPT_CHUNK_S is the time between two chunks, SCRIPT_RUNS the file that tells of each generation,
 SCRIPT_CRASH a place and a number: ``after_journal:3`` dies at the third time it comes there.
 SCRIPT_FAIL names callbacks of the network thread in the same way, and lets them raise.
-SCRIPT_CLOCK is a file that holds by how many seconds the wall clock was set wrong.
+SCRIPT_CLOCK is a file that holds by how many seconds the wall clock was set wrong; it is read at
+each look at the clock, so it may only be replaced as a whole (``nodes.set_clock``).
 """
 
 import asyncio

@@ -9,7 +9,7 @@ from tests.fakes.mosquitto import running
 from tests.faults.checker import check
 from tests.faults.fleet import Fleet
 from tests.faults.history import History
-from tests.faults.nodes import NodeProcess
+from tests.faults.nodes import NodeProcess, set_clock
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
 
@@ -48,7 +48,7 @@ async def test_every_callback_of_the_network_thread_may_fail_once(tmp_path: Path
 async def test_a_clock_that_jumps_makes_nothing_due(tmp_path: Path, jump_s: int) -> None:
     """F21: what was accepted is due by the time that passes, not by the clock on the wall."""
     history, clock = History(tmp_path / "history.jsonl"), tmp_path / "clock"
-    clock.write_text("0", encoding="ascii")
+    set_clock(clock, 0)
     with running(tmp_path) as broker:
         node = NodeProcess(tmp_path, broker.url, script={"CLOCK": str(clock)})
         async with Fleet(broker.port, history) as fleet, node:
@@ -58,7 +58,7 @@ async def test_a_clock_that_jumps_makes_nothing_due(tmp_path: Path, jump_s: int)
             fleet.task("stuck", "in-two-seconds", "bring a book", deadline=after(2))
             await fleet.until_state("in-half-an-hour", "QUEUED")
             await fleet.until_state("in-two-seconds", "QUEUED")
-            clock.write_text(str(jump_s), encoding="ascii")
+            set_clock(clock, jump_s)
             history.fault(f"the clock jumps by {jump_s} s")
             await fleet.until_ended("in-two-seconds", deadline_s=10)
             fleet.task("other", "later", "bring a pen", deadline=after(jump_s + HOUR_S / 2))

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from messages.status import TaskState
+from planner_node.clock import SystemClock
 from planner_node.errors import CommandRejected, DeadlineAlreadyPassed, JournalLost
 from planner_node.settings import QueueSettings
 from planner_node.tasks.lifecycle import TERMINAL
@@ -140,3 +141,32 @@ async def test_no_robot_has_two_running_tasks(open_hall: HallMaker) -> None:
     script.gate.set()
     for number in range(12):
         await hall.until(f"t{number}", "PLANNED")
+
+
+class BreakingClock(SystemClock):
+    """Cannot tell the time so many times more."""
+
+    def __init__(self) -> None:
+        self.breaks = 0
+
+    def now(self) -> datetime:
+        if self.breaks:
+            self.breaks -= 1
+            raise ValueError("no time")
+        return super().now()
+
+
+@pytest.mark.parametrize("breaks", [1, 4])
+async def test_what_breaks_before_it_began_fails_before_the_next_begins(
+    open_hall: HallMaker, breaks: int
+) -> None:
+    """Without an end it would wait for the next start, and be planned after younger tasks."""
+    clock = BreakingClock()
+    hall = await open_hall(Hall(clock=clock, works=False))
+    await hall.submit("older")
+    await hall.submit("younger")
+    clock.breaks = breaks
+    hall.go_to_work()
+    await hall.until("younger", "PLANNED")
+    assert hall.states("older") == ["QUEUED", "FAILED"]
+    assert hall.log("older")[-1].event_id < hall.log("younger")[1].event_id

@@ -13,6 +13,7 @@ from planner_node.tasks.lifecycle import (
 
 LEGAL = {
     (TaskState.QUEUED, TaskEvent.STARTED): TaskState.PLANNING,
+    (TaskState.QUEUED, TaskEvent.PLANNING_FAILED): TaskState.FAILED,
     (TaskState.QUEUED, TaskEvent.CANCEL_ASKED): TaskState.CANCELED,
     (TaskState.QUEUED, TaskEvent.DEADLINE_PASSED): TaskState.EXPIRED,
     (TaskState.PLANNING, TaskEvent.PLAN_FINISHED): TaskState.PLANNED,
