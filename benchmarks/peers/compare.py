@@ -3,8 +3,9 @@
     python -m benchmarks.peers.compare A                    # what needs no other environment
     python -m benchmarks.peers.compare A B --peers all      # after python -m benchmarks.peers.setup
 
-All are loaded and warmed up first. Then, round by round and for each number of clients, one after
-the other works off the same prompts while all the others are stopped. No prompt comes twice. A
+All are loaded and warmed up first, each with the number of threads that is best for it (see
+``trial``). Then, round by round and for each number of clients, one after the other works off the
+same prompts while all the others are stopped. No prompt comes twice. A
 turn during which other processes took more than a tenth of the machine is repeated, with new
 prompts. What was measured is written after every turn: an interrupted run leaves what it has.
 """
@@ -30,11 +31,10 @@ from benchmarks.peers.plot import draw
 from benchmarks.peers.protocol import read_workload
 from benchmarks.peers.report import table
 from benchmarks.peers.roster import MOST_WAVES, Entry, chosen
-from benchmarks.peers.seat import LOAD_LIMIT_S, ContestantFailed, Seat
+from benchmarks.peers.seat import ContestantFailed, Seat
+from benchmarks.peers.trial import Found, find, wall_s
 from benchmarks.results import keep
 
-ROWS: Final = 32
-WARM_UP: Final = ((1, 1), (4, 4))  # clients, jobs
 OTHERS_LIMIT: Final = 0.1
 LEAST_JOBS: Final = 2
 
@@ -44,7 +44,7 @@ class Plan:
     """How often and how much."""
 
     rounds: int
-    threads: int
+    threads: tuple[int, ...]  # tried for each contestant but ours
     clients: tuple[int, ...]
     repeats: int
     limit_s: float
@@ -60,23 +60,22 @@ class Match:
     judge: Judge
     prompts: Iterator[int]
     seats: list[Seat] = field(default_factory=list)
+    trials: dict[str, dict[int, float | None]] = field(default_factory=dict)
     absent: dict[str, str] = field(default_factory=dict)
     turns: list[dict[str, Any]] = field(default_factory=list)
 
     def seat(self, entries: list[Entry], work: Path, stack: ExitStack) -> None:
-        """Start everybody and warm up; who cannot play is named with the reason."""
+        """Start everybody with the threads that suit them best; name who cannot play, and why."""
         for entry in entries:
-            seat = Seat(entry, work, ROWS, self.plan.threads)
             try:
-                stack.enter_context(seat)
-                for clients, jobs in WARM_UP:
-                    seat.ask(self._take(jobs), clients, LOAD_LIMIT_S)
+                found = find(entry, work, self.plan.threads, self._take, stack)
             except ContestantFailed as failed:
                 self.absent[entry.key] = str(failed)
                 print(f"! {failed}", flush=True)
             else:
-                self.seats.append(seat)
-                print(f"{entry.key} loaded in {seat.load_s:.1f} s", flush=True)
+                self.seats.append(found.seat)
+                self.trials[entry.key] = found.rates
+                print(_found(found), flush=True)
 
     def play(self) -> None:
         """Measure round by round, and keep what was measured after every turn."""
@@ -96,9 +95,11 @@ class Match:
         return {
             "model": self.model,
             "command": f"python -m benchmarks.peers.compare {' '.join(sys.argv[1:])}",
-            "machine": describe(self.plan.threads),
+            "machine": describe(),
             "commit": _commit(),
             "peers": setup.pinned(),
+            "threads": {seat.entry.key: seat.threads for seat in self.seats},  # 0: the node's rule
+            "trials_plans_per_s": self.trials,
             "titles": {seat.entry.key: seat.entry.title for seat in self.seats},
             "load_s": {seat.entry.key: round(seat.load_s, 1) for seat in self.seats},
             "absent": self.absent,
@@ -148,11 +149,10 @@ class Match:
         others_share = watch.others_share(told["cpu_s"])
         answers = told["answers"]
         valid = [self.judge.hear(seat.entry.key, a["number"], a["text"]) for a in answers]
-        ended_s = max(answer["ended_s"] for answer in answers)
         return {
             "plans": len(answers),
             "valid": sum(valid),
-            "wall_s": round(ended_s - min(answer["begun_s"] for answer in answers), 6),
+            "wall_s": round(wall_s(answers), 6),
             "cpu_s": round(told["cpu_s"], 3),
             "others_share": round(others_share, 3),
             "peak_memory_bytes": told["peak_memory_bytes"],
@@ -165,6 +165,12 @@ class Match:
 
 def _since(answer: dict[str, Any], what: str) -> float | None:
     return None if answer[what] is None else round((answer[what] - answer["begun_s"]) * 1000, 3)
+
+
+def _found(found: Found) -> str:
+    seat = found.seat
+    threads = f"{seat.threads} threads" if seat.threads else "threads by its own rule"
+    return f"{seat.entry.key} loaded in {seat.load_s:.1f} s, {threads}; plans/s: {found.rates}"
 
 
 def _line(turn: dict[str, Any]) -> str:
@@ -205,13 +211,15 @@ def main() -> None:
     asked.add_argument("models", nargs="+", choices=["A", "B"])
     asked.add_argument("--peers", nargs="*", default=[], help="names, name/precision, or all")
     asked.add_argument("--rounds", type=int, default=5)
-    asked.add_argument("--threads", type=int, default=2)
+    asked.add_argument("--threads", type=int, nargs="+", default=[1, 2], help="tried for a peer")
     asked.add_argument("--clients", type=int, nargs="+", default=[1, 8, 16, 32])
     asked.add_argument("--repeats", type=int, default=2, help="of a disturbed turn, at most")
     asked.add_argument("--limit-s", type=float, default=math.inf, help="for one model's rounds")
     asked.add_argument("--wait", action="store_true", help="measure when Enter is pressed")
     given = asked.parse_args()
-    plan = Plan(given.rounds, given.threads, tuple(given.clients), given.repeats, given.limit_s)
+    plan = Plan(
+        given.rounds, tuple(given.threads), tuple(given.clients), given.repeats, given.limit_s
+    )
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # the stopped would outlive us
     with ExitStack() as stack:
         matches = [load(model, given.peers, plan, stack) for model in given.models]

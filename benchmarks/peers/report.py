@@ -124,19 +124,19 @@ def table(results: dict[str, Any]) -> str:
     """Return everything as Markdown; bold is where we are behind."""
     columns = (
         "contestant / precision", "clients", "plans/s", "ours ÷ theirs", "first subtask, ms",
-        "theirs ÷ ours", "tokens", "forwards", "valid", "cores busy", "peak MiB",
+        "theirs ÷ ours", "tokens", "forwards", "valid", "threads", "cores busy", "peak MiB",
     )  # fmt: skip
     lines = [
         f"| {' | '.join(columns)} |",
-        "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
+        f"|---|{'--:|' * (len(columns) - 1)}",
     ]
     ordered = sorted(scores(results), key=lambda score: score.clients)
-    lines += [_row(score) for score in ordered]
+    lines += [_row(score, results["threads"][score.key]) for score in ordered]
     lines += [f"\nAbsent: {key}: {reason}" for key, reason in results["absent"].items()]
     return "\n".join(lines)
 
 
-def _row(score: Score) -> str:
+def _row(score: Score, threads: int) -> str:
     first = score.first_subtask_ms
     cells = [
         score.key,
@@ -148,6 +148,7 @@ def _row(score: Score) -> str:
         "" if score.tokens is None else f"{score.tokens:.0f}",
         "" if score.forwards is None else f"{score.forwards:.0f}",
         f"{score.valid_share:.0%}",
+        str(threads or "own rule"),
         f"{score.cores:.1f}",
         f"{score.memory_mib:.0f}",
     ]

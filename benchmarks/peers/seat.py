@@ -30,8 +30,9 @@ class Seat:
         self, entry: Entry, workload: Path, rows: int, threads: int, logs: Path = LOGS
     ) -> None:
         self.entry = entry
+        self.threads = threads
         self.load_s = 0.0
-        self.log = logs / f"{entry.key.replace('/', '-')}.log"
+        self.log = logs / f"{entry.key.replace('/', '-')}-{threads}.log"
         self._command = [
             str(entry.python.absolute()),
             *("-m", f"benchmarks.peers.{entry.module}"),

@@ -5,7 +5,8 @@
 
 Model A closes its strings itself, so that its schema is the node's own tool with shorter limits.
 Random weights close nothing by choice: model B's schema fixes the number of subtasks, takes their
-names from a list and cuts descriptions early, so that every engine writes about equally much.
+names from a list and keeps descriptions within a spoken length, so that every engine writes about
+equally much. The shortest description is long enough for most tokens to be the model's own choice.
 """
 
 import argparse
@@ -46,7 +47,8 @@ def tool_a(tool: Tool) -> Tool:
 def tool_b(tool: Tool) -> Tool:
     """Return a tool whose calls are equally long whatever the weights say."""
     skill = {"type": "string", "enum": list(SKILLS)}
-    return _tool(tool, skill, {"type": "string", "minLength": 1, "maxLength": 16}, (4, 4))
+    description = {"type": "string", "minLength": 48, "maxLength": 64}
+    return _tool(tool, skill, description, (4, 4))
 
 
 def _tool(

@@ -37,6 +37,7 @@ def results() -> dict[str, Any]:
     return {
         "model": "A",
         "absent": {"vllm/fp32": "no wheel"},
+        "threads": {"ours/fp32": 0, "peer/fp32": 2},
         "titles": {"ours/fp32": "planner node", "peer/fp32": "a peer"},
         "turns": [
             *(turn("ours/fp32", n, wall_s, 20.0) for n, wall_s in enumerate([1.0, 2.0, 5.0])),
