@@ -22,8 +22,37 @@ class Written(Generic[Answer]):
     events: Sequence[StoredEvent] = ()
 
 
+@dataclass(slots=True)
+class Losses:
+    """How often a group was lost, and how much of that the loop's callers can have heard.
+
+    An errand that was sent before its sender could hear of a loss shares it. Else a younger task
+    would be in the journal before an older one, which its sender has to bring again.
+    """
+
+    happened: int = 0  # counted by the writer
+    heard: int = 0  # set on the loop, after those who wait have been woken
+    reason: str = ""  # of the last one
+
+    def note(self, reason: str) -> None:
+        """Count one more."""
+        self.happened += 1
+        self.reason = reason
+
+    def tell(self, happened: int) -> None:
+        """On the loop, after the callers were answered: let them run, and then send anew."""
+        if happened > self.heard:
+            asyncio.get_running_loop().call_soon(self._hear, happened)
+
+    def _hear(self, happened: int) -> None:
+        self.heard = max(self.heard, happened)
+
+
 class Errand(Protocol):
-    """One caller's piece of a group."""
+    """One caller's piece of a group; ``losses_heard`` is None where order means nothing."""
+
+    @property
+    def losses_heard(self) -> int | None: ...
 
     def run(self, connection: sqlite3.Connection) -> None:
         """Write, in the writer's thread, inside the group's transaction; perhaps once more."""
@@ -43,8 +72,10 @@ class Call(Generic[Answer]):
         self,
         work: Callable[[sqlite3.Connection], Written[Answer]],
         future: asyncio.Future[Answer],
+        losses_heard: int,
     ) -> None:
         self.future = future
+        self.losses_heard: int | None = losses_heard
         self._work = work
         self._written: Written[Answer] | None = None
         self._error: PlannerError | None = None
@@ -67,6 +98,8 @@ class Call(Generic[Answer]):
 
 class Probe:
     """Asks a disk that refused whether it takes a page again."""
+
+    losses_heard: int | None = None
 
     def run(self, connection: sqlite3.Connection) -> None:
         connection.execute("DELETE FROM probe")

@@ -4,6 +4,7 @@ Rule 1: only this thread touches the writing connection; only the loop touches f
 Rule 2: what waits together is one transaction and one fsync. Where one errand cannot be written,
         the group is written anew with a savepoint for each, so that the bad one fails alone.
 Rule 3: the loop is woken once a group, and an errand whose caller has left is written all the same.
+Rule 4: what was sent before its sender could hear of a loss is lost with it, so that order holds.
 """
 
 import asyncio
@@ -18,7 +19,7 @@ from functools import partial
 from typing import Final
 
 from planner_node.errors import JournalLost, PlannerError
-from planner_node.journal.errand import Answer, Call, Errand, Probe, Written
+from planner_node.journal.errand import Answer, Call, Errand, Losses, Probe, Written
 from planner_node.journal.file import JournalFile
 from planner_node.tasks.record import StoredEvent
 
@@ -55,6 +56,7 @@ class Writer:
         self._connection: sqlite3.Connection | None = None
         self._patience_s = 0.0  # how long a first errand waits for others
         self._closed = True
+        self._losses = Losses()
         # Written whole by the thread, read by anybody:
         self.trouble = ""  # why the last commit failed
         self.figures = CommitFigures()
@@ -96,7 +98,7 @@ class Writer:
         if self._closed or self._loop is None:
             raise JournalLost("The journal is closed.")
         future: asyncio.Future[Answer] = self._loop.create_future()
-        self._errands.put(Call(work, future))
+        self._errands.put(Call(work, future, self._losses.heard))
         return await future
 
     def _run(self, opened: asyncio.Future[None]) -> None:
@@ -135,6 +137,19 @@ class Writer:
         return group
 
     def _commit(self, group: Sequence[Errand]) -> None:
+        if timely := [errand for errand in group if not self._is_too_early(errand)]:
+            self._write(timely)
+        self._call_loop(partial(self._deliver, group, self._losses.happened))
+
+    def _is_too_early(self, errand: Errand) -> bool:
+        """Whether it was sent before its sender could hear of a loss, which it then shares."""
+        heard = errand.losses_heard
+        if heard is None or heard >= self._losses.happened:
+            return False
+        errand.fail(JournalLost(self._losses.reason))
+        return True
+
+    def _write(self, group: Sequence[Errand]) -> None:
         begun_s = time.monotonic()
         try:
             self._transaction(group)
@@ -145,7 +160,6 @@ class Writer:
                 log.info("journal writes again after: %s", self.trouble)
             self.trouble = ""
             self._count(group, time.monotonic() - begun_s)
-        self._call_loop(partial(self._deliver, group))
 
     def _count(self, group: Sequence[Errand], taken_s: float) -> None:
         """Keep the figures, and learn from the group how long the next one may gather."""
@@ -169,6 +183,7 @@ class Writer:
         if not self.trouble:
             log.error("! %s", reason)
         self.trouble = reason
+        self._losses.note(reason)
         for errand in group:
             lost = JournalLost(reason)
             lost.__cause__ = error
@@ -192,8 +207,9 @@ class Writer:
         except RuntimeError:
             log.warning("journal answers nobody: the loop is closed")
 
-    def _deliver(self, group: Sequence[Errand]) -> None:
+    def _deliver(self, group: Sequence[Errand], losses: int) -> None:
         events = [event for errand in group for event in errand.settle()]
+        self._losses.tell(losses)
         if events:
             self._on_committed(events)
 

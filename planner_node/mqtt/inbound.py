@@ -4,7 +4,8 @@ import asyncio
 import hashlib
 import logging
 from collections import OrderedDict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 from messages.topics import ROBOT_TASK
@@ -68,6 +69,33 @@ class _SpareId:
         return self._id
 
 
+@dataclass(eq=False, slots=True)
+class _Place:
+    """One delivery's place among its robot's.
+
+    A barrier waits for all before it, and all after it wait for it: a control from the beginning,
+    a task from when the journal has refused it.
+    """
+
+    is_barrier: bool
+    is_left: bool = False  # to the broker, who delivers it again
+    task: asyncio.Task[None] | None = None
+
+    @property
+    def is_done(self) -> bool:
+        return self.task is not None and self.task.done()
+
+
+async def _turn(place: _Place, before: Sequence[_Place]) -> None:
+    """Wait for those who go first."""
+    while waits := [
+        one.task
+        for one in before
+        if one.task is not None and not one.is_done and (place.is_barrier or one.is_barrier)
+    ]:
+        await asyncio.wait(waits)
+
+
 class Inbound:
     """The way in. Tasks of one robot go in as they come; a control waits for all before it."""
 
@@ -88,7 +116,7 @@ class Inbound:
         self._journal_retry_s = journal_retry_s
         self._is_ours = is_ours
         self._spare_ids = SpareIds()
-        self._lanes: dict[str, list[tuple[asyncio.Task[None], bool]]] = {}
+        self._lanes: dict[str, list[_Place]] = {}
         self._is_ending = asyncio.Event()
         self._room = asyncio.Semaphore(MAX_AT_ONCE)
 
@@ -106,26 +134,33 @@ class Inbound:
 
     def _start(self, group: asyncio.TaskGroup, delivery: Delivery) -> None:
         route = route_of(delivery.topic, self._root)
-        name, is_barrier = route.robot_id or "", route.row is not ROBOT_TASK
-        lane = [(task, barrier) for task, barrier in self._lanes.get(name, []) if not task.done()]
-        before = [task for task, barrier in lane if is_barrier or barrier]
-        task = group.create_task(self._take(delivery, before), name=f"mqtt.inbound[{name}]")
-        lane.append((task, is_barrier))
-        self._lanes[name] = lane
-        task.add_done_callback(lambda _: self._leave(name))
+        name, place = route.robot_id or "", _Place(is_barrier=route.row is not ROBOT_TASK)
+        before = [one for one in self._lanes.get(name, []) if not one.is_done]
+        place.task = group.create_task(
+            self._take(delivery, place, before), name=f"mqtt.inbound[{name}]"
+        )
+        self._lanes[name] = [*before, place]
+        place.task.add_done_callback(lambda _: self._leave(name))
 
     def _leave(self, name: str) -> None:
         self._room.release()
-        if all(task.done() for task, _ in self._lanes.get(name, [])):
+        if all(one.is_done for one in self._lanes.get(name, [])):
             self._lanes.pop(name, None)
 
-    async def _take(self, delivery: Delivery, before: list[asyncio.Task[None]]) -> None:
-        if before:
-            await asyncio.wait(before)
-        if await self._journalled(delivery) and self._line.acknowledge(delivery):
+    async def _take(self, delivery: Delivery, place: _Place, before: Sequence[_Place]) -> None:
+        await _turn(place, before)
+        is_in = not self._must_wait(before) and await self._journalled(delivery, place, before)
+        place.is_left = not is_in
+        if is_in and self._line.acknowledge(delivery):
             self._spare_ids.forget(delivery)
 
-    async def _journalled(self, delivery: Delivery) -> bool:
+    def _must_wait(self, before: Sequence[_Place]) -> bool:
+        """Whether the door closes, and the broker keeps one that comes first for the next start."""
+        return self._is_ending.is_set() and any(one.is_left for one in before)
+
+    async def _journalled(
+        self, delivery: Delivery, place: _Place, before: Sequence[_Place]
+    ) -> bool:
         """Try until the journal has the command or its refusal; False if it is too late."""
         spare_id = _SpareId(self._spare_ids, delivery)
         reason = delivery.fault or ""
@@ -139,8 +174,10 @@ class Inbound:
                     await self._commands.give_up(delivery, reason)
                 self.fault = None
             except JournalLost as error:
+                place.is_barrier = True  # at once: what comes behind it must not overtake it
                 self.fault = f"the journal takes nothing: {error}"
                 logger.error("! mqtt %s", self.fault)  # noqa: TRY400  the reason says it all
+                await _turn(place, before)
                 if await self._should_end():
                     return False
             except Exception as error:

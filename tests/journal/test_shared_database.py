@@ -95,3 +95,27 @@ async def test_a_server_that_restarts_loses_nothing(cluster_of_its_own: Cluster)
     await journal.admit(a_record("after"), [])
     assert [record.task_id for record in await journal.unfinished()] == ["before", "after"]
     await journal.close()
+
+
+async def test_what_was_sent_before_a_loss_was_heard_shares_it(
+    one: PostgresJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the younger task would be taken in before the older one, which is sent again."""
+    reached, gate = asyncio.Event(), asyncio.Event()
+
+    async def breaks(*_: object, **__: object) -> None:
+        monkeypatch.undo()
+        reached.set()
+        await gate.wait()
+        raise OSError("the line is down")
+
+    monkeypatch.setattr(one._writing, "_transaction", breaks)
+    older = asyncio.create_task(one.admit(a_record("older"), []))
+    await reached.wait()
+    younger = asyncio.create_task(one.admit(a_record("younger"), []))
+    await asyncio.sleep(0)  # up to its await, behind the group that is being lost
+    gate.set()
+    for lost in (older, younger):
+        with pytest.raises(JournalLost, match="the line is down"):
+            await lost
+    assert (await one.admit(a_record("after"), [])).is_new

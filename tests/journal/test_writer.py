@@ -78,6 +78,24 @@ async def test_a_bad_row_fails_alone(real: Journal) -> None:
     assert real.healthy
 
 
+async def test_what_was_sent_before_a_loss_was_heard_shares_it(real: Journal) -> None:
+    """Else the younger task would be taken in before the older one, which is sent again."""
+
+    def breaks(connection: sqlite3.Connection) -> Written[None]:
+        raise sqlite3.OperationalError("disk full")
+
+    async with Gate(real):
+        (older,) = started(real._writing.do(breaks))
+        await asyncio.sleep(0)
+        groups_hold_256 = started(*(real.admit(a_record(f"t{n}"), []) for n in range(300)))
+        await all_waiting(groups_hold_256)
+    with pytest.raises(JournalLost, match="disk full"):
+        await older
+    lost = await asyncio.gather(*groups_hold_256, return_exceptions=True)
+    assert {type(one) for one in lost} == {JournalLost}
+    assert (await real.admit(a_record("after"), [])).is_new
+
+
 async def test_a_caller_that_leaves_does_not_hurt_the_group(real: Journal) -> None:
     heard: list[StoredEvent] = []
     leave = real.listen(heard.extend)

@@ -179,6 +179,31 @@ async def test_control_waits_for_the_tasks_of_its_robot_before_it() -> None:
     assert planner.calls == ["submit t1", "submit t2", "control t1"]
 
 
+async def test_a_task_that_the_journal_refused_is_not_overtaken() -> None:
+    line, planner = HandLine(), RecordingPlanner()
+    planner.failures += [JournalLost("disk full")] * 3
+    async with working(line, planner):
+        line.put(
+            *(
+                delivery(TASK, f'{{"instruction": "go", "task_id": "t{number}"}}', mid=number)
+                for number in range(1, 6)
+            )
+        )
+        await line.until_acknowledged(5)
+    submitted = [command.task_id for command, _ in planner.submitted]
+    assert submitted == ["t1", "t2", "t3", "t4", "t5"]
+
+
+async def test_a_closing_door_leaves_the_younger_to_the_broker_too() -> None:
+    line, planner = HandLine(), RecordingPlanner()
+    planner.failures += [JournalLost("disk full")]
+    inbound = Inbound(line, Commands(planner, ReplyPolicy(ROOT, ())), ROOT, journal_retry_s=60)
+    line.put(delivery(TASK, "older"), delivery(TASK, "younger", mid=2))
+    line.end()
+    await inbound.run()
+    assert (planner.submitted, line.acknowledged) == ([], [])
+
+
 async def test_task_after_a_control_waits_for_it() -> None:
     line, planner = HandLine(), RecordingPlanner()
     async with working(line, planner):

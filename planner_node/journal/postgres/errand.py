@@ -19,8 +19,13 @@ class Errand(Generic[Answer]):
     """One caller's piece of a group."""
 
     def __init__(
-        self, work: Work[Answer], query: Query | None, future: asyncio.Future[Answer]
+        self,
+        work: Work[Answer],
+        query: Query | None,
+        future: asyncio.Future[Answer],
+        losses_heard: int,
     ) -> None:
+        self.losses_heard = losses_heard
         self.query = query  # sent with everybody's, before the work; its row is given to the work
         self._work = work
         self._future = future

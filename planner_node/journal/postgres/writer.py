@@ -4,6 +4,7 @@ How it works. A group runs without savepoints, because it nearly always goes thr
 is wrong, all of it runs again with a savepoint each, and the wrong one fails alone. Every group
 checks the lease first and notes its transaction's id. When the connection breaks while the commit
 is under way, the writer asks the database what became of that transaction before it answers.
+What was sent before its sender could hear of a lost group is lost with it, so that order holds.
 """
 
 import asyncio
@@ -16,7 +17,7 @@ import psycopg
 from psycopg import AsyncConnection, AsyncCursor
 
 from planner_node.errors import JournalLost, LeaseLost, PlannerError
-from planner_node.journal.errand import Answer
+from planner_node.journal.errand import Answer, Losses
 from planner_node.journal.postgres import lease
 from planner_node.journal.postgres.connecting import Address
 from planner_node.journal.postgres.errand import Errand, Work
@@ -59,6 +60,7 @@ class Writer:
         self._wait_s = commit_wait_ms / 1_000
         self._patience_s = 0.0  # how long a first errand waits for others
         self._on_committed = on_committed
+        self._losses = Losses()
         self._errands: asyncio.Queue[Errand[object] | None] = asyncio.Queue()
         self._connection: AsyncConnection | None = None
         self._task: asyncio.Task[None] | None = None
@@ -85,14 +87,16 @@ class Writer:
         if self._task is None:
             raise JournalLost("The journal is closed.")
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._errands.put_nowait(Errand(work, query, future))  # type: ignore[arg-type]  # invariant in its answer, which only the caller looks at
+        heard = self._losses.heard
+        self._errands.put_nowait(Errand(work, query, future, heard))  # type: ignore[arg-type]  # invariant in its answer, which only the caller looks at
         return await future
 
     async def _run(self) -> None:
         while (group := await self._next_group()) is not None:
             began_s = time.monotonic()
-            if await self._committed(group):
-                self._count(group, time.monotonic() - began_s)
+            timely = [errand for errand in group if not self._is_too_early(errand)]
+            if (timely or not group) and await self._committed(timely):
+                self._count(timely, time.monotonic() - began_s)
             self._answer(group)
         await self._drop_connection()
 
@@ -115,6 +119,13 @@ class Writer:
                 break
             group.append(errand)
         return group
+
+    def _is_too_early(self, errand: Errand[object]) -> bool:
+        """Whether it was sent before its sender could hear of a loss, which it then shares."""
+        if errand.losses_heard >= self._losses.happened:
+            return False
+        errand.fail(JournalLost(self._losses.reason))
+        return True
 
     async def _committed(self, group: Sequence[Errand[object]]) -> bool:
         try:
@@ -205,6 +216,8 @@ class Writer:
 
     def _lose(self, group: Sequence[Errand[object]], error: object) -> None:
         reason = self._note(error)
+        if group:
+            self._losses.note(reason)
         for errand in group:
             lost = JournalLost(reason)
             lost.__cause__ = error if isinstance(error, BaseException) else None
@@ -221,6 +234,7 @@ class Writer:
 
     def _answer(self, group: Sequence[Errand[object]]) -> None:
         events = [event for errand in group for event in errand.settle()]
+        self._losses.tell(self._losses.happened)
         if events:
             self._on_committed(events)
 
