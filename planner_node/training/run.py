@@ -18,7 +18,7 @@ from planner_node.training.corpus.samples import dump, sample
 from planner_node.training.forward import precision_for
 from planner_node.training.gradients import Gradients
 from planner_node.training.network import Shape, create, optimizers
-from planner_node.training.tokenizer import load_or_build
+from planner_node.training.tokenizer import load_or_build, pieces_of
 
 CLIP: Final = 1.0
 _PROBED_SAMPLES: Final = 300
@@ -79,9 +79,7 @@ class Run:
         self.precision = precision_for(device)
         self.data = fingerprint(recipe.seed)
         self.progress = Progress()
-        self.tokenizer: PreTrainedTokenizerFast = load_or_build(
-            folder / "tokenizer", recipe.seed, recipe.begin_from
-        )
+        self.tokenizer: PreTrainedTokenizerFast = load_or_build(folder / "tokenizer", recipe.seed)
         self.model: LlamaForCausalLM = create(recipe.shape, self.tokenizer, recipe.seed)
         self.model.to(device)
         self.optimizers = optimizers(self.model, recipe.lr, self.precision)
@@ -92,11 +90,22 @@ class Run:
         return checkpoint_of(self.folder)
 
     def begin(self) -> None:
-        """Take over the weights that the recipe begins from, if it names any."""
-        if self.recipe.begin_from:
-            folder = self.recipe.begin_from
-            earlier = LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32)
-            self.model.load_state_dict(earlier.state_dict())
+        """Take over the weights that the recipe begins from, if it names any.
+
+        The vocabulary may be another: an entry begins as the mean of those that spelled it before.
+        """
+        folder = self.recipe.begin_from
+        if not folder:
+            return
+        earlier = LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32)
+        spelled = pieces_of(self.tokenizer, PreTrainedTokenizerFast.from_pretrained(folder))
+        rows = self.model.get_input_embeddings().weight.detach().cpu().clone()
+        before = earlier.get_input_embeddings().weight.detach()
+        for number, pieces in spelled.items():
+            rows[number] = before[pieces].mean(0)
+        state = earlier.state_dict()
+        state |= dict.fromkeys(("model.embed_tokens.weight", "lm_head.weight"), rows)
+        self.model.load_state_dict(state)
 
     def resume(self) -> bool:
         """Load the last checkpoint, if there is one; OtherRunError where it cannot go on."""

@@ -162,15 +162,25 @@ def wrapped(tokenizer: Tokenizer) -> PreTrainedTokenizerFast:
     )
 
 
-def load_or_build(folder: Path, seed: int, begin_from: str = "") -> PreTrainedTokenizerFast:
-    """The tokenizer stored in ``folder``; put there first: that of ``begin_from``, or a new one."""
+def load_or_build(folder: Path, seed: int) -> PreTrainedTokenizerFast:
+    """The tokenizer stored in ``folder``; where there is none it is learned and put there."""
     if not (folder / "tokenizer.json").exists():
         folder.mkdir(parents=True, exist_ok=True)
-        earlier = Path(begin_from) / "tokenizer.json"
-        made = Tokenizer.from_file(str(earlier)) if begin_from else build(seed)
-        wrapped(made).save_pretrained(folder)
+        wrapped(build(seed)).save_pretrained(folder)
     loaded: PreTrainedTokenizerFast = PreTrainedTokenizerFast.from_pretrained(folder)
     return loaded
+
+
+def pieces_of(
+    tokenizer: PreTrainedTokenizerFast, earlier: PreTrainedTokenizerFast
+) -> dict[int, list[int]]:
+    """For each entry of the vocabulary the entries of an ``earlier`` one that spell it."""
+    known = earlier.get_vocab()
+    split = earlier.backend_tokenizer.model.tokenize
+    return {
+        number: [known[text]] if text in known else [piece.id for piece in split(text)]
+        for text, number in tokenizer.get_vocab().items()
+    }
 
 
 def render(tokenizer: PreTrainedTokenizerFast, made: Sample) -> tuple[list[int], list[int]]:

@@ -112,7 +112,7 @@ def parser() -> argparse.ArgumentParser:
         "--begin-from",
         default=recipe.begin_from,
         metavar="FOLDER",
-        help="exported weights and vocabulary to go on from, instead of random ones",
+        help="exported weights to go on from, instead of random ones",
     )
     made.add_argument("--fresh", action="store_true", help="ignore the last checkpoint")
     return made
