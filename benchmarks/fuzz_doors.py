@@ -26,6 +26,7 @@ from tests.faults.nodes import NodeProcess
 from tests.faults.raw_bytes import RAW, conversations, say
 
 AT_ONCE: Final = 8
+READY_S: Final = 120.0  # on a machine that others use too
 PHASES: Final = "examples,coverage,fuzzing,stateful"
 
 
@@ -38,9 +39,9 @@ async def node_at(door: str, folder: Path) -> AsyncIterator[tuple[NodeProcess, i
         if url:
             stack.enter_context(running(folder, port=port))
         async with NodeProcess(folder, url, settings={"MQTT__PORT": str(port)}) as node:
-            await node.until_readyz(200)
+            await node.until_readyz(200, READY_S)
             yield node, port
-            await node.until_readyz(200)
+            await node.until_readyz(200, READY_S)
             if (code := await node.stop()) != 0:
                 raise RuntimeError(f"exit code {code}:\n{node.log[-2_000:]}")
 

@@ -49,7 +49,7 @@ def call_grammar(
     """Return the grammar of one call of one of ``tools``, or of free text where that is allowed.
 
     With ``forcing`` off, every token of the right bytes is allowed, not only the canonical one.
-    Call ``check_size`` for each tool first. Raises UnsupportedSchema naming pointer and keyword.
+    Call ``check_size`` first. Raises UnsupportedSchema naming pointer and keyword.
     """
     schema = styled(call_schema(tools, limits), style)
     if forcing and not or_text:

@@ -20,7 +20,7 @@ from planner_node.grammar.tool import NamedTool, Tool, ToolChoice, ToolUse
 from planner_node.grammar.vocabulary import Vocabulary
 
 # The library's own fuel, below its defaults: what is left over from the checks of sizes ends here,
-# after tens of milliseconds at most, as a refused schema or as one broken request.
+# after a tenth of a second at most, as a refused schema or as one broken request.
 _FUEL: Final = {
     "initial_lexer_fuel": 500_000,
     "step_lexer_fuel": 100_000,
@@ -100,8 +100,7 @@ class GrammarLibrary:
     def _key(self, tools: Sequence[Tool], *, or_text: bool) -> str:
         if len(tools) > self._limits.max_tools:
             raise UnsupportedSchema(f"over {self._limits.max_tools} tools", keyword="tools")
-        for tool in tools:
-            check_size(tool.parameters, "", self._limits)
+        check_size((tool.parameters for tool in tools), self._limits)
         try:
             return json.dumps([or_text, [[tool.name, dict(tool.parameters)] for tool in tools]])
         except (TypeError, ValueError) as error:  # not JSON, or a number of thousands of digits

@@ -24,3 +24,7 @@ class SchemaLimits:
     max_pattern_chars: int = 512
     max_pattern_depth: int = 8  # groups within groups
     max_pattern_size: int = 1_000  # single characters after unrolling every {m,n}
+    max_patterns: int = 32  # in all schemas of one request: each takes up to 1 ms
+    # The remainders of every multipleOf, added up: an automaton keeps a state for each of them, and
+    # 1,000,003 took ten seconds.
+    max_multiples: int = 4_096

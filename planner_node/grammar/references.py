@@ -1,4 +1,4 @@
-"""Where a schema points to itself, and where its choices would multiply."""
+"""Where a schema points to itself, and whether that ends."""
 
 from collections.abc import Iterator, Mapping
 from typing import Final
@@ -43,27 +43,6 @@ def refuse_empty_loops(root: Schema, home: str) -> None:
                 if target not in seen:
                     seen.add(target)
                     waiting.append(target)
-
-
-def refuse_crossed_choices(node: Schema, pointer: str) -> None:
-    """Refuse an intersection of several choices: its branches multiply with each other."""
-    assertions = node.keys() - DEFINITIONS
-    if "$ref" in node and len(assertions) > 1:
-        raise refusal(pointer, "$ref", "must stand alone")
-    parts: list[JsonValue] = [{word: node[word] for word in assertions - BRANCHES}]
-    for keyword in BRANCHES & assertions:
-        branches = node[keyword]
-        parts.extend(branches if keyword == "allOf" and isinstance(branches, list) else [node])
-    if len(parts) > 1 and sum(map(_has_choice, parts)) > 1:
-        raise refusal(pointer, "allOf", "combines several choices, which multiply")
-
-
-def _has_choice(node: JsonValue) -> bool:
-    if isinstance(node, list):
-        return any(map(_has_choice, node))
-    if not isinstance(node, dict):
-        return False
-    return bool(node.keys() & {"anyOf", "oneOf", "$ref"}) or any(map(_has_choice, node.values()))
 
 
 def table_of(root: Schema, home: str) -> dict[str, Schema]:

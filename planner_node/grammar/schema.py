@@ -11,6 +11,7 @@ from typing import Final
 
 from pydantic import JsonValue
 
+from planner_node.grammar.crossing import refuse_crossed_choices
 from planner_node.grammar.keywords import (
     ANNOTATIONS,
     BOUNDS,
@@ -27,7 +28,6 @@ from planner_node.grammar.references import (
     Schema,
     definition_pointers,
     describes_object,
-    refuse_crossed_choices,
     refuse_empty_loops,
 )
 from planner_node.grammar.refusal import below, refusal

@@ -84,8 +84,7 @@ class ScriptedCompleter:
         return ModelInfo("scripted", "none", "float32", context_tokens=4096, device="cpu")
 
     def check(self, tools: tuple[Tool, ...]) -> None:
-        for tool in tools:
-            check_size(tool.parameters, "", SchemaLimits())
+        check_size((tool.parameters for tool in tools), SchemaLimits())
         call_grammar(tools, SchemaLimits(), or_text=False)
 
     async def stream(self, request: CompletionRequest) -> AsyncGenerator[CompletionEvent, None]:

@@ -31,6 +31,10 @@ def deep(levels: int) -> dict[str, JsonValue]:
     return schema
 
 
+def in_a(schema: JsonValue) -> JsonValue:
+    return {"type": "object", "properties": {"a": schema}, "additionalProperties": True}
+
+
 REFUSED: dict[str, tuple[JsonValue, str]] = {
     "not": ({"not": {}}, "not"),
     "if": ({"if": {}, "then": {}}, "if"),
@@ -65,6 +69,26 @@ REFUSED: dict[str, tuple[JsonValue, str]] = {
     "anyOf": ({"anyOf": []}, "anyOf"),
     "overlapping oneOf": ({"oneOf": [{"type": "string"}, {"minLength": 3}]}, "oneOf"),
     "crossed": ({"allOf": [{"anyOf": [{"const": 1}]}, {"anyOf": [{"const": 1}]}]}, "allOf"),
+    "crossed lists": ({"allOf": [{"enum": ["a", "b"]}, {"enum": ["b", "c"]}]}, "allOf"),
+    "crossed lists below": ({"allOf": [in_a({"enum": [1, 2]}), in_a({"enum": [2, 3]})]}, "allOf"),
+    "crossed lists elsewhere": (
+        {"allOf": [in_a({"enum": [1, 2]}), {"additionalProperties": {"enum": [2, 3]}}]},
+        "allOf",
+    ),
+    "crossed steps": ({"allOf": [{"multipleOf": 3}, {"multipleOf": 5}]}, "allOf"),
+    "list beside a pattern": ({"enum": ["a", "b"], "pattern": "a"}, "enum"),
+    "list across a pattern": ({"allOf": [{"enum": ["a", "b"]}, {"format": "date"}]}, "allOf"),
+    "choice across a pattern": (
+        {"type": "string", "pattern": "a", "anyOf": [{"const": "a"}, {"const": "b"}]},
+        "allOf",
+    ),
+    "large step": ({"type": "number", "multipleOf": 1_000_003}, "multipleOf"),
+    "round step": ({"type": "integer", "multipleOf": 3_600_000.0}, "multipleOf"),
+    "fine step": ({"type": "number", "multipleOf": 0.333_333_3}, "multipleOf"),
+    "many patterns": (
+        {"properties": {f"p{n}": {"type": "string", "pattern": "a"} for n in range(33)}},
+        "pattern",
+    ),
     "look-around": ({"type": "string", "pattern": "(?=a)b"}, "pattern"),
     "back-reference": ({"type": "string", "pattern": "(a)\\1"}, "pattern"),
     "word boundary": ({"type": "string", "pattern": "\\bfoo"}, "pattern"),
@@ -80,6 +104,37 @@ REFUSED: dict[str, tuple[JsonValue, str]] = {
 def test_what_cannot_be_kept_is_refused_by_keyword(name: str) -> None:
     schema, keyword = REFUSED[name]
     assert refused(tool_with(x=schema)).references["keyword"] == keyword
+
+
+MANY_VALUES: dict[str, JsonValue] = {"enum": ["red", "green", "blue"]}
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"allOf": [in_a(MANY_VALUES), {"type": "object", "properties": {"a": {"type": "string"}}}]},
+        {
+            "type": "object",
+            "properties": {"colour": MANY_VALUES, "day": {"type": "string", "format": "date"}},
+            "anyOf": [{"required": ["colour"]}, {"required": ["day"]}],
+        },
+        {"allOf": [{"enum": ["only"]}, {"type": "string", "pattern": "o.*"}]},
+        {"type": "number", "multipleOf": 0.01},
+        {"type": "integer", "multipleOf": 3_600},
+    ],
+)
+def test_choices_that_do_not_meet_are_kept(schema: JsonValue) -> None:
+    assert tiny_library().matcher([tool_with(x=schema)], ToolUse.REQUIRED) is not None
+
+
+def test_the_limits_hold_for_all_tools_of_a_request_together() -> None:
+    patterns: dict[str, JsonValue] = {
+        f"p{n}": {"type": "string", "pattern": "a"} for n in range(20)
+    }
+    one, other = Tool("one", "", {"type": "object", "properties": patterns}), tool_with(**patterns)
+    assert tiny_library().matcher([one], ToolUse.REQUIRED) is not None
+    with pytest.raises(UnsupportedSchema, match="pattern"):
+        tiny_library().matcher([one, other], ToolUse.REQUIRED)
 
 
 def test_refusal_names_the_place_as_a_json_pointer() -> None:
