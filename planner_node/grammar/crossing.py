@@ -33,8 +33,7 @@ def refuse_crossed_choices(node: Schema, pointer: str) -> None:
     parts: list[JsonValue] = [{word: node[word] for word in assertions - BRANCHES}]
     for keyword in BRANCHES & assertions:
         branches = node[keyword]
-        is_all = keyword == "allOf" and isinstance(branches, list)
-        parts.extend(branches if is_all else [{keyword: branches}])
+        parts.extend(_listed(branches) if keyword == "allOf" else [{keyword: branches}])
     if len(parts) > 1 and (sum(map(_branches, parts)) > 1 or _are_crossed(parts)):
         raise refusal(pointer, "allOf", "combines several choices, which multiply")
 

@@ -50,7 +50,7 @@ def _remainders(step: object, most: int) -> int:
     if abs(step) > most:
         return most + 1
     _, digits, exponent = Decimal(str(step)).normalize().as_tuple()
-    remainders = int("".join(map(str, digits))) * 10 ** max(int(exponent), 0)
+    remainders: int = int("".join(map(str, digits))) * 10 ** max(int(exponent), 0)
     return min(_AUTOMATON + remainders, most + 1)
 
 
