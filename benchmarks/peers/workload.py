@@ -47,7 +47,7 @@ def tool_a(tool: Tool) -> Tool:
 def tool_b(tool: Tool) -> Tool:
     """Return a tool whose calls are equally long whatever the weights say."""
     skill = {"type": "string", "enum": list(SKILLS)}
-    description = {"type": "string", "minLength": 48, "maxLength": 64}
+    description = {"type": "string", "minLength": 16, "maxLength": 20}
     return _tool(tool, skill, description, (4, 4))
 
 

@@ -28,6 +28,15 @@ class KvSlots:
     def num_bytes(self) -> int:
         return sum(buffer.nbytes for buffer in self._buffers)
 
+    def make_layers(
+        self, layers: int, tail: tuple[int, ...], dtype: torch.dtype, device: torch.device
+    ) -> Tensor:
+        """Return one buffer [layers, rows, context + 1, *tail]; see ``make``."""
+        shape = (layers, self.rows, self.context_tokens + 1, *tail)
+        whole = torch.zeros(shape, dtype=dtype, device=device)
+        self._buffers += whole.unbind(0)
+        return whole
+
     def make(self, tail: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
         """Return a new buffer [rows, context + 1, *tail] that moves and copies include.
 
@@ -57,9 +66,9 @@ class KvSlots:
             buffer[slot, :num_tokens] = copy[:num_tokens]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Prefix:
-    """The keys and values of a run of leading ids."""
+    """The keys and values of a run of leading ids; equal only to itself."""
 
     num_tokens: int
     copies: list[Tensor]

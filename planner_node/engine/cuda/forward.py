@@ -45,8 +45,9 @@ class RecordedLlama:
         return self._plain.scores(hidden)
 
     def _run(self, step: FixedStep) -> Tensor:
-        def attend(_index: int, kv: Tensor, queries: Tensor) -> Tensor:
-            return decode_attention(queries, kv, step.slots, step.positions)
+        def attend(index: int, qkv: Tensor) -> Tensor:
+            queries = qkv[:, : self._plain.heads.queries]
+            return decode_attention(queries, self._plain.kv[index], step.slots, step.positions)
 
         x = self._plain.through_layers(step.token_ids, step.kv_cells, step.positions, attend)
         return self._plain.final_norm(x)
