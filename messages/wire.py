@@ -1,6 +1,6 @@
 """What all messages share: ids, timestamps, the version, and how a model becomes bytes."""
 
-import uuid
+import random
 from datetime import UTC, datetime
 from typing import Annotated, Final, TypeAlias
 
@@ -56,8 +56,8 @@ Timestamp: TypeAlias = Annotated[
 
 
 def new_id() -> str:
-    """Return a fresh id: 32 hexadecimal digits of a random UUID."""
-    return uuid.uuid4().hex
+    """Return a fresh id: 32 random hexadecimal digits; no secret, and no system call."""
+    return f"{random.getrandbits(128):032x}"
 
 
 class Incoming(BaseModel):

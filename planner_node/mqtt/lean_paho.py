@@ -13,6 +13,7 @@ import contextlib
 import socket
 import ssl
 import struct
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -26,6 +27,7 @@ _PACKET_ID_BYTES: Final = 2
 _PUBLISH_AT_QOS_1: Final = MessageType.PUBLISH | 0x02
 _DUP: Final = 0x08
 _RETAIN: Final = 0x01
+Later = Callable[[Callable[[bytes], None], bytes], object]
 
 
 @dataclass(slots=True)
@@ -105,11 +107,17 @@ class BufferedSocket:
 
 
 class _Bell:
-    """Wakes the network thread: rings once, until it has looked."""
+    """Wakes the network thread: rings once, until it has looked.
 
-    def __init__(self, plain: Any) -> None:  # noqa: ANN401  paho's pair of sockets
+    Who rings lets go of the interpreter's lock, so the loop rings when it has queued all that it
+    has to say in this turn, by ``later``; every other thread at once.
+    """
+
+    def __init__(self, plain: Any, later: Later | None) -> None:  # noqa: ANN401  paho's sockets
         self.plain = plain
         self.is_rung = False
+        self._later = later
+        self._owner = threading.get_ident()
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401  whatever else a socket has
         return getattr(self.plain, name)
@@ -118,7 +126,15 @@ class _Bell:
         if self.is_rung:
             return len(data)
         self.is_rung = True
-        return int(self.plain.send(data))
+        if self._later is not None and threading.get_ident() == self._owner:
+            self._later(self._ring, data)
+        else:
+            self._ring(data)
+        return len(data)
+
+    def _ring(self, data: bytes) -> None:
+        with contextlib.suppress(OSError):  # full: it has not looked since; closed: it has ended
+            self.plain.send(data)
 
 
 class LeanPaho(paho.Client):
@@ -129,11 +145,12 @@ class LeanPaho(paho.Client):
     on_end: Callable[[BaseException | None], None]
     on_puback: Callable[[int, int], None]
     on_plain_message: Callable[[PlainMessage], None]
+    later: Later | None = None  # calls something when the turn of the thread that starts us is over
 
     def loop_start(self) -> MQTTErrorCode:
         """Start the network thread."""
         started = super().loop_start()
-        self._sockpairW: Any = _Bell(self._sockpairW)
+        self._sockpairW: Any = _Bell(self._sockpairW, self.later)
         return started
 
     def loop_forever(

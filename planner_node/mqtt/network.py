@@ -124,6 +124,7 @@ class Network:
         client.address = (self._options.host, self._options.port, self._options.keepalive_s)
         client.connect_arguments = connect_arguments(self._options, is_v5=self._is_v5)
         configure(client, self._options, is_v5=self._is_v5)
+        client.later = self._loop.call_soon
         client.on_end, client.on_puback = self.on_end, self.on_puback
         client.on_plain_message = self.on_plain_message
         for name in _CALLBACKS:

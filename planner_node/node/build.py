@@ -1,6 +1,7 @@
 """The composition root: which room gets what, and in which order they start and stop."""
 
 import asyncio
+import gc
 import logging
 from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -160,6 +161,7 @@ class Node:
             except JournalLost as error:
                 logger.warning("! history not looked through: %s", error)
             await asyncio.sleep(_HISTORY_S)
+            gc.collect()  # the only whole one: circles are few, and each look holds up everybody
 
     def _model_of(self, settings: Settings, clock: Clock) -> LocalModel | RemoteModel:
         if settings.engine.kind == "local":

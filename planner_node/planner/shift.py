@@ -11,6 +11,10 @@ from planner_node.tasks.ready import Waiting
 
 log = logging.getLogger(__name__)
 _TO_THE_DOOR_S: Final = 5.0  # a pulled run needs one engine step and one commit
+# With so many tasks at the door, another plan would only keep their robots waiting for the answer
+# that they were heard; a plan is begun all the same after so long.
+_CROWD: Final = 8
+_CROWD_PATIENCE_S: Final = 0.05
 
 
 class Shift:
@@ -22,6 +26,7 @@ class Shift:
         self._held = False  # there is no model yet
         self._paused = False
         self._losses = 0  # runs in a row that found no model
+        self._crowded: asyncio.TimerHandle | None = None  # the end of our patience with the door
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -57,7 +62,23 @@ class Shift:
     def _next(self) -> Waiting | None:
         busy = len(self._desk.running) >= self._desk.parts.queue.running
         shut = self._draining or self._held or self._paused
-        return None if busy or shut else self._desk.queue.take()
+        if busy or shut or not self._has_peace():
+            return None
+        return self._desk.queue.take()
+
+    def _has_peace(self) -> bool:
+        """Whether there is no crowd at the door, or we have waited long enough for its end."""
+        queue, waited = self._desk.queue, self._crowded
+        is_over = waited is not None and waited.when() <= asyncio.get_running_loop().time()
+        if queue.admitting < _CROWD or is_over or not len(queue):
+            if waited is not None:
+                waited.cancel()
+            self._crowded = None
+            return True
+        if waited is None:
+            loop = asyncio.get_running_loop()
+            self._crowded = loop.call_later(_CROWD_PATIENCE_S, self._desk.work.set)
+        return False
 
     def _start(self, group: asyncio.TaskGroup, waiting: Waiting) -> None:
         leash = self._desk.running[waiting.task_id] = Leash()

@@ -1,5 +1,6 @@
 """Which language an instruction is in."""
 
+import re
 from typing import Final
 
 from planner_node.grammar.script import simplified_only, traditional_only
@@ -7,7 +8,7 @@ from planner_node.grammar.script import simplified_only, traditional_only
 TRADITIONAL_CHINESE: Final = "zh-TW"
 SIMPLIFIED_CHINESE: Final = "zh-CN"
 ENGLISH: Final = "en"
-_HAN: Final = ((0x3400, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x323AF))
+_HAN: Final = re.compile("[\u3400-\u9fff\uf900-\ufaff\U00020000-\U000323af]")
 
 
 def language_of(text: str) -> str:
@@ -15,7 +16,7 @@ def language_of(text: str) -> str:
 
     ``zh-CN`` only where Simplified characters outweigh those of the Traditional script.
     """
-    if not any(low <= ord(character) <= high for character in text for low, high in _HAN):
+    if _HAN.search(text) is None:
         return ENGLISH
     simplified = sum(character in simplified_only() for character in text)
     traditional = sum(character in traditional_only() for character in text)
