@@ -8,6 +8,7 @@ from messages.problem import Problem, problem
 from messages.status import QueuePosition, TaskState
 from messages.wire import format_timestamp
 from planner_node.errors import DeadlinePassed, TaskMoved
+from planner_node.planner.crowd import Crowd
 from planner_node.planner.deadlines import Deadlines, due_at
 from planner_node.planner.leash import Leash, Pull
 from planner_node.planner.ledger import Ledger
@@ -27,6 +28,7 @@ class Desk:
         self.reporter = Reporter(parts.node_id, parts.clock)
         self.ledger = Ledger(parts.journal, self.reporter, parts.clock)
         self.queue = ReadyQueue(parts.queue.capacity)
+        self.crowd = Crowd()
         self.rate = RateLimit(parts.queue.robot_tasks_per_minute, parts.queue.robot_burst)
         self.deadlines = Deadlines(parts.clock, self.expire)
         self.running: dict[str, Leash] = {}

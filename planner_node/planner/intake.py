@@ -1,5 +1,6 @@
 """How a command becomes a task, or is refused."""
 
+import asyncio
 import math
 from dataclasses import dataclass
 from typing import Final
@@ -17,11 +18,12 @@ from planner_node.errors import (
     RateLimited,
 )
 from planner_node.planner.desk import Desk
+from planner_node.planner.ports import Admission
 from planner_node.planner.story import tell
 from planner_node.prompt.language import language_of
 from planner_node.tasks.content import content_hash
 from planner_node.tasks.lifecycle import TERMINAL
-from planner_node.tasks.record import EventKind, Origin, TaskRecord
+from planner_node.tasks.record import Event, EventKind, Origin, TaskRecord
 
 _ALL_SAID: Final = (EventKind.STATUS, EventKind.SUBTASK, EventKind.PLAN)
 _NO_TRACKING: Final = "on_failure has no effect in mode PLAN_ONLY"
@@ -101,7 +103,7 @@ class Intake:
         self._reserve()
         try:
             event = desk.reporter.change(record, desk.place(record))
-            admission = await desk.parts.journal.admit(record, [event])
+            admission = await self._admitted(record, event)
             if not admission.is_new:  # another node's, on the same journal
                 return await self._again(admission.record, record, origin)
             desk.ledger.adopt(admission.record)
@@ -110,6 +112,13 @@ class Intake:
             desk.queue.unreserve()
         tell(admission.record)
         return Submission(admission.record, is_new=True)
+
+    async def _admitted(self, record: TaskRecord, event: Event) -> Admission:
+        loop = asyncio.get_running_loop()
+        came_s = loop.time()
+        admission = await self._desk.parts.journal.admit(record, [event])
+        self._desk.crowd.came_in(loop.time() - came_s, loop.time())
+        return admission
 
     def _reserve(self) -> None:
         queue = self._desk.queue

@@ -11,10 +11,6 @@ from planner_node.tasks.ready import Waiting
 
 log = logging.getLogger(__name__)
 _TO_THE_DOOR_S: Final = 5.0  # a pulled run needs one engine step and one commit
-# With so many tasks at the door, another plan would only keep their robots waiting for the answer
-# that they were heard; a plan is begun all the same after so long.
-_CROWD: Final = 8
-_CROWD_PATIENCE_S: Final = 0.05
 
 
 class Shift:
@@ -26,7 +22,7 @@ class Shift:
         self._held = False  # there is no model yet
         self._paused = False
         self._losses = 0  # runs in a row that found no model
-        self._crowded: asyncio.TimerHandle | None = None  # the end of our patience with the door
+        self._waking: asyncio.TimerHandle | None = None  # from our patience with the door
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -62,23 +58,19 @@ class Shift:
     def _next(self) -> Waiting | None:
         busy = len(self._desk.running) >= self._desk.parts.queue.running
         shut = self._draining or self._held or self._paused
-        if busy or shut or not self._has_peace():
+        if busy or shut or not len(self._desk.queue) or self._is_patient():
             return None
-        return self._desk.queue.take()
+        if (waiting := self._desk.queue.take()) is not None:
+            self._desk.crowd.begun(asyncio.get_running_loop().time())
+        return waiting
 
-    def _has_peace(self) -> bool:
-        """Whether there is no crowd at the door, or we have waited long enough for its end."""
-        queue, waited = self._desk.queue, self._crowded
-        is_over = waited is not None and waited.when() <= asyncio.get_running_loop().time()
-        if queue.admitting < _CROWD or is_over or not len(queue):
-            if waited is not None:
-                waited.cancel()
-            self._crowded = None
-            return True
-        if waited is None:
-            loop = asyncio.get_running_loop()
-            self._crowded = loop.call_later(_CROWD_PATIENCE_S, self._desk.work.set)
-        return False
+    def _is_patient(self) -> bool:
+        """Whether the next plan waits for the crowd at the door; looks again by itself."""
+        loop = asyncio.get_running_loop()
+        patience_s = self._desk.crowd.patience_s(loop.time())
+        if patience_s > 0 and (self._waking is None or self._waking.when() <= loop.time()):
+            self._waking = loop.call_later(patience_s, self._desk.work.set)
+        return patience_s > 0
 
     def _start(self, group: asyncio.TaskGroup, waiting: Waiting) -> None:
         leash = self._desk.running[waiting.task_id] = Leash()

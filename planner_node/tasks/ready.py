@@ -84,11 +84,6 @@ class ReadyQueue:
             raise QueueFull(capacity=self.capacity, depth=len(self._tasks))
         self._reserved += 1
 
-    @property
-    def admitting(self) -> int:
-        """How many tasks are being admitted."""
-        return self._reserved
-
     def unreserve(self) -> None:
         """Give a reserved place back."""
         self._reserved -= 1

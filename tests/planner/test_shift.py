@@ -1,70 +1,72 @@
 """When the next plan is begun: those who wait to be accepted come first, and not for ever."""
 
 import asyncio
-from collections.abc import Sequence
 
 import pytest
 
-from planner_node.journal.store import Admission
-from planner_node.planner import shift
-from planner_node.tasks.record import Event, TaskRecord
+from planner_node.planner import crowd
+from planner_node.planner.crowd import Crowd
 from tests.fakes.hall import Hall, HallMaker
-from tests.fakes.journal import MemoryJournal
-from tests.fakes.waiting import until
 
 TURNS = 100  # of the loop; a task whose turn has come is PLANNED after some 40
+LONG_S, SHORT_S = 0.1, 0.002
 
 
-class SlowDoor(MemoryJournal):
-    """Takes nobody in while ``is_open`` is not set."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.is_open = asyncio.Event()
-        self.waiting = 0
-
-    async def admit(self, record: TaskRecord, events: Sequence[Event]) -> Admission:
-        self.waiting += 1
-        await self.is_open.wait()
-        return await super().admit(record, events)
+def crowded(moment_s: float, wait_s: float = LONG_S) -> Crowd:
+    """Return a door through which ten have come just now, and behind which a plan was begun."""
+    door = Crowd()
+    for _ in range(10):
+        door.came_in(wait_s, moment_s)
+    door.begun(moment_s)
+    return door
 
 
-async def crowded(open_hall: HallMaker) -> tuple[Hall, SlowDoor, list[asyncio.Task[object]]]:
-    """Return a hall with an accepted task and, at its door, as many as make a crowd."""
-    door = SlowDoor()
-    hall = await open_hall(Hall(journal=door, works=False))
-    door.is_open.set()
-    await hall.submit("accepted")
-    door.is_open.clear()
-    door.waiting = 0
-    crowd: list[asyncio.Task[object]] = [
-        asyncio.create_task(hall.submit(f"t{number}", robot_id=f"r{number}"))
-        for number in range(shift._CROWD)
-    ]
-    await until(lambda: door.waiting == len(crowd))
-    return hall, door, crowd
+def test_a_plan_waits_while_those_at_the_door_wait_long() -> None:
+    assert crowded(5.0).patience_s(5.01) == pytest.approx(crowd.PATIENCE_S - 0.01)
+    assert crowded(5.0, SHORT_S).patience_s(5.01) == 0
 
 
-async def test_no_plan_is_begun_while_there_is_a_crowd_at_the_door(
+def test_a_plan_waits_no_longer_than_it_has_patience() -> None:
+    door = crowded(5.0)
+    door.came_in(LONG_S, 5.0 + crowd.PATIENCE_S)
+    assert door.patience_s(5.0 + crowd.PATIENCE_S) == 0
+
+
+def test_who_came_long_ago_is_no_crowd() -> None:
+    door = crowded(5.0)
+    door.begun(7.0)
+    assert door.patience_s(7.0) == 0
+    door.came_in(SHORT_S, 7.0)  # and does not count with who comes now
+    assert door.patience_s(7.0) == 0
+
+
+async def begin_beside_a_crowd(open_hall: HallMaker) -> Hall:
+    """Return a hall at work with two tasks, the second of them behind a crowd."""
+    hall = await open_hall(Hall(works=False))
+    await hall.submit("first", robot_id="r1")
+    await hall.submit("second", robot_id="r2")
+    now_s = asyncio.get_running_loop().time()
+    for _ in range(10):
+        hall.planner._desk.crowd.came_in(LONG_S, now_s)
+    hall.go_to_work()
+    await hall.until("first", "PLANNED")
+    return hall
+
+
+async def test_the_next_plan_waits_for_the_crowd(
     open_hall: HallMaker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shift, "_CROWD_PATIENCE_S", 3_600.0)
-    hall, door, crowd = await crowded(open_hall)
-    hall.go_to_work()
+    monkeypatch.setattr(crowd, "PATIENCE_S", 3_600.0)
+    monkeypatch.setattr(crowd, "_RECENT_S", 3_600.0)
+    hall = await begin_beside_a_crowd(open_hall)
     for _ in range(TURNS):
         await asyncio.sleep(0)
-    assert hall.states("accepted") == ["QUEUED"]
-    door.is_open.set()
-    await asyncio.gather(*crowd)
-    for number in range(len(crowd)):
-        await hall.until(f"t{number}", "PLANNED")
-    assert hall.states("accepted")[-1] == "PLANNED"
+    assert hall.states("second") == ["QUEUED"]
 
 
-async def test_a_crowd_that_stays_keeps_no_plan_waiting_for_ever(open_hall: HallMaker) -> None:
-    hall, door, crowd = await crowded(open_hall)
-    hall.go_to_work()
-    await hall.until("accepted", "PLANNED")
-    assert not any(one.done() for one in crowd)
-    door.is_open.set()
-    await asyncio.gather(*crowd)
+async def test_a_crowd_that_stays_keeps_no_plan_waiting_for_ever(
+    open_hall: HallMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(crowd, "_RECENT_S", 3_600.0)
+    hall = await begin_beside_a_crowd(open_hall)
+    await hall.until("second", "PLANNED")

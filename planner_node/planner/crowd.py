@@ -1,0 +1,38 @@
+"""Whether many wait at the door just now: then the next plan waits for them, within bounds.
+
+How it works. Every admission says how long it took. While the last ones took long, the node has
+more to do than it can, and each plan that is begun would keep more robots waiting for the answer
+that they were heard. A plan is begun all the same ``PATIENCE_S`` after the one before.
+"""
+
+from typing import Final
+
+PATIENCE_S: Final = 0.05
+_LONG_S: Final = 0.01  # a commit on a quiet machine takes 2 ms
+_RECENT_S: Final = 0.05  # who came before that is no crowd any more
+_NEWEST: Final = 0.1  # what the newest admission counts in the mean
+
+
+class Crowd:
+    """The mean wait at the door, of those who came lately."""
+
+    def __init__(self) -> None:
+        self._mean_wait_s = 0.0
+        self._last_s = float("-inf")
+        self._begun_s = float("-inf")
+
+    def came_in(self, wait_s: float, now_s: float) -> None:
+        """Note that somebody was admitted after this wait."""
+        if now_s - self._last_s > _RECENT_S:
+            self._mean_wait_s = 0.0
+        self._mean_wait_s += _NEWEST * (wait_s - self._mean_wait_s)
+        self._last_s = now_s
+
+    def begun(self, now_s: float) -> None:
+        """Note that a plan is begun."""
+        self._begun_s = now_s
+
+    def patience_s(self, now_s: float) -> float:
+        """Return how long the next plan has to wait at most; 0 where nobody is in its way."""
+        is_here = now_s - self._last_s <= _RECENT_S and self._mean_wait_s > _LONG_S
+        return max(0.0, self._begun_s + PATIENCE_S - now_s) if is_here else 0.0
