@@ -18,9 +18,19 @@ LONGEST_DRAFT: Final = (
 )
 SHARED_ENTRIES: Final = 16_384  # n-grams of a generation of recent outputs: some 60 plans, 2 MiB
 SHARED_TABLES: Final = 8  # prefixes with a table of their own
-LEAST_CHANCE: Final = 0.4  # a token that is less likely to be reached and right is not guessed
+# A token that is less likely to be reached and right is not guessed. A guess costs its token's
+# share of the step, and a step costs by itself as much as some twenty tokens (the embedded model,
+# one core): with few rows a long shot pays, with many it takes the place of something better.
+LEAST_CHANCE: Final = 0.12
+LEAST_CHANCE_A_ROW: Final = 0.05
+LEAST_CHANCE_OF_MANY: Final = 0.4
 FIRST_CHANCE: Final = 0.75  # of a kind of guess that was not tried yet
 LONGEST_PAUSE: Final = 64  # steps without a guess, for a row whose guesses keep failing
+
+
+def least_chance(num_rows: int) -> float:
+    """Return how likely a guess must be to be worth its token, beside so many rows."""
+    return min(max(LEAST_CHANCE, LEAST_CHANCE_A_ROW * num_rows), LEAST_CHANCE_OF_MANY)
 
 
 class Odds:
@@ -68,7 +78,8 @@ class Drafter:
         """Give the rows that choose a token in this step a draft; return the guessed tokens."""
         rows = [turn.sequence for turn in turns if turn.samples and turn.sequence.is_greedy]
         share = min(LONGEST_DRAFT, self._budget_tokens // len(rows)) if rows else 0
-        return sum(self._draft(sequence, share) for sequence in rows) if share else 0
+        least = least_chance(len(rows))
+        return sum(self._draft(sequence, share, least) for sequence in rows) if share else 0
 
     def note(self, sequence: Sequence, draft: Draft, num_kept: int) -> None:
         """Learn from what became of a row's draft."""
@@ -90,7 +101,7 @@ class Drafter:
             begin = max(first - LONGEST_NGRAM, 0)
             lookup.shared.learn(sequence.tokens[begin:], first - begin)
 
-    def _draft(self, sequence: Sequence, share: int) -> int:
+    def _draft(self, sequence: Sequence, share: int, least: float) -> int:
         lookup = self._lookup(sequence)
         if lookup.pause > 0:
             lookup.pause -= 1
@@ -105,7 +116,7 @@ class Drafter:
             if found is None:
                 break
             token_id, odds = found
-            if chance * odds.chance < LEAST_CHANCE:
+            if chance * odds.chance < least:
                 odds.rest()
                 break
             added = sequence.guess(token_id)

@@ -159,20 +159,32 @@ def test_kind_of_guess_that_never_comes_true_is_given_up() -> None:
     sequence.tokens += [8, 5, 6, 7]
     turn = Turn(sequence, 1, samples=True)
     guesses = 0
-    for _ in range(40):
+    for _ in range(100):
         lookup = drafter._lookup(sequence)
         lookup.pause = 0
         if drafter.draft([turn]):
             guesses += 1
             drafter.note(sequence, sequence.draft, 0)
             sequence.draft = Draft()
-    assert 0 < guesses < 40
+    assert 0 < guesses < 100
     for _ in range(2_000):
         assert not sequence.draft.token_ids
         drafter.draft([turn])
         if sequence.draft.token_ids:
             return
     raise AssertionError("it is never tried again")
+
+
+@pytest.mark.parametrize(("num_rows", "is_guessed"), [(1, True), (8, False)])
+def test_a_long_shot_is_tried_beside_few_rows_only(num_rows: int, *, is_guessed: bool) -> None:
+    drafter = Drafter(128)
+    rows = [Sequence(Request(str(n), (5, 6, 7), 0, 9), 99) for n in range(num_rows)]
+    for sequence in rows:
+        sequence.tokens += [8, 5, 6, 7]
+    for odds in drafter._own_odds:
+        odds.chance = 0.2
+    drafted = drafter.draft([Turn(sequence, 1, samples=True) for sequence in rows])
+    assert bool(drafted) is is_guessed
 
 
 def test_table_knows_what_came_last_after_a_run() -> None:
