@@ -23,9 +23,9 @@ from planner_node.engine.linears import (
     Int8Head,
     Int8Product,
     Linear,
-    PlainLinear,
     int8_product,
     linear_of,
+    plain_linear,
 )
 from planner_node.engine.norm import RmsNorm
 
@@ -205,4 +205,4 @@ def _head(model: Any) -> Linear:  # noqa: ANN401  transformers is untyped here
     is_int8 = type(model.model.layers[0].mlp.down_proj).__name__ == INT8
     if is_int8 and weight.device.type == "cpu":
         return Int8Head(weight)
-    return PlainLinear(weight, None)
+    return plain_linear(weight, None)

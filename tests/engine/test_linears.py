@@ -9,8 +9,10 @@ from planner_node.engine.linears import (
     INT8_KERNEL_ROWS,
     Int8Head,
     Int8Linear,
+    PackedLinear,
     PlainLinear,
     linear_of,
+    plain_linear,
     quantized,
 )
 
@@ -74,3 +76,19 @@ def test_modules_of_a_fused_product_hold_no_weights_of_their_own() -> None:
     assert isinstance(fused, PlainLinear)
     first, second = (module.weight.data_ptr() for module in modules)
     assert second - first == modules[0].weight.nbytes
+
+
+@pytest.mark.parametrize("outputs", [2_048, 8_192])
+@pytest.mark.parametrize("rows", [1, 2, 40])
+def test_packed_product_is_the_plain_one(outputs: int, rows: int) -> None:
+    weight, bias = weights(outputs), torch.randn(outputs)
+    product = plain_linear(weight, bias)
+    assert isinstance(product, PackedLinear)
+    expected = inputs_of(rows) @ weight.T + bias
+    with torch.inference_mode():
+        torch.testing.assert_close(product(inputs_of(rows)), expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("weight", [weights(), weights(2_048).bfloat16()])
+def test_small_and_half_weights_are_in_memory_once(weight: torch.Tensor) -> None:
+    assert type(plain_linear(weight, None)) is PlainLinear
