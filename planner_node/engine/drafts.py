@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from typing import Final
 
-from planner_node.engine.ngrams import LONGEST_NGRAM, NgramTable
+from planner_node.engine.ngrams import LONGEST_NGRAM, NgramTable, ngram_keys
 from planner_node.engine.scheduler import Turn
 from planner_node.engine.sequence import Draft, Sequence
 
@@ -129,10 +129,10 @@ class Drafter:
 
     def _guess(self, lookup: Lookup, recent: list[int]) -> tuple[int, Odds] | None:
         """Return what followed the longest run of recent ids, and how far to trust it."""
-        for size in range(len(recent), 0, -1):
-            ngram = tuple(recent[-size:])
+        keys = ngram_keys(recent, len(recent))
+        for size in range(len(keys), 0, -1):
             for table, odds in ((lookup.own, self._own_odds), (lookup.shared, self._shared_odds)):
-                token_id = table.follower(ngram)
+                token_id = table.follower(keys[size - 1])
                 if token_id is not None:
                     return token_id, odds[size]
         return None

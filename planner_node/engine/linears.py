@@ -83,7 +83,7 @@ def plain_linear(weight: Tensor, bias: Tensor | None) -> PlainLinear:
         weight.dtype is torch.float32
         and weight.device.type == "cpu"
         and weight.numel() in PACKED_NUMBERS
-        and torch.backends.mkldnn.is_available()
+        and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
     )
     return (PackedLinear if is_packed else PlainLinear)(weight, bias)
 

@@ -1,9 +1,9 @@
 """One request inside the engine: all its tokens, and how many of them the model has seen."""
 
 import random
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Self
 
 from planner_node.engine.kv_cache import Prefix
 from planner_node.engine.request import Finish, Request, Usage
@@ -34,6 +34,9 @@ class Sequence:
     Whatever lies beyond ``computed`` - prompt, forced ids, the last sampled id - goes through the
     next forward together, so prefill and decode are one thing. A ``draft`` follows behind it; the
     constraint has consumed it already, the tokens do not hold it yet.
+
+    ``with sequence:`` ends this request, and no other, when its constraint raises. It is entered
+    several times a token, which is why it is no generator.
     """
 
     __slots__ = (
@@ -78,6 +81,19 @@ class Sequence:
         # one draw per sampled token, whoever else is in the batch: seeds reproduce
         self.random = random.Random(request.sampling.seed)  # noqa: S311  not a secret
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, raised: BaseException | None, _: object
+    ) -> bool:
+        if not isinstance(raised, Exception):
+            return False
+        # a constraint is foreign code: its bugs stay its own
+        self.finished = Finish.CONSTRAINT
+        self.error = str(raised) or type(raised).__name__
+        return True
+
     @property
     def pending_tokens(self) -> int:
         """How many tokens the model has not seen yet."""
@@ -109,7 +125,7 @@ class Sequence:
     def open(self) -> list[int]:
         """Return the ids that the constraint dictates first; they go through with the prompt."""
         taken: list[int] = []
-        with self._own_fault():
+        with self:
             taken = self._take_forced()
             self._settle()
         return taken
@@ -124,7 +140,7 @@ class Sequence:
         if token_id in self.request.stop_tokens or room < 1:
             return []
         added = [token_id]
-        with self._own_fault():
+        with self:
             if constraint is not None:
                 if constraint.done or not constraint.legal(token_id):
                     return []
@@ -145,7 +161,7 @@ class Sequence:
         ``best`` [draft + 1] are the ids that were to be chosen at the draft's places.
         """
         num_right = self.draft.num_right(best)
-        with self._own_fault():
+        with self:
             if self.request.constraint is not None:
                 self.request.constraint.rollback(len(self.draft.token_ids) - num_right)
         return num_right
@@ -168,14 +184,14 @@ class Sequence:
         """Tell whether the id may come next; a quick no is to be checked with a mask."""
         constraint = self.request.constraint
         legal = True
-        with self._own_fault():
+        with self:
             if constraint is not None:
                 legal = constraint.legal(token_id)
         return legal
 
     def fill(self, mask: memoryview) -> None:
         """Let the constraint write what it allows next."""
-        with self._own_fault():
+        with self:
             if self.request.constraint is not None:
                 self.request.constraint.fill(mask)
 
@@ -183,7 +199,7 @@ class Sequence:
         """Take a sampled id and what the constraint dictates after it; return the new output."""
         self.sampled = True
         taken: list[int] = []
-        with self._own_fault():
+        with self:
             constraint = self.request.constraint
             if constraint is not None and token_id not in self.request.stop_tokens:
                 constraint.accept(token_id)
@@ -232,12 +248,3 @@ class Sequence:
             self.finished = Finish.STOPPED
         elif len(self.tokens) >= self.max_tokens:
             self.finished = Finish.LENGTH
-
-    @contextmanager
-    def _own_fault(self) -> Iterator[None]:
-        """End this request, and no other, when its constraint raises."""
-        try:
-            yield
-        except Exception as exc:  # noqa: BLE001  a constraint is foreign code: its bugs stay its own
-            self.finished = Finish.CONSTRAINT
-            self.error = str(exc) or type(exc).__name__
