@@ -5,10 +5,15 @@ Labels are templates, methods and statuses, never ids: their number is bounded.
 
 import time
 from collections.abc import Iterable
+from math import inf
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+)
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -27,13 +32,17 @@ class HouseCollector(Collector):
 
     def collect(self) -> Iterable[Metric]:
         families: dict[str, GaugeMetricFamily | CounterMetricFamily] = {}
+        histograms: list[Metric] = []
         for measure in self._measures():
+            if measure.kind == "histogram":
+                histograms.append(_histogram(measure))
+                continue
             family = families.setdefault(
                 measure.name,
                 _FAMILIES[measure.kind](measure.name, measure.help, labels=list(measure.labels)),
             )
             family.add_metric(list(measure.labels.values()), measure.value)
-        return families.values()
+        return [*families.values(), *histograms]
 
     def _measures(self) -> Iterable[Measure]:
         for check in self._hall.checks():
@@ -44,6 +53,13 @@ class HouseCollector(Collector):
             yield Measure("planner_task_queue_depth", "Tasks that wait.", load.queue_depth)
             yield Measure("planner_tasks_running", "Tasks being planned.", load.running)
             yield from parts.measures()
+
+
+def _histogram(measure: Measure) -> HistogramMetricFamily:
+    family = HistogramMetricFamily(measure.name, measure.help, labels=list(measure.labels))
+    buckets = [("+Inf" if bound == inf else str(bound), n) for bound, n in measure.buckets]
+    family.add_metric(list(measure.labels.values()), buckets, measure.value)
+    return family
 
 
 class HttpMetrics:

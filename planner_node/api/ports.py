@@ -66,13 +66,17 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """One number for the metrics page; labels never carry ids."""
+    """One number for the metrics page; labels never carry ids.
+
+    Of a histogram the value is the sum, and ``buckets`` are upper bounds with how many are within.
+    """
 
     name: str
     help: str
     value: float
-    kind: Literal["gauge", "counter"] = "gauge"
+    kind: Literal["gauge", "counter", "histogram"] = "gauge"
     labels: Mapping[str, str] = field(default_factory=dict)
+    buckets: Sequence[tuple[float, int]] = ()
 
 
 def _nothing() -> tuple[Measure, ...]:

@@ -28,6 +28,7 @@ from planner_node.node.measures import (
     endpoint_measures,
     engine_measures,
     journal_measures,
+    planner_measures,
 )
 from planner_node.planner.handlers import load_handlers
 from planner_node.planner.planner import Planner
@@ -231,6 +232,7 @@ class Node:
     def measures(self) -> Iterator[Measure]:
         """Yield the numbers of every room."""
         yield from journal_measures(self.journal)
+        yield from planner_measures(self.planner)
         if self._door is not None:
             yield from door_measures(self._door)
         if isinstance(self._model, RemoteModel):

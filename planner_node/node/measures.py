@@ -9,6 +9,7 @@ from planner_node.completion.remote.model import RemoteModel
 from planner_node.engine.limits import EngineStats
 from planner_node.journal.opening import AnyJournal
 from planner_node.mqtt.door import MqttDoor
+from planner_node.planner.planner import Planner
 
 _ENGINE_HELP: Final = {
     "requests": "Generations asked of the engine.",
@@ -40,6 +41,18 @@ def engine_measures(stats: EngineStats) -> Iterator[Measure]:
             getattr(stats, field.name),
             kind="gauge" if field.name in _NOW else "counter",
         )
+
+
+def planner_measures(planner: Planner) -> Iterator[Measure]:
+    """Turn what the planner has timed into measures."""
+    waits = planner.first_subtasks
+    yield Measure(
+        "planner_first_subtask_seconds",
+        "From the request to the model until the plan's first subtask is told.",
+        waits.sum_s,
+        kind="histogram",
+        buckets=waits.buckets(),
+    )
 
 
 def endpoint_measures(model: RemoteModel) -> Iterator[Measure]:

@@ -10,6 +10,7 @@ from messages.wire import format_timestamp
 from planner_node.errors import DeadlinePassed, TaskMoved
 from planner_node.planner.crowd import Crowd
 from planner_node.planner.deadlines import Deadlines, due_at
+from planner_node.planner.durations import FIRST_SUBTASK_BOUNDS_S, Durations
 from planner_node.planner.leash import Leash, Pull
 from planner_node.planner.ledger import Ledger
 from planner_node.planner.ports import PlannerParts
@@ -32,6 +33,7 @@ class Desk:
         self.rate = RateLimit(parts.queue.robot_tasks_per_minute, parts.queue.robot_burst)
         self.deadlines = Deadlines(parts.clock, self.expire)
         self.running: dict[str, Leash] = {}
+        self.first_subtasks = Durations(FIRST_SUBTASK_BOUNDS_S)
         self.work = asyncio.Event()  # something may be taken from the queue
 
     def enqueue(self, record: TaskRecord) -> None:

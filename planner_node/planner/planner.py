@@ -13,6 +13,7 @@ from messages.task import TaskCommand, TaskControl
 from planner_node.errors import TaskMoved
 from planner_node.planner.control import Control
 from planner_node.planner.desk import Desk, with_problem
+from planner_node.planner.durations import Durations
 from planner_node.planner.intake import Intake, Submission
 from planner_node.planner.ports import PlannerParts
 from planner_node.planner.report import error_event
@@ -163,6 +164,11 @@ class Planner:
     def load(self) -> Load:
         """How much waits and how much is being planned."""
         return Load(len(self._desk.queue), len(self._desk.running))
+
+    @property
+    def first_subtasks(self) -> Durations:
+        """How long robots waited for the first subtask, from the request to the model on."""
+        return self._desk.first_subtasks
 
     async def _recover(self, record: TaskRecord) -> None:
         if record.state is TaskState.PLANNING:

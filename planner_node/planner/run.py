@@ -106,8 +106,11 @@ class Run:
     async def _generate(self, record: TaskRecord, telling: Telling) -> Generated:
         parts = self._desk.parts
         request = completion_request(record, parts, self._desk.deadline_s(record))
+        asked_s = parts.clock.monotonic_s()
 
         def hand_on(fields: Fields) -> None:
+            if not self._draft.subtasks:
+                self._desk.first_subtasks.note(parts.clock.monotonic_s() - asked_s)
             telling.tell(self._draft.add(fields))
 
         generation = Generation(request, parts.clock, parts.handlers.streams, hand_on)

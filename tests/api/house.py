@@ -8,7 +8,7 @@ from pathlib import Path
 
 from messages.problem import ProblemCode
 from messages.status import NodeInfo
-from planner_node.api.ports import ApiParts, Check, Limits
+from planner_node.api.ports import ApiParts, Check, Limits, Measure
 from planner_node.clock import SystemClock
 from planner_node.planner.handlers import Arguments, ToolRegistry
 from planner_node.planner.planner import Planner, PlannerParts
@@ -46,6 +46,7 @@ class House:
     journal: MemoryJournal
     planner: Planner
     checks: list[Check] = field(default_factory=lambda: [Check("model", ready=True)])
+    measures: list[Measure] = field(default_factory=list)
     limits: Limits = field(default_factory=Limits)
     registry: ToolRegistry = field(default_factory=ToolRegistry)
     said: list[Arguments] = field(default_factory=list)  # what a test's own function was given
@@ -73,6 +74,7 @@ class House:
             readiness=lambda: self.checks,
             info=lambda: INFO,
             tools=self,
+            measures=lambda: self.measures,
         )
 
 

@@ -1,9 +1,11 @@
 """Whether the node lives, can work, and how it fares."""
 
+from math import inf
+
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
-from planner_node.api.ports import Check
+from planner_node.api.ports import Check, Measure
 from tests.api.house import INFO, House
 from tests.api.test_generate import SEED_GENERATE
 from tests.api.test_tasks import submitted
@@ -72,3 +74,16 @@ async def test_metrics_show_the_queue(http: httpx.AsyncClient, house: House) -> 
     assert found["planner_ready", frozenset({"model"})] == 1
     house.checks[:] = [Check("model", ready=False)]
     assert (await metrics_of(http))["planner_ready", frozenset({"model"})] == 0
+
+
+async def test_metrics_show_a_histogram(http: httpx.AsyncClient, house: House) -> None:
+    house.measures[:] = [
+        Measure("planner_waits", "Waits.", 7.5, "histogram", buckets=((0.5, 2), (inf, 3)))
+    ]
+    found = await metrics_of(http)
+    assert found["planner_waits_bucket", frozenset({"0.5"})] == 2
+    assert found["planner_waits_bucket", frozenset({"+Inf"})] == 3
+    assert (found["planner_waits_count", frozenset()], found["planner_waits_sum", frozenset()]) == (
+        3,
+        7.5,
+    )

@@ -1,5 +1,7 @@
 """A task's good way: submitted, planned subtask by subtask, told whole."""
 
+from math import inf
+
 import pytest
 
 from messages.plan import SubtaskEvent, SubtaskList
@@ -171,3 +173,11 @@ async def test_the_load_is_counted(open_hall: HallMaker) -> None:
     await hall.submit("t2")
     await script.held.wait()
     assert (hall.planner.load.running, hall.planner.load.queue_depth) == (1, 1)
+
+
+async def test_the_wait_for_the_first_subtask_is_counted_once_a_plan(hall: Hall) -> None:
+    await hall.submit("t1")
+    await hall.until("t1", "PLANNED")
+    waits = hall.planner.first_subtasks
+    assert waits.buckets()[-1] == (inf, 1)
+    assert waits.sum_s >= 0.0
