@@ -44,7 +44,8 @@ _VERSIONS: Final = {
     "pydantic": version("pydantic"),
 }
 # A full queue refuses, which is another measurement: in a minute of ``accept`` come 60,000 tasks.
-SETTINGS: Final = {"QUEUE__CAPACITY": "100000"}
+# And a task that has left the history cannot be told from a lost one.
+SETTINGS: Final = {"QUEUE__CAPACITY": "100000", "JOURNAL__HISTORY_MAX_TASKS": "1000000"}
 
 
 def main() -> None:

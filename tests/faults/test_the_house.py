@@ -73,7 +73,9 @@ async def test_an_engine_that_dies_takes_no_task_with_it(tmp_path: Path) -> None
     check(history)
 
 
-async def test_a_loop_that_stands_still_keeps_the_line_up(tmp_path: Path) -> None:
+async def test_a_loop_that_stands_still_keeps_the_line_up(
+    tmp_path: Path, *, are_faults_long: bool
+) -> None:
     """F19: longer than the keep-alive; the network thread lives on."""
     history = History(tmp_path / "history.jsonl")
     with running(tmp_path) as broker:
@@ -81,12 +83,12 @@ async def test_a_loop_that_stands_still_keeps_the_line_up(tmp_path: Path) -> Non
             tmp_path,
             broker.url,
             settings={"MQTT__KEEPALIVE_S": "2"},
-            script={"BLOCK_S": "5"},
+            script={"BLOCK_S": "20" if are_faults_long else "5"},
         )
         async with Fleet(broker.port, history) as fleet, node:
             fleet.task("robot", "block-1", "BLOCK")
             fleet.task("other", "block-2", "behind it")
-            await fleet.until_ended("block-1", "block-2")
+            await fleet.until_ended("block-1", "block-2", deadline_s=60)
             assert "CONNECTION_BROKEN" not in fleet.node_states.values()
             assert await node.stop() == 0
             await fleet.until_true(lambda: fleet.node_states["planner-1"] == "OFFLINE")

@@ -1,6 +1,7 @@
 """What a network and a broker do to the line between them and a node: F5 to F10, F15."""
 
 import json
+import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -21,6 +22,7 @@ from tests.faults.proxy import Proxy
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
 
 FLAPS = 20
+FIVE_MINUTES_S = 300
 SETTINGS = {
     "MQTT__KEEPALIVE_S": "2",
     "MQTT__CONNECT_TIMEOUT_S": "1",
@@ -84,14 +86,20 @@ async def test_a_half_open_line_is_noticed_and_loses_nothing(tmp_path: Path, hol
         await on.fleet.until_ended(*before, *meanwhile)
 
 
-async def test_a_broker_that_accepts_and_says_nothing_is_tried_again(tmp_path: Path) -> None:
+async def test_a_broker_that_accepts_and_says_nothing_is_tried_again(
+    tmp_path: Path, *, are_faults_long: bool
+) -> None:
     """F6."""
+    mute_s = FIVE_MINUTES_S if are_faults_long else 0
     async with scene(tmp_path) as on:
         on.proxy.is_mute = True
         on.proxy.cut()
         await on.node.until_readyz(503)
-        seen = on.proxy.connections
-        await on.fleet.until_true(lambda: on.proxy.connections >= seen + 2)
+        seen, until_s = on.proxy.connections, time.monotonic() + mute_s
+        await on.fleet.until_true(
+            lambda: on.proxy.connections >= seen + 2 and time.monotonic() >= until_s,
+            mute_s + 20,
+        )
         on.proxy.is_mute = False
         await on.node.until_back(on.fleet.history)
         await on.fleet.until_ended(*send(on.fleet, "after", 5))

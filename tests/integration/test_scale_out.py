@@ -1,4 +1,4 @@
-"""Two node processes share a fleet, and one of them is killed: by partition, and by $share.
+"""Node processes share a fleet, by partition and by $share; one is killed, one more joins.
 
 F23 of the list of faults is the second one.
 """
@@ -40,8 +40,11 @@ def cluster() -> Iterator[Cluster]:
 
 
 def part(folder: Path, port: int, index: int) -> NodeProcess:
-    settings = {"MQTT__PARTITION_INDEX": str(index), "MQTT__PARTITION_COUNT": "2"}
-    return node(folder, port, f"part-{index}", settings)
+    return node(folder, port, f"part-{index}", counting(index, 2))
+
+
+def counting(index: int, count: int) -> dict[str, str]:
+    return {"MQTT__PARTITION_INDEX": str(index), "MQTT__PARTITION_COUNT": str(count)}
 
 
 def sharer(folder: Path, port: int, name: str, database: str) -> NodeProcess:
@@ -64,8 +67,20 @@ def generations(*nodes: NodeProcess) -> Counter[str]:
 def send(fleet: Fleet, prefix: str, number: int) -> list[str]:
     task_ids = [f"{prefix}-{n}" for n in range(number)]
     for n, task_id in enumerate(task_ids):
-        fleet.task(f"robot-{n}", task_id, f"請執行任務 {task_id}。")
+        fleet.task(f"robot-{n}", task_id, instruction(task_id))
     return task_ids
+
+
+def has_left(folder: Path, client: str, task_ids: list[str]) -> bool:
+    """Tell whether a client had every task, and has acknowledged all that the broker sent it."""
+    log = (folder / "mosquitto.log").read_text(encoding="utf-8")
+    sent = [line for line in log.splitlines() if f"Sending PUBLISH to {client} (" in line]
+    tasks = sum("/task'" in line for line in sent)
+    return tasks >= len(task_ids) and log.count(f"Received PUBACK from {client} ") >= len(sent)
+
+
+def instruction(task_id: str) -> str:
+    return f"請執行任務 {task_id}。"
 
 
 @pytest.mark.timeout(120)
@@ -97,6 +112,41 @@ async def test_a_part_that_is_killed_loses_nothing_and_nobody_else_plans_its_rob
     assert generations(nodes[0]).keys().isdisjoint(generations(nodes[1]))
 
 
+@pytest.mark.timeout(180)
+async def test_a_third_part_joins_as_the_guide_says_and_nothing_is_lost_or_planned_twice(
+    tmp_path: Path, broker_port: int
+) -> None:
+    history = History(tmp_path / "history.jsonl")
+    async with AsyncExitStack() as stack:
+        fleet = await stack.enter_async_context(Fleet(broker_port, history))
+        nodes = [
+            await stack.enter_async_context(part(tmp_path, broker_port, index))
+            for index in range(3)  # the third with the old count: it takes no robots
+        ]
+        await nodes[2].until_readyz(200)  # the broker has a session for it
+        before = send(fleet, "before", 30)
+        await until(lambda: set(before) <= fleet.states.keys())
+        await until(lambda: has_left(tmp_path, "part-2", before))
+        codes = [await one.stop() for one in reversed(nodes)]
+        meanwhile = send(fleet, "meanwhile", 30)
+        for index, one in enumerate(nodes):
+            one.settings.update(counting(index, 3))
+            one.start()
+        for one in nodes:
+            await one.until_ready()
+        await fleet.until_ended(*before, *meanwhile)
+        codes += [await one.stop() for one in nodes]
+    assert codes == [0] * 6
+    check(history, nodes)
+    for index, one in enumerate(nodes):
+        mine = [said for said in generations(one) if "meanwhile" in said]
+        assert sorted(mine) == sorted(
+            instruction(f"meanwhile-{n}") for n in range(30) if owner_of(f"robot-{n}", 3) == index
+        )
+    told = generations(*nodes)
+    assert max(told[instruction(task_id)] for task_id in meanwhile) == 1
+
+
 @pytest.mark.timeout(150)
 async def test_a_sharer_that_is_killed_with_unacknowledged_tasks_leaves_none_behind(
     tmp_path: Path, broker_port: int, cluster: Cluster
@@ -119,7 +169,7 @@ async def test_a_sharer_that_is_killed_with_unacknowledged_tasks_leaves_none_beh
         again = [one for one in unanswered if one not in fleet.states]
         assert again  # the broker keeps them for the dead
         for task_id in again:  # a robot that hears nothing asks again, as the contract has it
-            fleet.task(f"robot-{task_id.split('-')[1]}", task_id, f"請執行任務 {task_id}。")
+            fleet.task(f"robot-{task_id.split('-')[1]}", task_id, instruction(task_id))
         await until_half_is_heard(fleet, again)
         dead.start()
         await dead.until_ready()
