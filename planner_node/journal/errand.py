@@ -31,7 +31,7 @@ class Losses:
     """
 
     happened: int = 0  # counted by the writer
-    heard: int = 0  # set on the loop, after those who wait have been woken
+    heard: int = 0  # set on the loop, just before the first of those who wait goes on
     reason: str = ""  # of the last one
 
     def note(self, reason: str) -> None:
@@ -40,7 +40,10 @@ class Losses:
         self.reason = reason
 
     def tell(self, happened: int) -> None:
-        """On the loop, after the callers were answered: let them run, and then send anew."""
+        """On the loop, before the callers are answered: what they then send is sent anew.
+
+        Whoever is to run before them has not heard of it.
+        """
         if happened > self.heard:
             asyncio.get_running_loop().call_soon(self._hear, happened)
 
@@ -65,8 +68,33 @@ class Errand(Protocol):
         ...
 
 
-class Call(Generic[Answer]):
-    """Work with somebody waiting for its answer."""
+class Awaited(Generic[Answer]):
+    """An errand with somebody waiting for its answer; ``run`` leaves it in ``written``."""
+
+    def __init__(self, future: asyncio.Future[Answer], losses_heard: int) -> None:
+        self.future = future
+        self.losses_heard: int | None = losses_heard
+        self.written: Written[Answer] | None = None
+        self._error: PlannerError | None = None
+
+    def run(self, connection: sqlite3.Connection) -> None:
+        raise NotImplementedError
+
+    def fail(self, error: PlannerError) -> None:
+        self._error = error
+
+    def settle(self) -> Sequence[StoredEvent]:
+        if self._error is not None or self.written is None:
+            if not self.future.done():
+                self.future.set_exception(self._error or JournalLost("Nothing was written."))
+            return ()
+        if not self.future.done():  # else its caller was cancelled; the rows are there
+            self.future.set_result(self.written.answer)
+        return self.written.events
+
+
+class Call(Awaited[Answer]):
+    """Work of any kind."""
 
     def __init__(
         self,
@@ -74,26 +102,11 @@ class Call(Generic[Answer]):
         future: asyncio.Future[Answer],
         losses_heard: int,
     ) -> None:
-        self.future = future
-        self.losses_heard: int | None = losses_heard
+        super().__init__(future, losses_heard)
         self._work = work
-        self._written: Written[Answer] | None = None
-        self._error: PlannerError | None = None
 
     def run(self, connection: sqlite3.Connection) -> None:
-        self._written = self._work(connection)
-
-    def fail(self, error: PlannerError) -> None:
-        self._error = error
-
-    def settle(self) -> Sequence[StoredEvent]:
-        if self._error is not None or self._written is None:
-            if not self.future.done():
-                self.future.set_exception(self._error or JournalLost("Nothing was written."))
-            return ()
-        if not self.future.done():  # else its caller was cancelled; the rows are there
-            self.future.set_result(self._written.answer)
-        return self._written.events
+        self.written = self._work(connection)
 
 
 class Probe:

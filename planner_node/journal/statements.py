@@ -1,5 +1,6 @@
 """What is asked of the tables, as functions over a connection inside a transaction."""
 
+import functools
 import json
 import sqlite3
 from collections.abc import Collection, Sequence
@@ -34,28 +35,38 @@ _TASK_ID: Final = TASK_COLUMNS.split(", ").index("task_id")
 _VACUUM_PAGES: Final = 256  # 1 MiB a batch goes back to the disk
 _ADMIT: Final = (
     "INSERT INTO tasks (task_id, robot_id, state, received_ms, finished_ms, command, details)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (task_id) DO NOTHING"
 )
+_UNLESS_KNOWN: Final = " ON CONFLICT (task_id) DO NOTHING"
 _CHANGE: Final = (
     "UPDATE tasks SET robot_id = ?, state = ?, received_ms = ?, finished_ms = ?, command = ?,"
     " details = ? WHERE task_id = ?"
 )
-_APPEND: Final = (
-    "INSERT INTO events (task_id, robot_id, kind, payload, reply, replay_of, pending)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?)"
-)
+_APPEND: Final = "INSERT INTO events (task_id, robot_id, kind, payload, reply, replay_of, pending)"
+_PIECES: Final = (64, 32, 16, 8, 4, 2, 1)  # rows of one statement: few texts, each prepared once
 
 
 def admit(connection: sqlite3.Connection, row: Row, labels: Sequence[str]) -> int | None:
     """Insert a task and return its arrival, or None when its id is taken."""
-    cursor = connection.execute(_ADMIT, row)
-    if cursor.rowcount == 0 or cursor.lastrowid is None:
+    arrivals = admit_all(connection, [row])
+    if arrivals is None:
         return None
-    arrival = cursor.lastrowid
+    label(connection, arrivals[0], labels)
+    return arrivals[0]
+
+
+def admit_all(connection: sqlite3.Connection, rows: Sequence[Row]) -> list[int] | None:
+    """Insert tasks without labels and return their arrivals; None when an id is taken.
+
+    Then some of the others may have been inserted: the caller rolls back, unless it was one alone.
+    """
+    return _insert(connection, _ADMIT, rows, _UNLESS_KNOWN)
+
+
+def label(connection: sqlite3.Connection, arrival: int, labels: Sequence[str]) -> None:
+    """Write a new task's labels."""
     if labels:
-        pairs = [(label, arrival) for label in labels]
+        pairs = [(one, arrival) for one in labels]
         connection.executemany("INSERT OR IGNORE INTO task_labels VALUES (?, ?)", pairs)
-    return arrival
 
 
 def put(connection: sqlite3.Connection, row: Row, labels: Sequence[str]) -> None:
@@ -65,14 +76,17 @@ def put(connection: sqlite3.Connection, row: Row, labels: Sequence[str]) -> None
         admit(connection, row, labels)
 
 
-def append(
-    connection: sqlite3.Connection, events: Sequence[Event], rows: Sequence[Row], *, pending: bool
-) -> list[StoredEvent]:
-    """Add events to the log; ``rows`` are their ``event_row`` values."""
-    return [
-        StoredEvent(_insert_event(connection, (*row, None, int(pending))), event)
-        for event, row in zip(events, rows, strict=True)
-    ]
+def append(connection: sqlite3.Connection, rows: Sequence[Row]) -> list[int]:
+    """Add events to the log and return their ids, which grow."""
+    event_ids = _insert(connection, _APPEND, rows)
+    if event_ids is None:
+        raise sqlite3.InternalError("an inserted row has no id")
+    return event_ids
+
+
+def stored(event_ids: Sequence[int], events: Sequence[Event]) -> list[StoredEvent]:
+    """Put events together with their ids."""
+    return [StoredEvent(one, event) for one, event in zip(event_ids, events, strict=True)]
 
 
 def replay(
@@ -82,8 +96,8 @@ def replay(
     copies = []
     for original in last_said(events(connection, task_id, 0), kinds):
         event = replace(original.event, reply=reply)
-        values = (*event_row(event), original.event_id, 1)
-        copies.append(StoredEvent(_insert_event(connection, values), event, original.event_id))
+        (event_id,) = append(connection, [(*event_row(event), original.event_id, 1)])
+        copies.append(StoredEvent(event_id, event, original.event_id))
     return copies
 
 
@@ -197,11 +211,32 @@ def _too_many(connection: sqlite3.Connection, max_tasks: int, batch: int) -> lis
     ).fetchall()
 
 
-def _insert_event(connection: sqlite3.Connection, values: Row) -> int:
-    event_id = connection.execute(_APPEND, values).lastrowid
-    if event_id is None:
-        raise sqlite3.InternalError("an inserted row has no id")
-    return event_id
+def _insert(
+    connection: sqlite3.Connection, into: str, rows: Sequence[Row], unless: str = ""
+) -> list[int] | None:
+    """Insert rows in their order and return their ids; None when one was not inserted.
+
+    Ids of one statement follow each other: both tables give the next one to each row, and nobody
+    else writes.
+    """
+    ids: list[int] = []
+    while place := len(rows) - len(ids):
+        size = next(size for size in _PIECES if size <= place)
+        piece = rows[len(ids) : len(ids) + size]
+        cursor = connection.execute(
+            f"{into} VALUES {_marks(len(piece[0]), size)}{unless}",
+            [value for row in piece for value in row],
+        )
+        last = cursor.lastrowid
+        if cursor.rowcount != size or last is None:
+            return None
+        ids.extend(range(last - size + 1, last + 1))
+    return ids
+
+
+@functools.cache
+def _marks(columns: int, rows: int) -> str:
+    return ", ".join([f"({', '.join('?' * columns)})"] * rows)
 
 
 def _conditions(wanted: TaskFilter) -> tuple[list[str], list[Value]]:

@@ -5,12 +5,13 @@ import logging
 import sqlite3
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Final, TypeVar
 
 from planner_node.errors import JournalLost
 from planner_node.journal import statements
+from planner_node.journal.admit import Admission, Admit
 from planner_node.journal.errand import Written
 from planner_node.journal.file import JournalFile, path_of
 from planner_node.journal.rows import event_row, task_row
@@ -30,14 +31,6 @@ PURGE_TASKS: Final = 5_000
 _PURGE_BATCH: Final = 100
 Found = TypeVar("Found")
 Listener = Callable[[Sequence[StoredEvent]], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Admission:
-    """A task's way in; when ``is_new`` is False, ``record`` is the stored one."""
-
-    record: TaskRecord
-    is_new: bool
 
 
 class Journal:
@@ -100,27 +93,18 @@ class Journal:
 
     async def admit(self, record: TaskRecord, events: Sequence[Event]) -> Admission:
         """Take a task in, unless its id is known: then nothing is written."""
-        row, event_rows = task_row(record), [event_row(event) for event in events]
-
-        def work(connection: sqlite3.Connection) -> Written[Admission]:
-            arrival = statements.admit(connection, row, record.command.labels)
-            if arrival is None:
-                return Written(Admission(_known(connection, record.task_id), is_new=False))
-            stored = statements.append(connection, events, event_rows, pending=self._outbox)
-            return Written(Admission(replace(record, arrival=arrival), is_new=True), stored)
-
-        return await self._writing.do(work)
+        return await self._writing.send(partial(Admit, record, events, pending=self._outbox))
 
     async def commit(self, record: TaskRecord | None, events: Sequence[Event]) -> list[StoredEvent]:
         """Write a task as it now stands, and what is said about it, in one transaction."""
         row = None if record is None else task_row(record)
         labels = [] if record is None else record.command.labels
-        event_rows = [event_row(event) for event in events]
+        event_rows = [(*event_row(event), None, int(self._outbox)) for event in events]
 
         def work(connection: sqlite3.Connection) -> Written[list[StoredEvent]]:
             if row is not None:
                 statements.put(connection, row, labels)
-            stored = statements.append(connection, events, event_rows, pending=self._outbox)
+            stored = statements.stored(statements.append(connection, event_rows), events)
             return Written(stored, stored)
 
         return await self._writing.do(work)
@@ -234,10 +218,3 @@ class Journal:
                 listener(events)
             except Exception:
                 log.exception("a listener of the journal failed")
-
-
-def _known(connection: sqlite3.Connection, task_id: str) -> TaskRecord:
-    record = statements.task(connection, task_id)
-    if record is None:
-        raise JournalLost(f"Task {task_id} was there and is gone.")
-    return record

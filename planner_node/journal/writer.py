@@ -19,7 +19,8 @@ from functools import partial
 from typing import Final
 
 from planner_node.errors import JournalLost, PlannerError
-from planner_node.journal.errand import Answer, Call, Errand, Losses, Probe, Written
+from planner_node.journal.admit import Admit
+from planner_node.journal.errand import Answer, Awaited, Call, Errand, Losses, Probe, Written
 from planner_node.journal.file import JournalFile
 from planner_node.tasks.record import StoredEvent
 
@@ -95,10 +96,18 @@ class Writer:
         Raises:
             JournalLost: the disk refused; nothing of it was written.
         """
+        return await self.send(partial(Call, work))
+
+    async def send(self, errand: Callable[..., Awaited[Answer]]) -> Answer:
+        """Write an errand, made with ``future`` and ``losses_heard``, in the next group.
+
+        Raises:
+            JournalLost: the disk refused; nothing of it was written.
+        """
         if self._closed or self._loop is None:
             raise JournalLost("The journal is closed.")
         future: asyncio.Future[Answer] = self._loop.create_future()
-        self._errands.put(Call(work, future, self._losses.heard))
+        self._errands.put(errand(future=future, losses_heard=self._losses.heard))
         return await future
 
     def _run(self, opened: asyncio.Future[None]) -> None:
@@ -137,6 +146,8 @@ class Writer:
         return group
 
     def _commit(self, group: Sequence[Errand]) -> None:
+        # New tasks first, which are written together; events are told in the order of their ids.
+        group = sorted(group, key=lambda errand: not isinstance(errand, Admit))
         if timely := [errand for errand in group if not self._is_too_early(errand)]:
             self._write(timely)
         self._call_loop(partial(self._deliver, group, self._losses.happened))
@@ -208,8 +219,8 @@ class Writer:
             log.warning("journal answers nobody: the loop is closed")
 
     def _deliver(self, group: Sequence[Errand], losses: int) -> None:
-        events = [event for errand in group for event in errand.settle()]
         self._losses.tell(losses)
+        events = [event for errand in group for event in errand.settle()]
         if events:
             self._on_committed(events)
 
@@ -218,14 +229,24 @@ def _all_at_once(connection: sqlite3.Connection, group: Sequence[Errand]) -> boo
     """Write the group; False, and nothing written, when one of them cannot be."""
     connection.execute("BEGIN IMMEDIATE")
     try:
-        for errand in group:
-            errand.run(connection)
+        is_whole = _run(connection, group)
     except Exception as error:
         if _is_the_disk(error):
             raise
-        connection.execute("ROLLBACK")
-        return False
-    connection.execute("COMMIT")
+        is_whole = False
+    connection.execute("COMMIT" if is_whole else "ROLLBACK")
+    return is_whole
+
+
+def _run(connection: sqlite3.Connection, group: Sequence[Errand]) -> bool:
+    """Run a group, its new tasks together; False when one of those is known."""
+    admits = [errand for errand in group if isinstance(errand, Admit)]
+    if len(admits) > 1:
+        if not Admit.together(connection, admits):
+            return False
+        group = [errand for errand in group if not isinstance(errand, Admit)]
+    for errand in group:
+        errand.run(connection)
     return True
 
 

@@ -6,7 +6,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from planner_node.errors import JournalLost
-from planner_node.journal.store import Admission, Listener
+from planner_node.journal.admit import Admission
+from planner_node.journal.store import Listener
 from planner_node.tasks.record import (
     Event,
     EventKind,

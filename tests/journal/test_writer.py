@@ -10,9 +10,10 @@ from typing import Any, TypeVar
 import pytest
 
 from planner_node.errors import JournalLost
+from planner_node.journal.admit import Admission
 from planner_node.journal.errand import Written
-from planner_node.journal.store import Admission, Journal
-from planner_node.tasks.record import Event, EventKind, StoredEvent
+from planner_node.journal.store import Journal
+from planner_node.tasks.record import Event, EventKind, StoredEvent, TaskFilter
 from tests.fakes.record import a_record, a_status
 
 Answer = TypeVar("Answer")
@@ -62,6 +63,43 @@ async def test_those_who_wait_together_share_one_commit(real: Journal) -> None:
     await asyncio.gather(*tasks)
     assert real.figures.groups == before.groups + 2  # the gate's own, and everybody's
     assert real.figures.errands == before.errands + 51
+
+
+async def test_tasks_of_one_group_keep_their_order_and_their_events(real: Journal) -> None:
+    heard: list[StoredEvent] = []
+    leave = real.listen(heard.extend)
+    names = [f"t{number:02}" for number in range(45)]  # statements of 32, 8, 4 and 1 rows
+    async with Gate(real):
+        between = started(real.commit(None, [a_status("notice")]))
+        tasks = started(
+            *(
+                real.admit(a_record(name, labels=[name]), [a_status(name), a_status(name)])
+                for name in names
+            )
+        )
+        await all_waiting(tasks)
+    admissions = await asyncio.gather(*tasks)
+    await between[0]
+    leave()
+    assert [one.task_id for one in await real.unfinished()] == names
+    arrivals = [one.record.arrival for one in admissions]
+    assert arrivals == [one.arrival for one in await real.unfinished()]
+    assert [item.event_id for item in heard] == sorted(item.event_id for item in heard)
+    assert len(heard) == 2 * len(names) + 1
+    for name in names:
+        assert await real.events(name) == [item for item in heard if item.event.task_id == name]
+    assert [one.task_id for one in await real.tasks(TaskFilter(label="t44"))] == ["t44"]
+
+
+async def test_a_known_id_among_new_ones_is_told_as_known(real: Journal) -> None:
+    first = await real.admit(a_record("known"), [a_status("known")])
+    async with Gate(real):
+        tasks = started(*(real.admit(a_record(name), []) for name in ("a", "known", "b")))
+        await all_waiting(tasks)
+    found = await asyncio.gather(*tasks)
+    assert [one.is_new for one in found] == [True, False, True]
+    assert found[1].record == first.record
+    assert [one.task_id for one in await real.unfinished()] == ["known", "a", "b"]
 
 
 async def test_a_bad_row_fails_alone(real: Journal) -> None:

@@ -12,13 +12,14 @@ import psycopg
 from psycopg import AsyncConnection
 
 from planner_node.errors import JournalLost, PlannerError, TaskMoved
+from planner_node.journal.admit import Admission
 from planner_node.journal.errand import Written
 from planner_node.journal.postgres import lease, statements
 from planner_node.journal.postgres.connecting import Address
 from planner_node.journal.postgres.errand import AnyRow
 from planner_node.journal.postgres.schema import migrate
 from planner_node.journal.postgres.writer import Writer
-from planner_node.journal.store import PURGE_TASKS, Admission, Listener
+from planner_node.journal.store import PURGE_TASKS, Listener
 from planner_node.journal.writer import CommitFigures
 from planner_node.tasks.record import Event, EventKind, Reply, StoredEvent, TaskFilter, TaskRecord
 

@@ -233,8 +233,8 @@ class Writer:
         return reason
 
     def _answer(self, group: Sequence[Errand[object]]) -> None:
-        events = [event for errand in group for event in errand.settle()]
         self._losses.tell(self._losses.happened)
+        events = [event for errand in group for event in errand.settle()]
         if events:
             self._on_committed(events)
 
