@@ -27,7 +27,7 @@ from benchmarks.machine import describe
 from benchmarks.one_by_one import Generator
 from benchmarks.plan_requests import Workload, workload_of
 from benchmarks.results import keep
-from planner_node.engine.assembly import forward_of
+from planner_node.engine.assembly import choice_of_threads, forward_of
 from planner_node.engine.core import Engine
 from planner_node.engine.limits import EngineLimits
 from planner_node.grammar.vocabulary import TextDecoder
@@ -83,7 +83,7 @@ class Reader:
 class Bench:
     """An engine over the workload's model, with its forward passes timed."""
 
-    def __init__(self, workload: Workload, rows: int, draft_tokens: int) -> None:
+    def __init__(self, workload: Workload, rows: int, draft_tokens: int, threads: int = 1) -> None:
         limits = EngineLimits(
             rows=rows, waiting=4 * rows, context_tokens=CONTEXT_TOKENS, draft_tokens=draft_tokens
         )
@@ -92,7 +92,8 @@ class Bench:
         forward.hidden, forward.scores = self._hidden, self._scores  # type: ignore[method-assign]
         self._workload = workload
         self._rows = rows
-        self._engine = Engine(forward, limits)
+        choice = None if threads else choice_of_threads(workload.loaded)
+        self._engine = Engine(forward, limits, threads=choice)
         self._next = 0
 
     def round(self, num_plans: int) -> Round:
@@ -140,7 +141,7 @@ class Bench:
 
 def measure(workload: Workload, rows: int, options: argparse.Namespace) -> dict[str, float]:
     """Return the medians of the rounds, and the spread of plans a second."""
-    bench = Bench(workload, rows, options.draft_tokens)
+    bench = Bench(workload, rows, options.draft_tokens, options.threads)
     num_plans = max(options.plans, 2 * rows)
     bench.round(num_plans)
     rounds = [bench.round(num_plans) for _ in range(options.rounds)]
@@ -163,9 +164,8 @@ def _summary(rounds: list[dict[str, float]]) -> dict[str, float]:
 
 def main() -> None:
     options = _options()
-    torch.set_num_threads(options.threads)
     workload = workload_of(options.model)
-    torch.set_num_threads(options.threads)  # loading sets its own
+    torch.set_num_threads(options.threads or 1)
     report: dict[str, Any] = {
         "command": shlex.join(["python", "-m", "benchmarks.engine_steps", *sys.argv[1:]]),
         "machine": describe(options.threads),
@@ -188,7 +188,7 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     asked = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     asked.add_argument("--model", default="embedded", help="or a checkpoint folder")
-    asked.add_argument("--threads", type=int, default=1)
+    asked.add_argument("--threads", type=int, default=1, help="0: as the node does")
     asked.add_argument("--rows", type=int, nargs="+", default=[1, 8, 16, 32])
     asked.add_argument("--plans", type=int, default=16, help="a round; at least twice the rows")
     asked.add_argument("--rounds", type=int, default=5)

@@ -110,7 +110,7 @@ class LocalModel:
             prefixes=engine.prefix_cache_entries,
             draft_tokens=engine.draft_tokens,
         )
-        return assemble(loaded, limits)
+        return assemble(loaded, limits, engine.threads)
 
 
 def voice_of(loaded: "LoadedModel") -> Voice:

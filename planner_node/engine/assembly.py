@@ -1,6 +1,7 @@
 """A loaded model and its limits, put together to an engine that is known to compute the same."""
 
 import logging
+import os
 from dataclasses import replace
 from typing import Final
 
@@ -12,9 +13,10 @@ from planner_node.engine.core import Engine
 from planner_node.engine.kv_cache import KvSlots
 from planner_node.engine.limits import EngineLimits
 from planner_node.engine.llama import LlamaForward, is_llama_shaped
-from planner_node.engine.loading import LoadedModel
+from planner_node.engine.loading import ONE_THREAD_BYTES, LoadedModel
 from planner_node.engine.model import Forward, TransformersForward
 from planner_node.engine.refusal import explain
+from planner_node.engine.threads import ThreadChoice
 from planner_node.errors import ModelNotLoaded
 
 log = logging.getLogger(__name__)
@@ -24,8 +26,10 @@ TRIAL_TOKENS: Final = 16
 LOWEST_SIMILARITY: Final = 0.97
 
 
-def assemble(loaded: LoadedModel, limits: EngineLimits) -> Engine:
+def assemble(loaded: LoadedModel, limits: EngineLimits, threads: int = 0) -> Engine:
     """Return an engine over the model; its context is the smaller of the model's and the limits'.
+
+    ``threads`` are what the model was loaded for; 0 leaves those of a small one to each step.
 
     Raises ``ModelNotLoaded`` when the caches do not fit beside the weights, or when the model
     keeps something else than keys and values and so cannot be batched this way.
@@ -52,7 +56,15 @@ def assemble(loaded: LoadedModel, limits: EngineLimits) -> Engine:
         limits.context_tokens,
         forward.slots.num_bytes >> 20,
     )
-    return Engine(forward, limits)
+    return Engine(forward, limits, threads=None if threads else choice_of_threads(loaded))
+
+
+def choice_of_threads(loaded: LoadedModel) -> ThreadChoice | None:
+    """Return what chooses the threads of each step; None where one number is always right."""
+    on_cpu = loaded.model.get_input_embeddings().weight.device.type == "cpu"
+    if not on_cpu or loaded.memory_bytes >= ONE_THREAD_BYTES or (os.cpu_count() or 1) == 1:
+        return None
+    return ThreadChoice((1, 2), torch.set_num_threads)
 
 
 def forward_of(loaded: LoadedModel, limits: EngineLimits) -> Forward:

@@ -20,6 +20,7 @@ from planner_node.engine.request import Event, Finish, Request
 from planner_node.engine.sampler import NOTHING, Pick, Sampler
 from planner_node.engine.scheduler import Scheduler, Turn
 from planner_node.engine.sequence import Sequence
+from planner_node.engine.threads import ThreadChoice
 from planner_node.errors import ContextTooLong
 
 log = logging.getLogger(__name__)
@@ -29,10 +30,15 @@ class Engine:
     """Runs many requests over one model; one thread at a time may call it, ``stats`` excepted."""
 
     def __init__(
-        self, forward: Forward, limits: EngineLimits, clock: Callable[[], float] = monotonic
+        self,
+        forward: Forward,
+        limits: EngineLimits,
+        clock: Callable[[], float] = monotonic,
+        threads: ThreadChoice | None = None,
     ) -> None:
         self._forward = forward
         self._clock = clock
+        self._threads = threads
         self._slots = forward.slots
         self._scheduler = Scheduler(limits)
         self._prefixes = PrefixStore(limits.prefixes)
@@ -129,8 +135,15 @@ class Engine:
     def _run(self, turns: list[Turn]) -> list[Pick]:
         """Return one pick for each turn that samples, in order."""
         self._stats.drafted_tokens += self._drafter.draft(turns)
-        hidden = self._forward.hidden([_chunk(turn) for turn in turns])
-        return self._sampler.pick([turn.sequence for turn in turns if turn.samples], hidden)
+        chunks = [_chunk(turn) for turn in turns]
+        begun_s = self._clock()
+        if self._threads is not None:
+            self._threads.begin(sum(len(chunk.token_ids) for chunk in chunks))
+        hidden = self._forward.hidden(chunks)
+        picks = self._sampler.pick([turn.sequence for turn in turns if turn.samples], hidden)
+        if self._threads is not None:
+            self._threads.end(self._clock() - begun_s)
+        return picks
 
     def _commit(self, turns: list[Turn], picks: list[Pick], news: News) -> None:
         self._stats.forward_passes += 1

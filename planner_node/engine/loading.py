@@ -19,7 +19,8 @@ Dtype = Literal["auto", "float16", "bfloat16", "float32"]
 
 # Below this a model fits any GPU as it is, and int8 would only make it slower.
 SMALL_MODEL_BYTES: Final = 2 * 1024**3
-# A product of so few weights is over before a second thread has woken up.
+# Products of so few weights gain little by a second thread, and nothing on a busy machine: one,
+# until ``threads`` has found out.
 ONE_THREAD_BYTES: Final = 64 * 1024**2
 # From this score on, an activation counts as an outlier and its column is computed in 16 bit;
 # the value of the LLM.int8() paper and of bitsandbytes.
@@ -32,7 +33,8 @@ class ModelSpec:
 
     ``id`` is a hub id or a local folder. ``dtype`` "auto" is the checkpoint's own; ``quantization``
     "auto" is int8 for big models on CUDA and none elsewhere. ``device_map`` and ``max_memory``
-    (device → "20GiB") go to accelerate. ``threads`` 0 is one for a small model, else torch decides.
+    (device → "20GiB") go to accelerate. ``threads`` 0 is one for a small model to begin with, else
+    torch decides.
     """
 
     id: str
