@@ -14,7 +14,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from benchmarks.peers.looping import Looping
-from benchmarks.peers.protocol import Job, News, Options, Workload, serve
+from benchmarks.peers.protocol import Job, News, Options, Workload, serve, weights_name
 
 OWN_PYTHON: Final = Path(".venv/bin/python")  # has torch and gguf, which convert checkpoints
 TYPES: Final = {"fp32": "f32", "bf16": "bf16", "int8": "q8_0"}
@@ -47,7 +47,7 @@ class LlamaCpp(Looping):
 
     def __init__(self, workload: Workload, options: Options) -> None:
         kind = TYPES[options.precision]
-        target = options.folder / f"{Path(workload.model).name}-{kind}.gguf"
+        target = options.folder / f"{weights_name(workload.model)}-{kind}.gguf"
         self._address = start(options, export(workload.model, kind, target))
         self._settings = {
             "n_predict": workload.max_new_tokens,

@@ -15,7 +15,15 @@ from typing import Any
 import numpy as np
 import onnxruntime_genai as og
 
-from benchmarks.peers.protocol import Job, News, Options, Reader, Workload, serve
+from benchmarks.peers.protocol import (
+    Job,
+    News,
+    Options,
+    Reader,
+    Workload,
+    serve,
+    weights_name,
+)
 
 CONTEXT_TOKENS = 1_024
 # Its llguidance is older still; escapes beyond ours are legal here, and never the best choice.
@@ -44,7 +52,7 @@ class OnnxRuntime:
     """One job alone goes through a generator, several through the engine."""
 
     def __init__(self, workload: Workload, options: Options) -> None:
-        name = f"onnxruntime-{Path(workload.model).name}-{options.precision}"
+        name = f"onnxruntime-{weights_name(workload.model)}-{options.precision}"
         config = og.Config(str(export(workload.model, options.precision, options.folder / name)))
         session = {"session_options": {"intra_op_num_threads": options.threads}}
         config.overlay(json.dumps({"model": {"decoder": session}}))

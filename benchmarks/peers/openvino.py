@@ -8,7 +8,15 @@ import numpy as np
 import openvino as ov
 import openvino_genai as genai
 
-from benchmarks.peers.protocol import Job, News, Options, Reader, Workload, serve
+from benchmarks.peers.protocol import (
+    Job,
+    News,
+    Options,
+    Reader,
+    Workload,
+    serve,
+    weights_name,
+)
 
 # Weights as they are exported, and what the products are computed in.
 PRECISIONS = {"fp32": ("fp32", "f32"), "bf16": ("fp16", "bf16"), "int8": ("int8", "bf16")}
@@ -38,7 +46,7 @@ class OpenVino:
 
     def __init__(self, workload: Workload, options: Options) -> None:
         weights, computed = PRECISIONS[options.precision]
-        folder = options.folder / f"openvino-{Path(workload.model).name}-{weights}"
+        folder = options.folder / f"openvino-{weights_name(workload.model)}-{weights}"
         scheduler = genai.SchedulerConfig()
         scheduler.enable_prefix_caching = True
         scheduler.cache_size = CACHE_GIB

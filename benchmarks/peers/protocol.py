@@ -9,6 +9,7 @@ environments of the peers hold nothing of ours.
 import argparse
 import base64
 import codecs
+import hashlib
 import json
 import os
 import re
@@ -135,6 +136,13 @@ class Answer:
         told = asdict(self)
         del told["seen"]
         return told
+
+
+def weights_name(model: str) -> str:
+    """Return a name for what is converted from a checkpoint: another one after every training."""
+    folder = Path(model)
+    digest = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
+    return f"{folder.name}-{digest[:8]}"
 
 
 def first_subtask_end(text: str) -> int | None:

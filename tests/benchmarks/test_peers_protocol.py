@@ -1,10 +1,11 @@
 """The loop of clients that every contestant is measured with."""
 
 from collections import deque
+from pathlib import Path
 
 import pytest
 
-from benchmarks.peers.protocol import Job, News, Reader, first_subtask_end, run
+from benchmarks.peers.protocol import Job, News, Reader, first_subtask_end, run, weights_name
 
 CALL = '{"name": "t", "parameters": {"tasks": [{"task": "a}", "description": "\\"}"}, {"task": "b"}'
 
@@ -66,3 +67,12 @@ def test_first_subtask_is_seen_with_the_piece_that_closes_it() -> None:
 def test_reader_holds_back_half_a_character_for_each_job_alone() -> None:
     reader = Reader(["5g==", "m7g=", "YQ=="])  # the two halves of 書, and a
     assert [reader.read(0, [0]), reader.read(1, [2]), reader.read(0, [1])] == ["", "a", "書"]
+
+
+def test_what_is_converted_is_named_after_the_weights(tmp_path: Path) -> None:
+    names = []
+    for weights in (b"before", b"after", b"before"):
+        (tmp_path / "model.safetensors").write_bytes(weights)
+        names.append(weights_name(str(tmp_path)))
+    assert names[0] == names[2] != names[1]
+    assert names[0].startswith(tmp_path.name)
