@@ -100,19 +100,28 @@ class Proxy:
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, to_node: bool
     ) -> None:
         """Pass on until the end, and pass on the end; the other direction may still have words."""
-        framer, passed_bytes = Framer(), 0
+        framer, passed_bytes, has_lost = Framer(), 0, False
         with contextlib.suppress(OSError):
             while data := await reader.read(_READ_BYTES):
-                passed_bytes += len(data)
-                if not to_node and (over_bytes := self._over(passed_bytes)) > 0:
-                    await self._write(writer, data[:-over_bytes])
-                    self.cut()
+                if self._swallows(to_node=to_node):
+                    has_lost = True
+                    continue
+                if has_lost:
+                    self.cut()  # no TCP brings what comes after a gap
                     return
                 changed = self._meddled(framer, data, to_node=to_node)
+                passed_bytes += len(changed)
+                if not to_node and (over_bytes := self._over(passed_bytes)) > 0:
+                    await self._write(writer, changed[:-over_bytes])
+                    self.cut()
+                    return
                 if changed and not await self._passed(writer, changed, to_node=to_node):
                     return
         with contextlib.suppress(OSError, RuntimeError):
             writer.write_eof()
+
+    def _swallows(self, *, to_node: bool) -> bool:
+        return self.is_black_hole or (self.is_mute and to_node)
 
     def _over(self, passed_bytes: int) -> int:
         """Return by how many bytes a connection has outlived its limit."""
@@ -126,8 +135,6 @@ class Proxy:
 
     async def _passed(self, writer: asyncio.StreamWriter, data: bytes, *, to_node: bool) -> bool:
         """Pass one piece on, or do to it what was asked; False when the line was cut."""
-        if self.is_black_hole or (self.is_mute and to_node):
-            return True
         if self.delay_s or self.jitter_s:
             await asyncio.sleep(max(0.0, random.gauss(self.delay_s, self.jitter_s / 2)))
         if to_node and self._is_doomed(data):
