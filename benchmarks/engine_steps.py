@@ -61,6 +61,7 @@ class Round:
     on_top: float
     accepted: float
     first_subtask_ms: float
+    cpu_ms_a_plan: float  # tells more than the others where the machine is busy
 
 
 class Reader:
@@ -102,8 +103,9 @@ class Bench:
         self._next += num_plans
         before = self._engine.stats()
         self._hidden.total_s = self._scores.total_s = 0.0
-        begun_s = time.perf_counter()
+        begun_s, begun_cpu_s = time.perf_counter(), time.process_time()
         readers = self._run(requests)
+        cpu_s = time.process_time() - begun_cpu_s
         wall_s = time.perf_counter() - begun_s
         after = self._engine.stats()
         forward_s = self._hidden.total_s + self._scores.total_s
@@ -118,6 +120,7 @@ class Bench:
             on_top=wall_s / forward_s - 1,
             accepted=(after.accepted_tokens - before.accepted_tokens) / drafted if drafted else 0.0,
             first_subtask_ms=1_000 * median(reader.first_subtask_s or 0.0 for reader in readers),
+            cpu_ms_a_plan=1_000 * cpu_s / num_plans,
         )
 
     def _run(self, requests: list[Any]) -> list[Reader]:
