@@ -90,7 +90,7 @@ def build(name: str, jobs: int = JOBS) -> Workload:
         gbnf=call_gbnf(tool.name, tool.parameters),
         stop_token_ids=stops,
         max_new_tokens=512,
-        free_tokens=0 if name == "A" else 88,
+        free_tokens=0 if name == "A" else 144,
         token_texts=[base64.b64encode(text).decode() for text in vocabulary.bytes_of],
         jobs=_jobs(Renderer(tokenizer), catalog, tool, jobs),
     )
