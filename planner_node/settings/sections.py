@@ -188,7 +188,7 @@ class PlannerSettings(Section):
     tools_dir: Path = Path("tools")
     prompts_dir: Path = Path("prompts")
     answers: list[str] = ["decompose_task", "ask_clarification", "decline_task"]
-    plan_bias_logits: Annotated[float, Field(ge=0, le=20)] = 2.5
+    plan_bias_logits: Annotated[float, Field(ge=0, le=20)] = 1.0
     handlers: list[str] = []
     max_attempts: Positive = 3
     input_timeout_s: Positive = 3_600

@@ -90,7 +90,14 @@ async def test_a_bias_towards_plans_decides_what_is_answered(completer: LocalCom
 
 @pytest.mark.asyncio(loop_scope="package")
 @pytest.mark.parametrize(
-    "instruction", ["將書本放到側桌。", "把書本放到側桌上", "Put the book on the shelf."]
+    "instruction",
+    [
+        "將書本放在側桌上。",
+        "請將書本放在側桌。",
+        "請把雜誌放在側桌上",
+        "把冰箱裡的牛奶倒進杯子",
+        "Put the book on the shelf.",
+    ],
 )
 async def test_plain_tasks_are_planned_with_the_shipped_bias(
     completer: LocalCompleter, instruction: str
