@@ -44,7 +44,7 @@ class Plan:
     """How often and how much."""
 
     rounds: int
-    threads: tuple[int, ...]  # tried for each contestant but ours
+    threads: tuple[int, ...]  # tried for each contestant
     clients: tuple[int, ...]
     repeats: int
     limit_s: float
@@ -211,7 +211,7 @@ def main() -> None:
     asked.add_argument("models", nargs="+", choices=["A", "B"])
     asked.add_argument("--peers", nargs="*", default=[], help="names, name/precision, or all")
     asked.add_argument("--rounds", type=int, default=5)
-    asked.add_argument("--threads", type=int, nargs="+", default=[1, 2], help="tried for a peer")
+    asked.add_argument("--threads", type=int, nargs="+", default=[1, 2], help="tried for each")
     asked.add_argument("--clients", type=int, nargs="+", default=[1, 8, 16, 32])
     asked.add_argument("--repeats", type=int, default=2, help="of a disturbed turn, at most")
     asked.add_argument("--limit-s", type=float, default=math.inf, help="for one model's rounds")

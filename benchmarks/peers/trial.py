@@ -1,8 +1,8 @@
 """Finds how many threads a contestant is fastest with, before anything counts.
 
 One process for each number of threads is loaded, warmed up and asked the same prompts in turns;
-the fastest stays, the others end. Our own engine has no trial: how many threads it takes is a rule
-of the node itself, and that rule is part of what is measured.
+the fastest stays, the others end. Our own engine may also leave the number to its own rule, which
+is what the node does where nobody sets ``engine.threads``.
 """
 
 from collections.abc import Callable
@@ -37,7 +37,7 @@ class Found:
 
 def find(entry: Entry, work: Path, threads: tuple[int, ...], take: Take, stack: ExitStack) -> Found:
     """Return the contestant at its best; raise ContestantFailed when no number works."""
-    counts = (OWN_RULE,) if entry.is_ours else threads
+    counts = (OWN_RULE, *threads) if entry.is_ours else threads
     failures: list[ContestantFailed] = []
     seats: list[Seat] = []
     for count in counts:
