@@ -131,12 +131,13 @@ def table(results: dict[str, Any]) -> str:
         f"|---|{'--:|' * (len(columns) - 1)}",
     ]
     ordered = sorted(scores(results), key=lambda score: score.clients)
-    lines += [_row(score, results["threads"][score.key]) for score in ordered]
+    threads = results.get("threads", {})  # earlier runs did not keep them
+    lines += [_row(score, threads.get(score.key)) for score in ordered]
     lines += [f"\nAbsent: {key}: {reason}" for key, reason in results["absent"].items()]
     return "\n".join(lines)
 
 
-def _row(score: Score, threads: int) -> str:
+def _row(score: Score, threads: int | None) -> str:
     first = score.first_subtask_ms
     cells = [
         score.key,
@@ -148,7 +149,7 @@ def _row(score: Score, threads: int) -> str:
         "" if score.tokens is None else f"{score.tokens:.0f}",
         "" if score.forwards is None else f"{score.forwards:.0f}",
         f"{score.valid_share:.0%}",
-        str(threads or "own rule"),
+        "" if threads is None else str(threads or "own rule"),
         f"{score.cores:.1f}",
         f"{score.memory_mib:.0f}",
     ]

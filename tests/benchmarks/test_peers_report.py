@@ -123,3 +123,4 @@ def test_kept_results_can_be_read_and_drawn(name: str) -> None:
     kept = json.loads((FOLDER / f"{name}.json").read_text("utf-8"))
     assert {score.key for score in scores(kept)} == set(kept["titles"])
     assert draw(kept) == (FOLDER / f"{name}.svg").read_text("utf-8")
+    assert all(f"\n| {key} |" in table(kept) for key in kept["titles"])
