@@ -7,8 +7,8 @@ that they were heard. A plan is begun all the same ``PATIENCE_S`` after the one 
 
 from typing import Final
 
-PATIENCE_S: Final = 0.05
-_LONG_S: Final = 0.01  # a commit on a quiet machine takes 2 ms
+PATIENCE_S: Final = 0.1
+_LONG_S: Final = 0.004  # a commit on a quiet machine takes 2 ms
 _RECENT_S: Final = 0.05  # who came before that is no crowd any more
 _NEWEST: Final = 0.1  # what the newest admission counts in the mean
 
