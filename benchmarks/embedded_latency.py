@@ -11,10 +11,6 @@ first four warm up and are not counted. Kept in benchmarks/results/embedded_late
 import argparse
 import asyncio
 import json
-import os
-import platform
-import shlex
-import sys
 import time
 from collections.abc import Sequence
 from contextlib import aclosing
@@ -22,7 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median, quantiles
 
-from benchmarks.results import keep
+from benchmarks.machine import describe
+from benchmarks.results import command_of, keep
 from messages.task import TaskCommand
 from messages.wire import new_id
 from planner_node.completion.loading import EMBEDDED, LocalModel
@@ -147,14 +144,11 @@ def main() -> None:
     parser.add_argument("--plans", type=int, default=36, help="counted plans, four warm up before")
     parser.add_argument("--threads", type=int, default=0, help="torch's threads; 0 as shipped")
     arguments = parser.parse_args()
+    machine = describe(arguments.threads or None)
     made = asyncio.run(measure(arguments.model, arguments.threads, arguments.plans))
     report = {
-        "command": shlex.join(["python", "-m", "benchmarks.embedded_latency", *sys.argv[1:]]),
-        "machine": {
-            "platform": platform.platform(),
-            "cpus": os.cpu_count(),
-            "load": os.getloadavg()[0],
-        },
+        "command": command_of("benchmarks.embedded_latency"),
+        "machine": machine,
         **figures(made),
     }
     print(json.dumps(report, indent=2))

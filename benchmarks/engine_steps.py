@@ -12,8 +12,6 @@ transformers' ``generate`` under the same grammar, which is what people write to
 import planner_node.engine  # noqa: F401  isort: skip  before torch: sets how its threads wait
 
 import argparse
-import shlex
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -26,7 +24,7 @@ from torch import Tensor
 from benchmarks.machine import describe
 from benchmarks.one_by_one import Generator
 from benchmarks.plan_requests import Workload, workload_of
-from benchmarks.results import keep
+from benchmarks.results import command_of, keep
 from planner_node.engine.assembly import choice_of_threads, forward_of
 from planner_node.engine.core import Engine
 from planner_node.engine.limits import EngineLimits
@@ -170,7 +168,7 @@ def main() -> None:
     workload = workload_of(options.model)
     torch.set_num_threads(options.threads or 1)
     report: dict[str, Any] = {
-        "command": shlex.join(["python", "-m", "benchmarks.engine_steps", *sys.argv[1:]]),
+        "command": command_of("benchmarks.engine_steps"),
         "machine": describe(options.threads),
         "dtype": workload.loaded.dtype,
         "engine": [],

@@ -6,11 +6,10 @@ Run: python -m benchmarks.fuzz_decoder --payloads 1000000
 import argparse
 import json
 import random
-import shlex
 import sys
 import time
 
-from benchmarks.results import keep
+from benchmarks.results import command_of, keep
 from tests.messages.mutator import Mutator, run
 
 
@@ -23,7 +22,7 @@ def main() -> None:
     began_s = time.monotonic()
     outcomes, untyped = run(Mutator(random.Random(arguments.seed)), arguments.payloads)
     report: dict[str, object] = {
-        "command": shlex.join(["python", "-m", "benchmarks.fuzz_decoder", *sys.argv[1:]]),
+        "command": command_of("benchmarks.fuzz_decoder"),
         "seconds": round(time.monotonic() - began_s),
         "payloads": arguments.payloads,
         "outcomes": dict(outcomes.most_common()),

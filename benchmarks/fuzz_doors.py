@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import json
 import random
-import shlex
 import sys
 import tempfile
 import time
@@ -19,7 +18,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
-from benchmarks.results import keep
+from benchmarks.results import command_of, keep
 from tests.fakes.mosquitto import free_port, running
 from tests.faults.fuzzed_http import fuzz
 from tests.faults.nodes import NodeProcess
@@ -77,7 +76,7 @@ def main() -> None:
         found = asyncio.run(http(folder, arguments.examples))
     else:
         found = asyncio.run(noise(arguments.door, folder, arguments.packets))
-    command = shlex.join(["python", "-m", "benchmarks.fuzz_doors", *sys.argv[1:]])
+    command = command_of("benchmarks.fuzz_doors")
     report = {"command": command, "seconds": round(time.monotonic() - began_s), **found}
     print(json.dumps(report, ensure_ascii=False, indent=2))
     if arguments.keep:

@@ -7,15 +7,13 @@ Run: python -m benchmarks.hostile schemas    nasty tool schemas: compiled or ref
 import argparse
 import json
 import random
-import shlex
-import sys
 import time
 from collections.abc import Callable, Iterator
 from typing import Final
 
 from pydantic import JsonValue
 
-from benchmarks.results import keep
+from benchmarks.results import command_of, keep
 from planner_node.errors import UnsupportedSchema
 from planner_node.grammar.library import GrammarLibrary
 from planner_node.grammar.tool import ToolUse
@@ -176,7 +174,7 @@ def main() -> None:
     parser.add_argument("--keep", action="store_true", help="keep the report in benchmarks/results")
     arguments = parser.parse_args()
     found = schemas() if arguments.what == "schemas" else topics()
-    command = shlex.join(["python", "-m", "benchmarks.hostile", *sys.argv[1:]])
+    command = command_of("benchmarks.hostile")
     report = {"command": command, **found}
     print(json.dumps(report, ensure_ascii=False, indent=2))
     if arguments.keep:

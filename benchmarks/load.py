@@ -14,9 +14,7 @@ import argparse
 import asyncio
 import json
 import re
-import shlex
 import sqlite3
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -27,7 +25,7 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.machine import describe
-from benchmarks.results import FOLDER, keep
+from benchmarks.results import FOLDER, command_of, keep
 from benchmarks.robots import Robots
 from benchmarks.series import Series
 from benchmarks.usage import Usage, fdatasync_ms, in_ms
@@ -54,7 +52,7 @@ def main() -> None:
         disk = fdatasync_ms(Path(folder))
         figures = asyncio.run(_measure(Path(folder), arguments))
     report = {
-        "command": shlex.join(["python", "-m", "benchmarks.load", *sys.argv[1:]]),
+        "command": command_of("benchmarks.load"),
         "machine": {**describe(), **_VERSIONS},
         "fdatasync_ms": disk,
         **figures,

@@ -13,7 +13,6 @@ import asyncio
 import json
 import os
 import random
-import shlex
 import sys
 import tempfile
 import time
@@ -22,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from benchmarks.results import keep
+from benchmarks.results import command_of, keep
 from benchmarks.warm import WarmProcess
 from tests.fakes.mosquitto import running
 from tests.faults import evidence
@@ -179,7 +178,7 @@ def main() -> None:
     began_s = time.monotonic()
     found = asyncio.run(soak(folder, arguments.kills, arguments.model, arguments.seed))
     report = {
-        "command": shlex.join(["python", "-m", "benchmarks.soak", *sys.argv[1:]]),
+        "command": command_of("benchmarks.soak"),
         "load": os.getloadavg()[0],
         "seconds": round(time.monotonic() - began_s),
         **found,

@@ -13,7 +13,6 @@ import json
 import os
 import random
 import resource
-import shlex
 import signal
 import sys
 import tempfile
@@ -23,7 +22,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.results import keep
+from benchmarks.results import command_of, keep
 from tests.fakes.mosquitto import OPEN_CONF, Mosquitto, running
 from tests.faults.checker import check
 from tests.faults.evidence import fresh
@@ -95,7 +94,7 @@ async def _soak(folder: Path, arguments: argparse.Namespace) -> dict[str, object
             finally:
                 node.kill()
     return {
-        "command": shlex.join(["python", "-m", "benchmarks.soak_faults", *sys.argv[1:]]),
+        "command": command_of("benchmarks.soak_faults"),
         "load": os.getloadavg()[0],
         "seconds": round(time.monotonic() - began_s, 1),
         "faults": counted,

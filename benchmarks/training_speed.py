@@ -8,10 +8,6 @@ recipe; the first batch warms up. Kept in benchmarks/results/training_speed.json
 
 import argparse
 import json
-import os
-import platform
-import shlex
-import sys
 import time
 from collections.abc import Callable, Sequence
 from itertools import islice
@@ -20,7 +16,8 @@ import torch
 from torch.nn import functional
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
-from benchmarks.results import keep
+from benchmarks.machine import describe
+from benchmarks.results import command_of, keep
 from planner_node.completion.loading import EMBEDDED_FOLDER
 from planner_node.training.batches import IGNORED, Batch, Part, Position, batches
 from planner_node.training.forward import loss_of
@@ -63,6 +60,7 @@ def main() -> None:
     parser.add_argument("--batches", type=int, default=12)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
+    machine = describe(threads=1)
     recipe = Recipe()
     tokenizer = PreTrainedTokenizerFast.from_pretrained(EMBEDDED_FOLDER)
     source = batches(tokenizer, recipe.seed, Position(), recipe.batch_tokens)
@@ -77,12 +75,8 @@ def main() -> None:
         for precision in (torch.float32, torch.bfloat16)
     }
     report = {
-        "command": shlex.join(["python", "-m", "benchmarks.training_speed", *sys.argv[1:]]),
-        "machine": {
-            "platform": platform.platform(),
-            "cpus": os.cpu_count(),
-            "load": os.getloadavg()[0],
-        },
+        "command": command_of("benchmarks.training_speed"),
+        "machine": machine,
         "tokens_a_cpu_second": speeds,
     }
     print(json.dumps(report, indent=2))

@@ -155,7 +155,6 @@ class Run:
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), CLIP)
         for optimizer in self.optimizers:
             optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
         self.progress.step += 1
         self.progress.tokens += batch.tokens
         self.progress.position = batch.after

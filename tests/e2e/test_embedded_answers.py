@@ -42,13 +42,18 @@ async def node(
             started.kill()
 
 
+async def answered(fleet: Fleet, robot: str, task_id: str, instruction: str) -> str:
+    """Send the task and return the state that answers it."""
+    fleet.task(robot, task_id, instruction)
+    await fleet.until_state(task_id, "PLANNED", "DECLINED", "FAILED", "INPUT_REQUIRED")
+    return fleet.states[task_id]
+
+
 @pytest.mark.parametrize("language", ["zh", "en"])
 async def test_a_good_task_is_planned(node: tuple[NodeProcess, Fleet], language: str) -> None:
     _, fleet = node
     task_id = f"plan-{language}"
-    fleet.task("planned", task_id, PLAN[language])
-    await fleet.until_state(task_id, "PLANNED", "DECLINED", "FAILED", "INPUT_REQUIRED")
-    assert fleet.states[task_id] == "PLANNED"
+    assert await answered(fleet, "planned", task_id, PLAN[language]) == "PLANNED"
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])
@@ -57,10 +62,9 @@ async def test_what_is_no_task_is_declined_with_a_reason(
 ) -> None:
     _, fleet = node
     task_id = f"decline-{language}"
-    fleet.task(f"declined-{language}", task_id, DECLINE[language])
-    await fleet.until_state(task_id, "PLANNED", "DECLINED", "FAILED", "INPUT_REQUIRED")
-    assert fleet.states[task_id] == "DECLINED"
-    problem = fleet.answers[f"declined-{language}"][-1]["problem"]
+    robot = f"declined-{language}"
+    assert await answered(fleet, robot, task_id, DECLINE[language]) == "DECLINED"
+    problem = fleet.answers[robot][-1]["problem"]
     assert problem["code"] == "NOT_A_TASK"
     [reason] = [one["value"] for one in problem["references"] if one["key"] == "reason"]
     assert reason.isascii() == (language == "en")
@@ -73,9 +77,7 @@ async def test_what_is_missing_is_asked_for_and_the_answer_planned(
     started, fleet = node
     task_id = f"ask-{language}"
     robot = f"asked-{language}"
-    fleet.task(robot, task_id, ASK[language])
-    await fleet.until_state(task_id, "PLANNED", "DECLINED", "FAILED", "INPUT_REQUIRED")
-    assert fleet.states[task_id] == "INPUT_REQUIRED"
+    assert await answered(fleet, robot, task_id, ASK[language]) == "INPUT_REQUIRED"
     assert fleet.answers[robot][-1]["question"]["text"].isascii() == (language == "en")
     answer = {"zh": "紅色的杯子", "en": "the red cup"}[language]
     word = {"op": "ANSWER", "task_id": task_id, "answer": answer}

@@ -167,12 +167,13 @@ def written(steps: Sequence[Step], lang: str, offer: Offer) -> str:
         return conversation.numbered([title for title, _ in pairs], lang)
     items = []
     for step, (title, description) in zip(steps, pairs, strict=True):
-        values = {
+        values: dict[str, object] = {
             "task": title,
             "description": description,
             "skill": offer.skills.get(step.verb, ""),
-            "arguments": skills.arguments(step, offer.arguments, lang),
         }
+        if "arguments" in offer.keys:
+            values["arguments"] = skills.arguments(step, offer.arguments, lang)
         items.append({key: values[key] for key in offer.keys})
     return conversation.call("decompose_task", {"tasks": items})
 
