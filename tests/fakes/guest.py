@@ -3,7 +3,9 @@
 import asyncio
 
 from planner_node.mqtt.client import Connection
-from planner_node.mqtt.packets import ConnectOptions, Delivery, Subscription
+from planner_node.mqtt.packets import ConnectOptions, Delivery, Ending, EndKind, Subscription
+
+GONE = Ending(EndKind.CLOSED, "the test cut it")
 
 
 class Client:

@@ -30,11 +30,11 @@ async def any_port(request: pytest.FixtureRequest) -> AsyncIterator[int]:
         yield broker.port
 
 
-OptionsMaker = Callable[..., ConnectOptions]
+Make = Callable[..., ConnectOptions]  # a port, and what is not plain
 
 
 @pytest.fixture
-def options() -> OptionsMaker:
+def options() -> Make:
     """Make connect options; every test has a client id of its own."""
 
     def make(port: int, **fields: object) -> ConnectOptions:

@@ -1,25 +1,18 @@
 """One connection: what mosquitto and the embedded broker promise alike, and what MQTT 5 adds."""
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
 from planner_node.mqtt.packets import (
-    ConnectOptions,
-    Ending,
-    EndKind,
     MessageProperties,
     Outcome,
     Publication,
     Subscription,
 )
-from tests.fakes.guest import connected
+from tests.fakes.guest import GONE, connected
 from tests.fakes.mosquitto import Mosquitto
-
-Make = Callable[..., ConnectOptions]
-GONE = Ending(EndKind.CLOSED, "the test cut it")
-
+from tests.mqtt.conftest import Make
 
 # -- both brokers ----------------------------------------------------------------------------
 

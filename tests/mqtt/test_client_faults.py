@@ -4,7 +4,6 @@ import asyncio
 import gc
 import socket
 import threading
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,6 @@ import pytest
 from planner_node.mqtt import network
 from planner_node.mqtt.lean_paho import BufferedSocket
 from planner_node.mqtt.packets import (
-    ConnectOptions,
     Delivery,
     Ending,
     EndKind,
@@ -20,7 +18,7 @@ from planner_node.mqtt.packets import (
     Publication,
     Subscription,
 )
-from tests.fakes.guest import Client, connected
+from tests.fakes.guest import GONE, Client, connected
 from tests.fakes.mosquitto import free_port
 from tests.fakes.waiting import until
 from tests.fakes.wire import (
@@ -32,9 +30,7 @@ from tests.fakes.wire import (
     receive_maximum,
     scripted,
 )
-
-Make = Callable[..., ConnectOptions]
-GONE = Ending(EndKind.CLOSED, "the test cut it")
+from tests.mqtt.conftest import Make
 
 
 async def test_puback_with_a_refusal_is_a_refusal(options: Make) -> None:

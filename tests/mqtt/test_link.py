@@ -1,7 +1,7 @@
 """The connection that comes back."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -21,8 +21,7 @@ from planner_node.mqtt.reconnect import Reconnect
 from tests.fakes.mosquitto import Mosquitto, free_port
 from tests.fakes.waiting import until
 from tests.fakes.wire import ACCEPTED_V5, NOT_AUTHORIZED_V5, TAKEN_OVER, Script, scripted
-
-Make = Callable[..., ConnectOptions]
+from tests.mqtt.conftest import Make
 
 
 def everything(_granted: Granted) -> Sequence[Subscription]:

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from planner_node.mqtt.client import Connection
-from planner_node.mqtt.packets import ConnectOptions, Ending, EndKind, Outcome, Publication
+from planner_node.mqtt.packets import Ending, EndKind, Outcome, Publication
 from tests.fakes.mosquitto import Mosquitto, free_port
+from tests.mqtt.conftest import Make
 
 pytestmark = pytest.mark.broker
 
@@ -20,7 +21,6 @@ cafile {TLS}/test-ca.crt
 certfile {TLS}/localhost.crt
 keyfile {TLS}/localhost.key
 """
-Make = Callable[..., ConnectOptions]
 
 
 @pytest.fixture(scope="module")
