@@ -110,14 +110,10 @@ def _broker(folder: Path, *, is_ours: bool) -> Iterator[Mosquitto]:
     conf = (REPOSITORY / "config" / "mosquitto.conf").read_text(encoding="utf-8")
     conf = re.sub(r"(?m)^(password_file|acl_file|allow_anonymous) .*$", "", conf)
     conf = conf.replace("/mosquitto/data", str(folder))
-    broker = Mosquitto(folder, port=free_port(), conf="")
-    conf = re.sub(r"(?m)^listener 1883$", f"listener {broker.port} 127.0.0.1", conf)
-    broker = Mosquitto(folder, f"allow_anonymous true\n{conf}", broker.port)
-    broker.start_without_listener()
-    try:
+    port = free_port()
+    conf = re.sub(r"(?m)^listener 1883$", f"listener {port} 127.0.0.1", conf)
+    with running(folder, f"allow_anonymous true\n{conf}", port) as broker:
         yield broker
-    finally:
-        broker.stop()
 
 
 @asynccontextmanager

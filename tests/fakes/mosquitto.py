@@ -6,6 +6,7 @@ Never skipped: where there is neither, the test fails with what to install.
 import contextlib
 import functools
 import os
+import re
 import shutil
 import signal
 import socket
@@ -118,7 +119,10 @@ class Container:
 
 
 class Mosquitto:
-    """One broker on 127.0.0.1, which can be stopped, killed and started again."""
+    """One broker, which can be stopped, killed and started again.
+
+    It listens on 127.0.0.1, unless ``conf`` names its own listener, at ``port``.
+    """
 
     def __init__(self, folder: Path, conf: str = OPEN_CONF, port: int | None = None) -> None:
         self.port = port or free_port()
@@ -136,13 +140,8 @@ class Mosquitto:
 
     def start(self) -> None:
         """Start the broker and wait until it listens."""
-        self._start(f"listener {self.port} 127.0.0.1\n{self._conf}")
-
-    def start_without_listener(self) -> None:
-        """Start with a configuration that names its own listener, at ``port``."""
-        self._start(self._conf)
-
-    def _start(self, conf: str) -> None:
+        has_listener = re.search(r"(?m)^listener ", self._conf)
+        conf = self._conf if has_listener else f"listener {self.port} 127.0.0.1\n{self._conf}"
         file, log = self._folder / "mosquitto.conf", self._folder / "mosquitto.log"
         # Our own user: as root, mosquitto would change to another one and lose the folder.
         file.write_text(f"user {_user_name()}\n{conf}", encoding="utf-8")

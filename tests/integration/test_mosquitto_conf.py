@@ -16,7 +16,7 @@ from planner_node.mqtt.address import connect_options
 from planner_node.mqtt.client import Connection
 from planner_node.mqtt.packets import Delivery, Ending, EndKind, Outcome, Publication, Subscription
 from planner_node.settings import MqttSettings
-from tests.fakes.mosquitto import Mosquitto, free_port
+from tests.fakes.mosquitto import Mosquitto, free_port, running
 from tests.faults.raw_bytes import RAW, conversations, say
 
 pytestmark = pytest.mark.broker
@@ -42,12 +42,8 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mosquitto]:
     port = free_port()
     conf = conf.replace("/mosquitto/config", str(folder)).replace("/mosquitto/data", str(folder))
     conf = re.sub(r"(?m)^listener 1883$", f"listener {port} 127.0.0.1", conf)
-    broker = Mosquitto(folder, conf, port)
-    broker.start_without_listener()
-    try:
+    with running(folder, conf, port) as broker:
         yield broker
-    finally:
-        broker.stop()
 
 
 @dataclass

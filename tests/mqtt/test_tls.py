@@ -9,7 +9,7 @@ import pytest
 
 from planner_node.mqtt.client import Connection
 from planner_node.mqtt.packets import Ending, EndKind, Outcome, Publication
-from tests.fakes.mosquitto import Mosquitto, free_port
+from tests.fakes.mosquitto import Mosquitto, free_port, running
 from tests.mqtt.conftest import Make
 
 pytestmark = pytest.mark.broker
@@ -35,10 +35,8 @@ def mutual_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 
 def listening(folder: Path, conf: str) -> Iterator[int]:
     port = free_port()
-    broker = Mosquitto(folder, f"listener {port} localhost\n{conf}", port)
-    broker.start_without_listener()
-    yield port
-    broker.stop()
+    with running(folder, f"listener {port} localhost\n{conf}", port):
+        yield port
 
 
 @pytest.fixture
