@@ -28,10 +28,9 @@ from planner_node.grammar.library import GrammarLibrary
 from planner_node.grammar.tool import ToolUse
 from planner_node.grammar.vocabulary import TextDecoder
 from planner_node.stream.subtasks import CallReader, SubtaskClosed
-from tests.fakes.grammar import catalog, llama_31_vocabulary
+from tests.fakes.grammar import DECOMPOSE, llama_31_vocabulary
 
 LIMITS: Final = EngineLimits(rows=1, context_tokens=512, prefill_tokens=512)
-DECOMPOSE: Final = catalog().tools["decompose_task"]
 _STEPS: Final = {
     "en": (
         ("Find the {0}", "Locate the {0}."),

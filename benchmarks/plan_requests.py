@@ -7,7 +7,6 @@ import planner_node.engine  # noqa: F401  isort: skip  before torch: sets how it
 
 import random
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Final
 
 from messages.task import TaskCommand
@@ -16,10 +15,10 @@ from planner_node.completion.local import Voice
 from planner_node.engine.loading import LoadedModel, ModelSpec, load
 from planner_node.engine.request import Request, Sampling
 from planner_node.grammar.tool import Tool, ToolUse
-from planner_node.prompt.catalog import Catalog, load_catalog
+from planner_node.prompt.catalog import Catalog
 from planner_node.prompt.conversation import task_conversation
+from tests.fakes.catalog import shipped_catalog
 
-ROOT: Final = Path(__file__).resolve().parents[1]
 DECOMPOSE: Final = ("decompose_task",)
 _PATTERNS: Final = {
     "en": ("put the {thing} on the {place}", "please bring the {thing} to the {place}"),
@@ -66,8 +65,7 @@ class Workload:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "voice", voice_of(self.loaded))
-        catalog = load_catalog(ROOT / "config" / "tools", ROOT / "config" / "prompts")
-        object.__setattr__(self, "catalog", catalog)
+        object.__setattr__(self, "catalog", shipped_catalog())
 
     def request(self, number: int, sampling: Sampling | None = None) -> Request:
         """Return the request for a sentence, with a fresh constraint; numbers go on for ever."""

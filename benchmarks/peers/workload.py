@@ -25,13 +25,13 @@ from planner_node.grammar.document import call_grammar
 from planner_node.grammar.limits import SchemaLimits
 from planner_node.grammar.tool import Tool
 from planner_node.grammar.vocabulary import Vocabulary
-from planner_node.prompt.catalog import Catalog, load_catalog
+from planner_node.prompt.catalog import Catalog
 from planner_node.prompt.message import Message
 from planner_node.prompt.render import Renderer
 from planner_node.prompt.tokenizer import ChatTokenizer
+from tests.fakes.catalog import shipped_catalog
 
 FOLDER: Final = Path("var/peers")
-CONFIG: Final = Path("config")
 TOOL: Final = "decompose_task"
 SKILLS: Final = ("navigate", "find", "pick_up", "place", "open", "close", "report")
 JOBS: Final = 4_000
@@ -74,7 +74,7 @@ def build(name: str, jobs: int = JOBS) -> Workload:
     """Return the workload of model ``A`` or ``B``; model B is written first where it is missing."""
     from transformers import AutoConfig, AutoTokenizer, GenerationConfig  # noqa: PLC0415  slow
 
-    catalog = load_catalog(CONFIG / "tools", CONFIG / "prompts")
+    catalog = shipped_catalog()
     folder = EMBEDDED_FOLDER if name == "A" else model_b.write(FOLDER / "model-b")
     tool = (tool_a if name == "A" else tool_b)(catalog.tool(TOOL))
     grammar = call_grammar([tool], SchemaLimits(), or_text=False)

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from messages.problem import ProblemCode
 from messages.status import NodeInfo
@@ -12,7 +11,6 @@ from planner_node.api.ports import ApiParts, Check, Limits, Measure
 from planner_node.clock import SystemClock
 from planner_node.planner.handlers import Arguments, ToolRegistry
 from planner_node.planner.planner import Planner, PlannerParts
-from planner_node.prompt.catalog import load_catalog
 from planner_node.settings import (
     GenerationSettings,
     HttpSettings,
@@ -20,10 +18,10 @@ from planner_node.settings import (
     QueueSettings,
 )
 from planner_node.stream.call import ToolCall
+from tests.fakes.catalog import shipped_catalog
 from tests.fakes.completion import ScriptedCompleter
 from tests.fakes.journal import MemoryJournal
 
-CONFIG = Path(__file__).parents[2] / "config"
 INFO = NodeInfo(
     node_id="planner-1",
     software_version="0",
@@ -93,7 +91,7 @@ async def a_house(
             node_id="planner-1",
             journal=journal,
             completer=completer,
-            catalog=load_catalog(CONFIG / "tools", CONFIG / "prompts"),
+            catalog=shipped_catalog(),
             handlers=ToolRegistry(),
             clock=SystemClock(),
             planner=PlannerSettings(),

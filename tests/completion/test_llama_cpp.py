@@ -28,7 +28,7 @@ from planner_node.engine.worker import EngineWorker
 from planner_node.errors import ContextTooLong, DeadlinePassed
 from planner_node.prompt.conversation import task_conversation
 from planner_node.settings import PlannerSettings
-from tests.fakes.hall import shipped_catalog
+from tests.fakes.catalog import shipped_catalog
 from tests.fakes.llama_cpp import embedded_gguf, llama_cpp_server
 from tests.fakes.remote import Remote, engine, remote_engine
 from tests.fakes.waiting import until_it_is

@@ -1,7 +1,5 @@
 """The embedded model with everything on writes what it writes with everything off."""
 
-from pathlib import Path
-
 import pytest
 
 from messages.task import TaskCommand
@@ -10,11 +8,10 @@ from planner_node.engine.assembly import assemble
 from planner_node.engine.limits import EngineLimits
 from planner_node.engine.loading import ModelSpec, load
 from planner_node.engine.request import Finish, Request
-from planner_node.prompt.catalog import load_catalog
 from planner_node.prompt.conversation import task_conversation
+from tests.fakes.catalog import shipped_catalog
 from tests.fakes.engine import run_together, tokens_of
 
-CONFIG = Path(__file__).resolve().parents[2] / "config"
 INSTRUCTIONS = (
     "將書本放在側桌上。",
     "put some book on sidetable",
@@ -31,7 +28,7 @@ ALL_OFF = EngineLimits(rows=1, context_tokens=512, prefixes=0, draft_tokens=0)
 @pytest.mark.timeout(240)
 def test_text_is_that_of_one_row_without_drafts_and_shared_prefixes() -> None:
     loaded = load(ModelSpec(str(EMBEDDED_FOLDER)))
-    voice, catalog = voice_of(loaded), load_catalog(CONFIG / "tools", CONFIG / "prompts")
+    voice, catalog = voice_of(loaded), shipped_catalog()
 
     def requests(answers: tuple[str, ...]) -> list[Request]:
         found = []

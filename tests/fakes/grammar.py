@@ -3,7 +3,6 @@
 import random
 from collections.abc import Sequence
 from functools import cache
-from pathlib import Path
 from typing import Final
 
 from pydantic import JsonValue
@@ -13,8 +12,8 @@ from planner_node.grammar.library import GrammarLibrary
 from planner_node.grammar.matcher import Matcher
 from planner_node.grammar.tool import Tool, ToolChoice, ToolUse
 from planner_node.grammar.vocabulary import Vocabulary
-from planner_node.prompt.catalog import Catalog, load_catalog
 from planner_node.prompt.tokenizer import FastTokenizer
+from tests.fakes.catalog import shipped_catalog
 from tests.fakes.tokenizer import (
     LLAMA_31_SIZE,
     LLAMA_31_STOPS,
@@ -24,7 +23,8 @@ from tests.fakes.tokenizer import (
     tiny_tokenizer,
 )
 
-CONFIG: Final = Path(__file__).resolve().parents[2] / "config"
+DECOMPOSE: Final = shipped_catalog().tool("decompose_task")
+IN_TASK: Final = '{"name": "decompose_task", "parameters": {"tasks": [{"task": "'
 
 
 @cache
@@ -41,12 +41,6 @@ def llama_31_vocabulary() -> Vocabulary:
 
 def _vocabulary(tokenizer: FastTokenizer, size: int) -> Vocabulary:
     return Vocabulary(backend_json(tokenizer), size, stop_tokens(tokenizer))
-
-
-@cache
-def catalog() -> Catalog:
-    """Return the tools and texts that the project ships."""
-    return load_catalog(CONFIG / "tools", CONFIG / "prompts")
 
 
 def tool_with(**properties: JsonValue) -> Tool:

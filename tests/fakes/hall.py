@@ -5,7 +5,6 @@ import json
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from messages.task import ControlOp, TaskCommand, TaskControl
@@ -15,20 +14,14 @@ from planner_node.planner.backoff import Backoff
 from planner_node.planner.handlers import ToolRegistry
 from planner_node.planner.planner import Planner, PlannerParts, Submission
 from planner_node.planner.ports import TaskJournal
-from planner_node.prompt.catalog import Catalog, load_catalog
 from planner_node.settings import GenerationSettings, PlannerSettings, QueueSettings
 from planner_node.tasks.record import EventKind, Origin, StoredEvent, TaskRecord
+from tests.fakes.catalog import shipped_catalog
 from tests.fakes.completion import ScriptedCompleter
 from tests.fakes.journal import MemoryJournal
 
-CONFIG = Path(__file__).parents[2] / "config"
 ROBOT = "robot-1"
 QUICK = Backoff(first_s=0.001, longest_s=0.01)
-
-
-def shipped_catalog() -> Catalog:
-    """Return the tools and texts that the project ships."""
-    return load_catalog(CONFIG / "tools", CONFIG / "prompts")
 
 
 HallMaker = Callable[["Hall"], Awaitable["Hall"]]

@@ -8,14 +8,18 @@ from planner_node.grammar.library import GrammarLibrary
 from planner_node.grammar.matcher import Matcher
 from planner_node.grammar.tool import Tool, ToolUse
 from tests.fakes.completion import SEED_PLAN, plan_call
-from tests.fakes.grammar import allowed, catalog, llama_31_vocabulary, random_document, tool_with
+from tests.fakes.grammar import (
+    DECOMPOSE,
+    IN_TASK,
+    allowed,
+    llama_31_vocabulary,
+    random_document,
+    tool_with,
+)
 from tests.fakes.tokenizer import LLAMA_31_STOPS, llama_31_tokenizer, token_id
 
 # Building the tokenizer takes seconds, on a busy machine half a minute.
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
-
-DECOMPOSE = catalog().tools["decompose_task"]
-IN_TASK = '{"name": "decompose_task", "parameters": {"tasks": [{"task": "'
 
 
 def constraint(

@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 from planner_node.errors import ConstraintBroken
 from planner_node.grammar.tool import NamedTool, Tool, ToolUse
 from planner_node.stream.subtasks import CallClosed, CallReader, SubtaskClosed
+from tests.fakes.catalog import shipped_catalog
 from tests.fakes.grammar import (
+    DECOMPOSE,
+    IN_TASK,
     allowed,
-    catalog,
     random_document,
     tiny_library,
     tiny_matcher,
@@ -21,8 +23,6 @@ from tests.fakes.grammar import (
     write,
 )
 
-DECOMPOSE = catalog().tools["decompose_task"]
-IN_TASK = '{"name": "decompose_task", "parameters": {"tasks": [{"task": "'
 SEED_CALL = IN_TASK + '找到書本", "description": "定位。"}]}}'
 
 
@@ -85,7 +85,7 @@ def test_special_tokens_are_never_allowed_in_a_forced_call() -> None:
 
 
 def test_several_tools_leave_the_name_to_the_model() -> None:
-    tools = tuple(catalog().tools.values())
+    tools = tuple(shipped_catalog().tools.values())
     assert decoded(tiny_matcher(tools).forced()).strip(' "') == '{"name":'
     call = '{"name": "decline_task", "parameters": {"reason_code": "UNSAFE", "reason": "x"}}'
     matcher = tiny_matcher(tools)
@@ -94,13 +94,13 @@ def test_several_tools_leave_the_name_to_the_model() -> None:
 
 
 def test_arguments_of_another_tool_are_refused() -> None:
-    tools = tuple(catalog().tools.values())
+    tools = tuple(shipped_catalog().tools.values())
     call = '{"name": "decline_task", "parameters": {"tasks'
     assert write(tiny_matcher(tools), call, tiny_vocabulary()) <= call.index("tasks")
 
 
 def test_named_choice_forces_that_tool() -> None:
-    matcher = tiny_matcher(tuple(catalog().tools.values()), NamedTool("ask_clarification"))
+    matcher = tiny_matcher(tuple(shipped_catalog().tools.values()), NamedTool("ask_clarification"))
     assert '"ask_clarification"' in decoded(matcher.forced())
 
 
@@ -159,7 +159,7 @@ def test_mask_is_written_in_full_over_stale_bits() -> None:
 def test_every_walk_of_a_shipped_tool_is_a_valid_call(
     name: str, seed: int, language: str | None
 ) -> None:
-    tool = catalog().tools[name]
+    tool = shipped_catalog().tools[name]
     text = random_document(tiny_matcher([tool], language=language), tiny_vocabulary(), seed)
     assert text is not None
     assert json.loads(text)["name"] == name

@@ -7,9 +7,10 @@ import pytest
 from planner_node.grammar.free_text import FreeText
 from planner_node.grammar.matcher import Matcher
 from planner_node.grammar.tool import ToolUse
-from tests.fakes.grammar import allowed, catalog, tiny_library, tiny_vocabulary
+from tests.fakes.catalog import shipped_catalog
+from tests.fakes.grammar import allowed, tiny_library, tiny_vocabulary
 
-TOOLS = tuple(catalog().tools.values())
+TOOLS = tuple(shipped_catalog().tools.values())
 LANGUAGES = ["en", "zh-TW"]
 
 

@@ -8,8 +8,8 @@ from pydantic import BaseModel, Field, JsonValue
 
 from planner_node.errors import UnsupportedSchema
 from planner_node.grammar.tool import NamedTool, Tool, ToolUse
+from tests.fakes.catalog import shipped_catalog
 from tests.fakes.grammar import (
-    catalog,
     random_document,
     tiny_library,
     tiny_matcher,
@@ -211,7 +211,7 @@ def test_annotations_do_not_matter() -> None:
 
 
 def test_shipped_tools_are_kept() -> None:
-    assert tiny_library().matcher(tuple(catalog().tools.values()), ToolUse.AUTO) is not None
+    assert tiny_library().matcher(tuple(shipped_catalog().tools.values()), ToolUse.AUTO) is not None
 
 
 def test_tool_of_the_seed_is_kept_as_it_stands() -> None:

@@ -12,8 +12,9 @@ from planner_node.grammar.script import (
 )
 from planner_node.grammar.tool import ToolUse
 from tests.fakes.grammar import (
+    DECOMPOSE,
+    IN_TASK,
     allowed,
-    catalog,
     random_document,
     tiny_library,
     tiny_matcher,
@@ -22,8 +23,6 @@ from tests.fakes.grammar import (
     write,
 )
 
-DECOMPOSE = catalog().tools["decompose_task"]
-IN_TASK = '{"name": "decompose_task", "parameters": {"tasks": [{"task": "'
 START = len(IN_TASK.encode())
 
 

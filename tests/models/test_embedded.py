@@ -10,6 +10,7 @@ from planner_node.completion.local import LocalCompleter
 from planner_node.completion.request import Message, Tool
 from planner_node.prompt.catalog import load_catalog
 from planner_node.settings import load
+from tests.fakes.catalog import shipped_catalog
 from tests.models.conftest import said, tasks_of
 
 pytestmark = pytest.mark.slow
@@ -77,9 +78,7 @@ async def test_english_is_planned_in_english_with_its_names(completer: LocalComp
 
 @pytest.mark.asyncio(loop_scope="package")
 async def test_a_bias_towards_plans_decides_what_is_answered(completer: LocalCompleter) -> None:
-    config = Path(EMBEDDED_FOLDER).parents[2] / "config"
-    catalog = load_catalog(config / "tools", config / "prompts")
-    tools = tuple(catalog.tools.values())
+    tools = tuple(shipped_catalog().tools.values())
     question = "今天天氣如何？"
     names = [
         json.loads(await answer(completer, "", question, *tools, plan_bias_logits=logits))["name"]

@@ -11,11 +11,11 @@ from jsonschema import Draft202012Validator
 from planner_node.completion.loading import EMBEDDED_FOLDER
 from planner_node.completion.local import LocalCompleter
 from planner_node.completion.request import Message, Tool, ToolCall
-from planner_node.prompt.catalog import Catalog, load_catalog
 from planner_node.training.evaluate import held_out
 from planner_node.training.scoring.answers import read_text
 from planner_node.training.scoring.engines import CheckpointEngine
 from planner_node.training.scoring.terms import AnswerKind, Language
+from tests.fakes.catalog import shipped_catalog
 from tests.models.conftest import said, tasks_of
 
 pytestmark = pytest.mark.slow
@@ -42,19 +42,15 @@ def planning(properties: dict[str, Any]) -> Tool:
     )
 
 
-def catalog() -> Catalog:
-    config = EMBEDDED_FOLDER.parents[2] / "config"
-    return load_catalog(config / "tools", config / "prompts")
-
-
 def asked(language: str, text: str) -> list[Message]:
-    return [Message("system", catalog().system_text(language)), Message("user", text)]
+    return [Message("system", shipped_catalog().system_text(language)), Message("user", text)]
 
 
 async def planned(
     completer: LocalCompleter, messages: Sequence[Message], *tools: Tool
 ) -> list[dict[str, Any]]:
-    return tasks_of(await said(completer, messages, tools or tuple(catalog().tools.values()), 1.0))
+    offered = tools or tuple(shipped_catalog().tools.values())
+    return tasks_of(await said(completer, messages, offered, 1.0))
 
 
 @LOOP

@@ -17,8 +17,9 @@ from planner_node.planner.planner import Planner, PlannerParts
 from planner_node.settings import GenerationSettings, PlannerSettings, QueueSettings
 from planner_node.tasks.lifecycle import TERMINAL
 from planner_node.tasks.record import EventKind, Origin
+from tests.fakes.catalog import shipped_catalog
 from tests.fakes.completion import ScriptedCompleter
-from tests.fakes.hall import QUICK, shipped_catalog
+from tests.fakes.hall import QUICK
 
 TASKS = [(f"t{number}", f"robot-{number % 20}") for number in range(100)]
 

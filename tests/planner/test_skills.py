@@ -7,7 +7,7 @@ import pytest
 from messages.wire import JsonValue
 from planner_node.grammar.tool import Tool
 from planner_node.planner.skills import with_skills
-from tests.fakes.hall import shipped_catalog
+from tests.fakes.catalog import shipped_catalog
 
 TOOL = shipped_catalog().tool("decompose_task")
 

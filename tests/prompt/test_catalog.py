@@ -7,7 +7,7 @@ import pytest
 
 from planner_node.errors import SettingsRefused, UnknownTool
 from planner_node.prompt.catalog import load_catalog
-from tests.fakes.grammar import catalog
+from tests.fakes.catalog import shipped_catalog
 
 TOOL = {"name": "fly", "description": "Fly.", "parameters": {"type": "object", "properties": {}}}
 
@@ -31,7 +31,7 @@ def refused(folders: tuple[Path, Path]) -> str:
 
 
 def test_shipped_catalog_has_the_three_answers() -> None:
-    assert set(catalog().tools) == {"decompose_task", "ask_clarification", "decline_task"}
+    assert set(shipped_catalog().tools) == {"decompose_task", "ask_clarification", "decline_task"}
 
 
 def test_tool_is_read_in_the_flat_form(folders: tuple[Path, Path]) -> None:
@@ -61,7 +61,7 @@ def test_own_system_text_of_a_language_wins(folders: tuple[Path, Path]) -> None:
 
 def test_unknown_tool_is_refused_with_the_known_ones() -> None:
     with pytest.raises(UnknownTool, match="decompose_task"):
-        catalog().tool("fly")
+        shipped_catalog().tool("fly")
 
 
 @pytest.mark.parametrize(

@@ -15,10 +15,10 @@ from planner_node.prompt.message import Message
 from planner_node.prompt.render import Renderer
 from planner_node.prompt.tokenizer import PINNED_DATE, ChatTokenizer, FastTokenizer
 from planner_node.stream.call import ToolCall
-from tests.fakes.grammar import catalog
+from tests.fakes.catalog import shipped_catalog
 from tests.fakes.tokenizer import llama_31_tokenizer, tiny_tokenizer, token_id
 
-TOOL = catalog().tools["decompose_task"]
+TOOL = shipped_catalog().tools["decompose_task"]
 SYSTEM = Message("system", "接收一個任務，將其分解成多個步驟。")
 USER = Message("user", "將書本放在側桌上。")
 SPECIALS = (
