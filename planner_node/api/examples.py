@@ -3,48 +3,32 @@
 import json
 from typing import Any, Final
 
-_DECOMPOSE_ZH: Final[dict[str, Any]] = {
-    "name": "decompose_task",
-    "description": "將任務分解為子任務，並返回包含子任務列表的 JSON 對象。",
-    "parameters": {
+
+def _decompose_task(described: str, task: str, description: str) -> dict[str, Any]:
+    """Return the seed's tool with its descriptions in one language."""
+    properties = {
+        "task": {"type": "string", "description": task},
+        "description": {"type": "string", "description": description},
+    }
+    item = {"type": "object", "properties": properties, "required": ["task", "description"]}
+    parameters = {
         "type": "object",
-        "properties": {
-            "tasks": {
-                "type": "array",
-                "items": {
-                    "type": "object",
-                    "properties": {
-                        "task": {"type": "string", "description": "子任務的名稱。"},
-                        "description": {"type": "string", "description": "子任務的描述。"},
-                    },
-                    "required": ["task", "description"],
-                },
-            }
-        },
+        "properties": {"tasks": {"type": "array", "items": item}},
         "required": ["tasks"],
-    },
-}
-_DECOMPOSE_EN: Final[dict[str, Any]] = {
-    "name": "decompose_task",
-    "description": "Break the task into subtasks and return them as a JSON list.",
-    "parameters": {
-        "type": "object",
-        "properties": {
-            "tasks": {
-                "type": "array",
-                "items": {
-                    "type": "object",
-                    "properties": {
-                        "task": {"type": "string", "description": "Name of the subtask."},
-                        "description": {"type": "string", "description": "What is to be done."},
-                    },
-                    "required": ["task", "description"],
-                },
-            }
-        },
-        "required": ["tasks"],
-    },
-}
+    }
+    return {"name": "decompose_task", "description": described, "parameters": parameters}
+
+
+_DECOMPOSE_ZH: Final = _decompose_task(
+    "將任務分解為子任務，並返回包含子任務列表的 JSON 對象。",
+    task="子任務的名稱。",
+    description="子任務的描述。",
+)
+_DECOMPOSE_EN: Final = _decompose_task(
+    "Break the task into subtasks and return them as a JSON list.",
+    task="Name of the subtask.",
+    description="What is to be done.",
+)
 GENERATE_REQUESTS: Final[dict[str, Any]] = {
     "zh-TW": {
         "messages": [

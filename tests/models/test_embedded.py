@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from planner_node.api.examples import FUNCTION_REQUESTS
 from planner_node.completion.loading import EMBEDDED_FOLDER
 from planner_node.completion.local import LocalCompleter
 from planner_node.completion.request import Message, Tool
@@ -16,27 +17,7 @@ from tests.models.conftest import said, tasks_of
 pytestmark = pytest.mark.slow
 
 MAX_REPOSITORY_BYTES = 64 << 20
-SEED_TOOL = Tool(
-    "decompose_task",
-    "將任務分解為子任務，並返回包含子任務列表的 JSON 對象。",
-    {
-        "type": "object",
-        "properties": {
-            "tasks": {
-                "type": "array",
-                "items": {
-                    "type": "object",
-                    "properties": {
-                        "task": {"type": "string", "description": "子任務的名稱。"},
-                        "description": {"type": "string", "description": "子任務的描述。"},
-                    },
-                    "required": ["task", "description"],
-                },
-            }
-        },
-        "required": ["tasks"],
-    },
-)
+SEED_TOOL = Tool(**FUNCTION_REQUESTS["zh-TW"]["tools"][0])
 
 
 async def answer(
