@@ -1,9 +1,11 @@
 """The task API: the same tasks as over MQTT, in one store, by one path."""
 
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Path, Query
+from fastapi.types import DecoratedCallable
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -103,49 +105,38 @@ async def task(task_id: TaskId, hall: HallOfApp) -> Response:
     return json_answer(await _view(hall.parts, await hall.parts.planner.task(task_id)))
 
 
-@router.post(
-    "/{task_id}/cancel",
-    summary="End a task · 取消任務",
-    response_model=TaskStatus,
-    responses=answers(*_CONTROL_CODES, takes_body=True),
-    openapi_extra=body(CancelBody, required=False),
-)
+def _control_route(
+    name: str, summary: str, action: type[ActionBody], *, required: bool = True
+) -> Callable[[DecoratedCallable], DecoratedCallable]:
+    """Make a function the route of one control of a task."""
+    return router.post(
+        f"/{{task_id}}/{name}",
+        summary=summary,
+        response_model=TaskStatus,
+        responses=answers(*_CONTROL_CODES, takes_body=True),
+        openapi_extra=body(action, required=required),
+    )
+
+
+@_control_route("cancel", "End a task · 取消任務", CancelBody, required=False)
 async def cancel(task_id: TaskId, request: Request, hall: HallOfApp) -> Response:
     """End a task that has not ended; a running generation stops at its next step."""
     return await _control(task_id, request, hall, CancelBody)
 
 
-@router.post(
-    "/{task_id}/answer",
-    summary="Answer the node's question · 回答問題",
-    response_model=TaskStatus,
-    responses=answers(*_CONTROL_CODES, takes_body=True),
-    openapi_extra=body(AnswerBody),
-)
+@_control_route("answer", "Answer the node's question · 回答問題", AnswerBody)
 async def answer(task_id: TaskId, request: Request, hall: HallOfApp) -> Response:
     """Answer the question of a task in INPUT_REQUIRED; it goes back into the queue."""
     return await _control(task_id, request, hall, AnswerBody)
 
 
-@router.post(
-    "/{task_id}/replan",
-    summary="Ask for a new plan · 重新規劃",
-    response_model=TaskStatus,
-    responses=answers(*_CONTROL_CODES, takes_body=True),
-    openapi_extra=body(ReplanBody, required=False),
-)
+@_control_route("replan", "Ask for a new plan · 重新規劃", ReplanBody, required=False)
 async def replan(task_id: TaskId, request: Request, hall: HallOfApp) -> Response:
     """Ask for the plan's next revision; 422 `NOT_ENABLED` where the node does not track tasks."""
     return await _control(task_id, request, hall, ReplanBody)
 
 
-@router.post(
-    "/{task_id}/reprioritize",
-    summary="Move a waiting task in the queue · 調整優先順序",
-    response_model=TaskStatus,
-    responses=answers(*_CONTROL_CODES, takes_body=True),
-    openapi_extra=body(PriorityBody),
-)
+@_control_route("reprioritize", "Move a waiting task in the queue · 調整優先順序", PriorityBody)
 async def reprioritize(task_id: TaskId, request: Request, hall: HallOfApp) -> Response:
     """Give a task that waits another priority."""
     return await _control(task_id, request, hall, PriorityBody)
