@@ -5,15 +5,21 @@ at which a task was sent, queued and ended.
 """
 
 import asyncio
+import json
 import re
 import struct
 import time
+from collections import deque
+from collections.abc import Sequence
+from functools import partial
 from typing import Final, Self, cast
 
 ROOT: Final = "planner/v1"
 ENDS: Final = frozenset(
     {b"PLANNED", b"COMPLETED", b"REJECTED", b"DECLINED", b"FAILED", b"CANCELED", b"EXPIRED"}
 )
+EVERYBODYS: Final = ("robots/+/status", "robots/+/subtasks")
+_CLEAN_SESSION: Final = 0x02
 _TASK_ID: Final = re.compile(rb'"task_id":"([^"]+)"')
 _STATUS: Final = re.compile(rb'"status":"([A-Z_]+)"')
 _MAX_PACKET_ID: Final = 65_535
@@ -22,7 +28,17 @@ _MAX_PACKET_ID: Final = 65_535
 class Robots(asyncio.Protocol):
     """Sends tasks and remembers when each was sent, taken by the broker, queued and ended."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        name: str = "robots",
+        hears: Sequence[str] = EVERYBODYS,
+        *,
+        keeps_session: bool = False,
+    ) -> None:
+        """Be a client of this name; the broker keeps for it what it misses if ``keeps_session``."""
+        self._name = name
+        self._hears = [f"{ROOT}/{one}" for one in hears]
+        self._connect_flags = 0 if keeps_session else _CLEAN_SESSION
         self.sent_s: dict[str, float] = {}
         self.queued_s: dict[str, float] = {}
         self.ended_s: dict[str, float] = {}
@@ -34,21 +50,35 @@ class Robots(asyncio.Protocol):
         self.is_subscribed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     @classmethod
-    async def connected(cls, port: int) -> Self:
-        """Connect to the broker on this machine and hear every robot's status and plans."""
+    async def connected(
+        cls,
+        port: int,
+        name: str = "robots",
+        hears: Sequence[str] = EVERYBODYS,
+        *,
+        keeps_session: bool = False,
+    ) -> Self:
+        """Connect to the broker on this machine and hear what is published below ``hears``."""
         loop = asyncio.get_running_loop()
-        _, robots = await loop.create_connection(cls, "127.0.0.1", port)
+        make = partial(cls, name, hears, keeps_session=keeps_session)
+        _, robots = await loop.create_connection(make, "127.0.0.1", port)
         async with asyncio.timeout(10):
             await robots.is_subscribed
         return robots
 
-    def send(self, robot: str, task_id: str) -> None:
-        """Publish a task at QoS 1."""
-        payload = f'{{"task_id":"{task_id}","instruction":"bring book {task_id}"}}'.encode()
-        self._packet_id = self._packet_id % _MAX_PACKET_ID + 1
-        body = _text(f"{ROOT}/robots/{robot}/task") + struct.pack("!H", self._packet_id) + payload
+    def send(self, robot: str, task_id: str, instruction: str = "") -> None:
+        """Send a task, of another instruction each if none is given."""
+        said = json.dumps(instruction or f"bring book {task_id}", ensure_ascii=False)
         self.sent_s[task_id] = time.monotonic()
-        self._transport.write(_packet(0x32, body))
+        self.publish(f"robots/{robot}/task", f'{{"task_id":"{task_id}","instruction":{said}}}')
+
+    def publish(self, topic: str, payload: str) -> None:
+        """Publish below the root at QoS 1."""
+        self._packet_id = self._packet_id % _MAX_PACKET_ID + 1
+        packet_id = struct.pack("!H", self._packet_id)
+        self._transport.write(
+            _packet(0x32, _text(f"{ROOT}/{topic}") + packet_id + payload.encode())
+        )
 
     async def end_of(self, task_id: str) -> None:
         """Wait until the task has ended."""
@@ -65,7 +95,8 @@ class Robots(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
-        self._transport.write(_packet(0x10, _text("MQTT") + b"\x04\x02\x00\x00" + _text("robots")))
+        options = bytes([4, self._connect_flags, 0, 0])  # MQTT 3.1.1, no keep-alive
+        self._transport.write(_packet(0x10, _text("MQTT") + options + _text(self._name)))
 
     def data_received(self, data: bytes) -> None:
         now_s = time.monotonic()
@@ -97,16 +128,19 @@ class Robots(asyncio.Protocol):
             case 0x30:
                 place = 2 + struct.unpack_from("!H", body)[0]
                 self._heard(body[place + 2 :], now_s)
-                return b"\x40\x02" + body[place : place + 2]
+                return self._acknowledged(b"\x40\x02" + body[place : place + 2])
             case 0x40:
                 self.taken_by_broker += 1
             case 0x20:
-                wanted = (f"{ROOT}/robots/+/status", f"{ROOT}/robots/+/subtasks")
-                filters = b"".join(_text(one) + b"\x01" for one in wanted)
+                filters = b"".join(_text(one) + b"\x01" for one in self._hears)
                 return _packet(0x82, b"\x00\x01" + filters)
             case 0x90:
                 self.is_subscribed.set_result(None)
         return b""
+
+    def _acknowledged(self, puback: bytes) -> bytes:
+        """Return the PUBACK that is to be sent now."""
+        return puback
 
     def _heard(self, payload: bytes, now_s: float) -> None:
         task, status = _TASK_ID.search(payload), _STATUS.search(payload)
@@ -120,6 +154,45 @@ class Robots(asyncio.Protocol):
             self.ends[task_id] = status[1].decode()
             if task_id in self.waiting:
                 self.waiting[task_id].set_result(None)
+
+
+class Listener(Robots):
+    """Keeps all that it hears, and when."""
+
+    def __init__(self, name: str, hears: Sequence[str], *, keeps_session: bool = False) -> None:
+        super().__init__(name, hears, keeps_session=keeps_session)
+        self.heard: list[tuple[float, bytes]] = []
+
+    async def until_silence(self, of_s: float) -> None:
+        """Wait until nothing was heard for so long."""
+        before = -1
+        while before != len(self.heard):
+            before = len(self.heard)
+            await asyncio.sleep(of_s)
+
+    def _heard(self, payload: bytes, now_s: float) -> None:
+        self.heard.append((now_s, payload))
+
+
+class SlowListener(Listener):
+    """Acknowledges one message each ``every_s`` once ``acknowledge`` runs, none before."""
+
+    def __init__(self, name: str, hears: Sequence[str], *, keeps_session: bool = False) -> None:
+        super().__init__(name, hears, keeps_session=keeps_session)
+        self.acknowledged = 0
+        self._owed: deque[bytes] = deque()
+
+    async def acknowledge(self, every_s: float) -> None:
+        """Acknowledge slowly until cancelled."""
+        while True:
+            await asyncio.sleep(every_s)
+            if self._owed:
+                self._transport.write(self._owed.popleft())
+                self.acknowledged += 1
+
+    def _acknowledged(self, puback: bytes) -> bytes:
+        self._owed.append(puback)
+        return b""
 
 
 def _text(text: str) -> bytes:

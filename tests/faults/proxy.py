@@ -44,8 +44,7 @@ class Proxy:
         self._pubacks = 0
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.port = self._server.sockets[0].getsockname()[1]
+        await self.listen()
         return self
 
     async def __aexit__(
@@ -54,6 +53,15 @@ class Proxy:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self.hang_up()
+
+    async def listen(self) -> None:
+        """Take connections: at any free port at first, at the same one after ``hang_up``."""
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    def hang_up(self) -> None:
+        """Reset all connections and refuse new ones, as where no broker runs."""
         if self._server is not None:
             self._server.close()
         self.cut()
@@ -61,6 +69,11 @@ class Proxy:
     @property
     def url(self) -> str:
         return f"mqtt://127.0.0.1:{self.port}"
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nobody is connected; before the loop closes, or it complains."""
+        return not self._writers
 
     def has_more_than(self, connections: int) -> bool:
         """Whether more connections have come so far."""

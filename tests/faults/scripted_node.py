@@ -46,7 +46,7 @@ from planner_node.mqtt.network import Network, _guarded
 from planner_node.node.build import build
 from planner_node.tasks.record import EventKind
 
-_CHUNKS_OF_A_PLAN: Final = 12
+CHUNKS_OF_A_PLAN: Final = 12
 _REMEMBERED_CHECKS: Final = 8
 _INFO: Final = ModelInfo("scripted", "none", "float32", context_tokens=4_096, device="cpu")
 
@@ -77,7 +77,7 @@ class VaryingCompleter:
         self._note(said)
         began_s = time.monotonic()
         text = said.partition("SAY:")[2] or plan_text()
-        size = max(1, len(text) // _CHUNKS_OF_A_PLAN)
+        size = max(1, len(text) // CHUNKS_OF_A_PLAN)
         for place in range(0, len(text), size):
             if place <= len(text) // 2 < place + size:
                 await self._obey(said)
@@ -116,7 +116,7 @@ def plan_text() -> str:
 
 def _usage(began_s: float) -> CompletionUsage:
     spent_ms = (time.monotonic() - began_s) * 1_000
-    return CompletionUsage(10, _CHUNKS_OF_A_PLAN, _CHUNKS_OF_A_PLAN, spent_ms, spent_ms)
+    return CompletionUsage(10, CHUNKS_OF_A_PLAN, CHUNKS_OF_A_PLAN, spent_ms, spent_ms)
 
 
 class _Crash:
