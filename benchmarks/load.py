@@ -82,12 +82,12 @@ def _arguments() -> argparse.Namespace:
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rate", type=float, default=1_000.0, help="tasks a second")
     parser.add_argument("--seconds", type=float, default=20.0, help="of one phase")
-    parser.add_argument("--tasks", type=int, default=20_000)
+    parser.add_argument("--tasks", type=int, default=20_000, help="in all")
     parser.add_argument("--robots", type=int, default=100)
     parser.add_argument("--rows", type=int, default=10_000, help="drain: when the broker returns")
     parser.add_argument("--chunk-ms", type=float, default=0.0, help="between pieces of a plan")
     parser.add_argument(
-        "--broker-keeps", type=int, default=None, help="offline: messages for one robot"
+        "--broker-keeps", type=int, default=None, help="offline: another max_queued_messages"
     )
     parser.add_argument(
         "--broker-in-flight", type=int, default=20, help="drain: its Receive Maximum"

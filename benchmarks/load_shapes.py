@@ -62,7 +62,10 @@ class _Heard:
 
 
 async def _stream(scene: Scene) -> Figures:
-    """Keep every robot in a plan; the model's clock gives a subtask each ``--chunk-ms``."""
+    """Keep every robot in a plan; the model's clock gives a subtask each ``--chunk-ms``.
+
+    It runs on the node's loop, so a deviation holds what the clock was late as well.
+    """
     robots, arguments = scene.robots, scene.arguments
     ears = await Listener.connected(scene.broker.port, "ears", ("robots/+/subtasks/stream",))
     chunk_s = arguments.chunk_ms / 1_000
@@ -162,7 +165,7 @@ def _tasks_beside(
             yield _SLOW, f"{_SLOW}-{index}"
 
 
-def _all_at_once(arguments: argparse.Namespace) -> dict[str, str]:
+def _a_place_each(arguments: argparse.Namespace) -> dict[str, str]:
     return {"QUEUE__RUNNING": str(arguments.robots)}
 
 
@@ -176,6 +179,6 @@ LOADS: Final = {
         "L4: --robots each with a plan that gives a subtask every --chunk-ms",
         _stream,
         defaults={"robots": 20, "chunk_ms": 100.0},
-        settings=_all_at_once,
+        settings=_a_place_each,
     ),
 }
