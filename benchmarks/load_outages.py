@@ -197,7 +197,7 @@ async def _until_filled(outbox: Outbox, arguments: argparse.Namespace) -> None:
 async def _returned(scene: Scene) -> tuple[Robots, float]:
     """Start the broker; the robots are there before the node is. Return them and the moment."""
     scene.wire.accepted_s = 0.0
-    scene.broker.start_without_listener()
+    scene.broker.start()
     back = await Robots.connected(scene.broker.port)
     back_s = time.monotonic()
     await scene.line.listen()

@@ -12,7 +12,7 @@ from typing import Final
 
 from benchmarks.in_flight import InFlight
 from benchmarks.robots import Robots
-from tests.fakes.mosquitto import OPEN_CONF, Mosquitto, free_port
+from tests.fakes.mosquitto import OPEN_CONF, Mosquitto, free_port, running
 from tests.faults.nodes import REPOSITORY, NodeProcess
 from tests.faults.proxy import Proxy
 
@@ -21,7 +21,6 @@ WAIT_S: Final = 900.0
 # A full queue refuses, which is another measurement: in a minute of ``accept`` come 60,000 tasks.
 # And a task that has left the history cannot be told from a lost one.
 SETTINGS: Final = {"QUEUE__CAPACITY": "100000", "JOURNAL__HISTORY_MAX_TASKS": "1000000"}
-_LISTENER: Final = re.compile(r"(?m)^listener 1883$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +37,12 @@ class Scene:
 
 def open_conf(_arguments: argparse.Namespace) -> str:
     """Return a broker's configuration without limits and passwords."""
-    return f"listener 1883\n{OPEN_CONF}"
+    return OPEN_CONF
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """One mode; ``settings`` are the node's, ``conf`` the broker's with a ``listener 1883``."""
+    """One mode; ``settings`` are the node's, ``conf`` the broker's."""
 
     what: str
     measure: Callable[[Scene], Awaitable[Figures]]
@@ -65,15 +64,11 @@ def our_conf(arguments: argparse.Namespace) -> str:
 
 @contextmanager
 def broker_of(folder: Path, conf: str) -> Iterator[Mosquitto]:
-    """Run a mosquitto whose configuration listens at 1883, at a free port instead."""
+    """Run a mosquitto for the length of the block; if its conf names a listener, then ours."""
     port = free_port()
-    conf = _LISTENER.sub(f"listener {port} 127.0.0.1", conf)
-    broker = Mosquitto(folder, conf.replace("/mosquitto/data", str(folder)), port)
-    broker.start_without_listener()
-    try:
+    conf = re.sub(r"(?m)^listener 1883$", f"listener {port} 127.0.0.1", conf)
+    with running(folder, conf.replace("/mosquitto/data", str(folder)), port) as broker:
         yield broker
-    finally:
-        broker.stop()
 
 
 @asynccontextmanager
