@@ -25,13 +25,15 @@ class InFlight(Meddler):
     receive_maximum: int = _UNLIMITED  # the broker's
     accepted_s: float = 0.0  # monotonic, of the newest CONNACK
     at_most: int = 0
+    publications: int = 0
     _open: set[int] = field(default_factory=set)
 
     def to_broker(self, packet: Packet) -> bytes:
         if packet.kind == _CONNECT:
             self._open.clear()
-            self.at_most = 0
+            self.at_most = self.publications = 0
         elif packet.kind == PUBLISH and packet.raw[0] & 0x06:
+            self.publications += 1
             self._open.add(packet.mid)
             self.at_most = max(self.at_most, len(self._open))
         return packet.raw

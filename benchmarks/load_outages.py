@@ -221,6 +221,7 @@ async def _emptied(scene: Scene, outbox: Outbox, planned_before: int) -> Figures
         "rows_added_meanwhile": younger,
         "empty_after_s": round(empty_s, 2),
         "rows_per_s": round((rows + younger) / empty_s, 1),
+        "publications_per_s": round(wire.publications / empty_s, 1),
         "in_flight_at_most": wire.at_most,
         "receive_maximum_of_broker": wire.receive_maximum,
         "publish_window_of_node": MqttSettings().publish_window,
