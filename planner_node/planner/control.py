@@ -1,6 +1,7 @@
 """An operator's word about a task that exists; it never waits behind generation."""
 
 from dataclasses import replace
+from typing import Final
 
 from messages.problem import ProblemCode
 from messages.status import TaskState
@@ -16,6 +17,9 @@ from planner_node.errors import (
 from planner_node.planner.desk import Desk
 from planner_node.tasks.lifecycle import IllegalTransition, TaskEvent
 from planner_node.tasks.record import EventKind, Exchange, Origin, TaskRecord
+
+_TOLD: Final = (EventKind.STATUS, EventKind.PLAN)
+"""What GET says again: who asks over MQTT has no other way to a plan that it never heard."""
 
 
 class Control:
@@ -52,9 +56,7 @@ class Control:
             case ControlOp.CANCEL:
                 return await self._cancel(word, record)
             case ControlOp.GET:
-                await self._desk.parts.journal.replay(
-                    record.task_id, [EventKind.STATUS], origin.reply
-                )
+                await self._desk.parts.journal.replay(record.task_id, _TOLD, origin.reply)
                 return record
             case ControlOp.REPRIORITIZE:
                 return await self._reprioritize(word, record)

@@ -104,14 +104,24 @@ async def test_a_word_without_a_topic_reaches_any_robots_task(idle: Hall) -> Non
     assert (await idle.planner.control(word, Origin())).state == "CANCELED"
 
 
-async def test_get_says_the_last_status_again_to_whoever_asks(hall: Hall) -> None:
+async def test_get_says_the_last_status_and_the_plan_again_to_whoever_asks(hall: Hall) -> None:
     await hall.submit("t1")
     await hall.until("t1", "PLANNED")
     word = TaskControl(op=ControlOp.GET, task_id="t1")
     await hall.planner.control(word, Origin(ROBOT, reply=Reply("replies/me")))
-    copy, original = hall.log("t1")[-1], hall.log("t1")[-2]
-    assert copy.event.payload == original.event.payload
-    assert (copy.replay_of, copy.event.reply) == (original.event_id, Reply("replies/me"))
+    copies = [one for one in hall.log("t1") if one.replay_of is not None]
+    originals = {one.event_id: one for one in hall.log("t1") if one.replay_of is None}
+    assert {copy.event.kind for copy in copies} == {EventKind.STATUS, EventKind.PLAN}
+    assert [c.event.payload for c in copies] == [
+        originals[c.replay_of or 0].event.payload for c in copies
+    ]
+    assert {copy.event.reply for copy in copies} == {Reply("replies/me")}
+
+
+async def test_get_of_a_task_without_a_plan_says_its_status_only(idle: Hall) -> None:
+    await idle.submit("t1")
+    await idle.planner.control(TaskControl(op=ControlOp.GET, task_id="t1"), Origin(ROBOT))
+    assert [e.event.kind for e in idle.log("t1") if e.replay_of is not None] == [EventKind.STATUS]
 
 
 async def test_reprioritize_moves_a_waiting_task(open_hall: HallMaker) -> None:
