@@ -11,9 +11,9 @@ from planner_node.engine.kv_cache import KvSlots, Prefix
 from planner_node.engine.limits import EngineLimits
 from planner_node.engine.llama import LlamaForward
 from planner_node.engine.request import Request
-from tests.fakes.engine import prompt_of, run_together, tiny_llama, tokens_of
+from tests.engine.conftest import MODEL
+from tests.fakes.engine import prompt_of, run_together, tokens_of
 
-MODEL = tiny_llama()
 PREFIXES = (prompt_of(100, 40), prompt_of(101, 55))
 OWN = [prompt_of(n, 6 + 5 * n) for n in range(4)]
 NEXT = [[7], [8, 9, 10], [11, 12], [13]]

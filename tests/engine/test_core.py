@@ -1,7 +1,6 @@
 """The engine's loop: the same tokens alone and in a crowd, however they came about."""
 
 import random
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -9,10 +8,10 @@ import torch
 
 from planner_node.engine.core import Engine
 from planner_node.engine.kv_cache import KvSlots
-from planner_node.engine.limits import EngineLimits
 from planner_node.engine.llama import LlamaForward
 from planner_node.engine.model import TransformersForward
 from planner_node.engine.request import Event, Request, Sampling
+from tests.engine.conftest import LIMITS, MODEL, MakeEngine
 from tests.fakes.engine import (
     ListedConstraint,
     Outcome,
@@ -21,14 +20,8 @@ from tests.fakes.engine import (
     prompt_of,
     run_together,
     steps_of,
-    tiny_llama,
     tokens_of,
 )
-
-MODEL = tiny_llama()
-LIMITS = EngineLimits(rows=4, waiting=32, prefill_tokens=24, prefixes=2)
-
-MakeEngine = Callable[..., Engine]
 
 
 def mixed_requests() -> list[Request]:

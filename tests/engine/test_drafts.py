@@ -1,18 +1,16 @@
 """Guessed tokens: the same text in fewer forwards, and nothing is left of a wrong guess."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 
-from planner_node.engine.core import Engine
 from planner_node.engine.drafts import LONGEST_PAUSE, Drafter, Lookup
-from planner_node.engine.limits import EngineLimits
 from planner_node.engine.ngrams import LONGEST_NGRAM, NgramTable, ngram_keys
 from planner_node.engine.request import Finish, Request, Sampling
 from planner_node.engine.scheduler import Turn
 from planner_node.engine.sequence import Draft, Sequence
+from tests.engine.conftest import LIMITS, MakeEngine
 from tests.fakes.engine import (
     ListedConstraint,
     constraint_of,
@@ -21,10 +19,7 @@ from tests.fakes.engine import (
     tokens_of,
 )
 
-LIMITS = EngineLimits(rows=4, waiting=32, prefill_tokens=24, prefixes=2)
 NO_DRAFTS = replace(LIMITS, draft_tokens=0)
-
-MakeEngine = Callable[..., Engine]
 
 
 def repeated(name: str, num_tokens: int = 40) -> list[Request]:

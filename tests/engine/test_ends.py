@@ -9,10 +9,10 @@ import torch
 from planner_node.engine.batch import Chunk
 from planner_node.engine.core import Engine
 from planner_node.engine.kv_cache import KvSlots
-from planner_node.engine.limits import EngineLimits
 from planner_node.engine.llama import LlamaForward
 from planner_node.engine.request import Finish, Request
 from planner_node.errors import ContextTooLong, QueueFull
+from tests.engine.conftest import LIMITS, MODEL, MakeEngine
 from tests.fakes.engine import (
     TINY_CONTEXT_TOKENS,
     TINY_VOCABULARY_TOKENS,
@@ -21,14 +21,8 @@ from tests.fakes.engine import (
     prompt_of,
     run_together,
     steps_of,
-    tiny_llama,
     tokens_of,
 )
-
-MODEL = tiny_llama()
-LIMITS = EngineLimits(rows=4, waiting=32, prefill_tokens=24, prefixes=2)
-
-MakeEngine = Callable[..., Engine]
 
 
 def test_complete_document_ends_without_a_forward_for_its_stop_token(engine: Engine) -> None:
@@ -98,10 +92,14 @@ def test_cancel_of_the_unknown_is_nothing(engine: Engine) -> None:
     assert engine.cancel("nobody") is None
 
 
+def one_row(clock: Callable[[], float]) -> Engine:
+    forward = LlamaForward(MODEL, KvSlots(1, 64))
+    return Engine(forward, replace(LIMITS, rows=1), clock=clock)
+
+
 def test_deadline_ends_running_and_waiting() -> None:
     now_s = 0.0
-    limits = replace(LIMITS, rows=1)
-    engine = Engine(LlamaForward(MODEL, KvSlots(1, 64)), limits, clock=lambda: now_s)
+    engine = one_row(lambda: now_s)
     engine.add(Request("running", prompt_of(1, 9), deadline_s=1.0))
     engine.add(Request("waiting", prompt_of(2, 9), deadline_s=1.0))
     engine.step()
@@ -112,8 +110,7 @@ def test_deadline_ends_running_and_waiting() -> None:
 
 def test_wait_for_a_row_is_measured() -> None:
     now_s = 0.0
-    limits = replace(LIMITS, rows=1)
-    engine = Engine(LlamaForward(MODEL, KvSlots(1, 64)), limits, clock=lambda: now_s)
+    engine = one_row(lambda: now_s)
     engine.add(Request("first", prompt_of(1, 9), max_new_tokens=1))
     engine.add(Request("second", prompt_of(2, 9), max_new_tokens=1))
     engine.step()

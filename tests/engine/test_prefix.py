@@ -1,17 +1,15 @@
 """Prompts that begin alike: computed once, and never to be noticed in the tokens."""
 
-from collections.abc import Callable
 from dataclasses import replace
 
 from planner_node.engine.core import Engine
 from planner_node.engine.request import Finish, Request
+from tests.engine.conftest import MakeEngine
 from tests.fakes.engine import (
     prompt_of,
     run_together,
     tokens_of,
 )
-
-MakeEngine = Callable[..., Engine]
 
 
 def test_shared_prefix_equals_unshared(make_engine: MakeEngine) -> None:
