@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager, contextmanager
 import uvicorn
 from starlette.types import ASGIApp
 
+from tests.fakes.waiting import DEADLINE_S
+
 
 @asynccontextmanager
 async def serving(app: ASGIApp) -> AsyncIterator[str]:
@@ -15,12 +17,19 @@ async def serving(app: ASGIApp) -> AsyncIterator[str]:
     server = _Server(config)
     task = asyncio.create_task(server.serve(), name="test.server")
     try:
-        await asyncio.wait_for(server.listening.wait(), 10)
+        await asyncio.wait_for(server.listening.wait(), DEADLINE_S)
         port = server.servers[0].sockets[0].getsockname()[1]
         yield f"http://127.0.0.1:{port}"
     finally:
         server.should_exit = True
-        await asyncio.wait_for(task, 10)
+        await asyncio.wait_for(task, DEADLINE_S)
+
+
+async def until_line(wanted: str, lines: AsyncIterator[str]) -> None:
+    """Read an answer's lines up to this one."""
+    async with asyncio.timeout(DEADLINE_S):
+        while await anext(lines) != wanted:
+            pass
 
 
 class _Server(uvicorn.Server):

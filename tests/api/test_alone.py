@@ -15,7 +15,7 @@ from planner_node.api.app import assemble
 from planner_node.api.ports import ApiParts, Hall, Limits
 from tests.api.house import House
 from tests.api.test_generate import SEED_GENERATE
-from tests.api.test_presence import WITHIN_S, until
+from tests.fakes.waiting import DEADLINE_S, until
 
 
 @dataclass
@@ -93,7 +93,7 @@ async def test_leaving_stops_the_node(house: House) -> None:
     hall, node = Hall(Limits()), Node(house.parts)
     node.ready.set()
     lifespan = lifespan_of(hall, lambda _: node)
-    async with asyncio.timeout(WITHIN_S), lifespan(assemble(hall, lifespan)):
+    async with asyncio.timeout(DEADLINE_S), lifespan(assemble(hall, lifespan)):
         await until(lambda: hall.built is not None)
     assert (node.stopped, hall.built) == (True, None)
 

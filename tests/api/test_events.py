@@ -1,6 +1,5 @@
 """A task followed through server-sent events."""
 
-import asyncio
 import json
 from dataclasses import dataclass
 
@@ -9,10 +8,10 @@ import pytest
 
 from planner_node.api.openapi import Service
 from tests.api.house import House
-from tests.api.live import serving
-from tests.api.test_presence import WITHIN_S, until
+from tests.api.live import serving, until_line
 from tests.api.test_tasks import submitted, until_ended
 from tests.fakes.completion import SEED_PLAN, Script
+from tests.fakes.waiting import until
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +87,7 @@ async def test_a_subtask_is_told_before_the_plan_is_complete(app: Service, house
         task_id = await submitted(client)
         async with client.stream("GET", f"/tasks/{task_id}/events") as answer:
             lines = answer.aiter_lines()
-            async with asyncio.timeout(WITHIN_S):
-                while await anext(lines) != "event: subtask":
-                    pass
+            await until_line("event: subtask", lines)
             assert not script.gate.is_set()
             script.gate.set()
             rest = [line async for line in lines]

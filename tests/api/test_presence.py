@@ -1,7 +1,6 @@
 """A client that goes away stops its generation; the others are not disturbed."""
 
 import asyncio
-from collections.abc import Callable
 
 import httpx
 import pytest
@@ -11,14 +10,7 @@ from planner_node.completion.request import FinishReason
 from tests.api.live import serving
 from tests.api.test_generate import SEED_GENERATE
 from tests.fakes.completion import NUMBERED_LIST, Script, ScriptedCompleter
-
-WITHIN_S = 10
-
-
-async def until(fact: Callable[[], bool]) -> None:
-    async with asyncio.timeout(WITHIN_S):
-        while not fact():  # noqa: ASYNC110  a fake's fact rings no bell
-            await asyncio.sleep(0.005)
+from tests.fakes.waiting import DEADLINE_S, until
 
 
 @pytest.fixture
@@ -33,7 +25,7 @@ async def test_a_client_that_leaves_stops_its_generation(
 ) -> None:
     async with serving(app) as address, httpx.AsyncClient(base_url=address) as client:
         asking = asyncio.create_task(client.post("/generate", json=SEED_GENERATE))
-        await asyncio.wait_for(held.held.wait(), WITHIN_S)
+        await asyncio.wait_for(held.held.wait(), DEADLINE_S)
         asking.cancel()
         await until(lambda: bool(completer.left))
         assert not completer.running
@@ -46,7 +38,7 @@ async def test_a_client_that_leaves_a_stream_stops_its_generation(
         request = {**SEED_GENERATE, "stream": True}
         async with client.stream("POST", "/generate", json=request) as answer:
             await anext(answer.aiter_lines())
-            await asyncio.wait_for(held.held.wait(), WITHIN_S)
+            await asyncio.wait_for(held.held.wait(), DEADLINE_S)
         await until(lambda: bool(completer.left))
         assert not completer.running
 
@@ -55,7 +47,7 @@ async def test_generation_does_not_block_other_requests(
     http: httpx.AsyncClient, held: Script
 ) -> None:
     asking = asyncio.create_task(http.post("/generate", json=SEED_GENERATE))
-    await asyncio.wait_for(held.held.wait(), WITHIN_S)
+    await asyncio.wait_for(held.held.wait(), DEADLINE_S)
     assert (await http.get("/healthz")).status_code == 200
     held.gate.set()
     assert (await asking).status_code == 200
@@ -66,8 +58,8 @@ async def test_a_closing_node_ends_open_streams(
 ) -> None:
     request = {**SEED_GENERATE, "stream": True}
     asking = asyncio.create_task(http.post("/generate", json=request))
-    await asyncio.wait_for(held.held.wait(), WITHIN_S)
+    await asyncio.wait_for(held.held.wait(), DEADLINE_S)
     app.state.hall.parts.closing.set()
-    answer = await asyncio.wait_for(asking, WITHIN_S)
+    answer = await asyncio.wait_for(asking, DEADLINE_S)
     assert "[DONE]" not in answer.text
     assert completer.left

@@ -1,7 +1,6 @@
 """The seed's command line, with real signals."""
 
 import asyncio
-import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,8 +10,10 @@ from typing import Final
 import httpx
 import pytest
 
-from tests.api.test_presence import WITHIN_S
+from tests.api.live import until_line
 from tests.api.test_tasks import submitted
+from tests.fakes.mosquitto import free_port
+from tests.fakes.waiting import DEADLINE_S
 
 ROOT: Final = Path(__file__).parents[2]
 
@@ -29,12 +30,6 @@ async def uvicorn_on(port: int) -> AsyncIterator[asyncio.subprocess.Process]:
         if process.returncode is None:
             process.kill()
         await process.wait()
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 async def until_ready(http: httpx.AsyncClient) -> None:
@@ -57,10 +52,9 @@ async def test_sigterm_ends_open_streams_and_the_process() -> None:
         task_id = await submitted(http)
         async with http.stream("GET", f"/tasks/{task_id}/events") as answer:
             lines = answer.aiter_lines()
-            async with asyncio.timeout(WITHIN_S):
-                while await anext(lines) != "event: status":
-                    pass
-                process.terminate()
+            await until_line("event: status", lines)
+            process.terminate()
+            async with asyncio.timeout(DEADLINE_S):
                 rest = [line async for line in lines]
-        await asyncio.wait_for(process.wait(), WITHIN_S)
+        await asyncio.wait_for(process.wait(), DEADLINE_S)
     assert "event: plan" not in rest

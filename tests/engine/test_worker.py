@@ -1,7 +1,7 @@
 """The engine's thread: cancel, death and stop, heard by every stream."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import aclosing
 
 import pytest
@@ -16,6 +16,7 @@ from planner_node.engine.request import Event, Finish, Request
 from planner_node.engine.worker import EngineWorker
 from planner_node.errors import ContextTooLong, EngineDied, ModelNotLoaded, ModelNotReady
 from tests.fakes.engine import ListedConstraint, tiny_llama
+from tests.fakes.waiting import until
 
 PROMPT = (5, 6, 7)
 LIMITS = EngineLimits(rows=4, waiting=8)
@@ -41,13 +42,6 @@ def forward() -> MortalForward:
 async def worker(forward: MortalForward) -> AsyncIterator[EngineWorker]:
     async with EngineWorker(lambda: Engine(forward, LIMITS)) as worker:
         yield worker
-
-
-async def until(fact: Callable[[], bool]) -> None:
-    """Wait for a fact; fail when it does not come true."""
-    async with asyncio.timeout(20):
-        while not fact():  # noqa: ASYNC110  the engine has no event for its counters
-            await asyncio.sleep(0)
 
 
 async def ends_of(worker: EngineWorker, request: Request) -> list[Event]:

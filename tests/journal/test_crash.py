@@ -13,6 +13,7 @@ from planner_node.errors import JournalLost
 from planner_node.journal.errand import Written
 from planner_node.journal.store import Journal
 from tests.fakes.record import a_record, a_status
+from tests.fakes.waiting import until
 
 ROOT = Path(__file__).parents[2]
 
@@ -42,6 +43,7 @@ import asyncio, resource, sys
 from planner_node.errors import JournalLost
 from planner_node.journal.store import Journal
 from tests.fakes.record import a_record, a_status
+from tests.fakes.waiting import until
 
 LIMIT_BYTES = 1_000_000
 
@@ -62,9 +64,7 @@ async def main():
     answers = await asyncio.gather(*(until_full(journal, name) for name in range(5)))
     print("full", journal.healthy, "refuses to write" in journal.reason)
     resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-    async with asyncio.timeout(20):
-        while not journal.healthy:
-            await asyncio.sleep(0.01)
+    await until(lambda: journal.healthy, 20)
     for acknowledged, refused in answers:
         stored = {record.task_id for record in await journal.unfinished()}
         print("kept", len(acknowledged) > 0 and set(acknowledged) <= stored)
@@ -146,9 +146,7 @@ async def test_a_disk_with_room_again_is_noticed_without_a_caller(real: Journal)
     await fill_up(real)
     with pytest.raises(JournalLost):
         await real.admit(a_record(), [a_status(text="x" * 9_000)])
-    async with asyncio.timeout(20):
-        while not real.healthy:  # noqa: ASYNC110  health is a fact to look at, not an event
-            await asyncio.sleep(0.01)
+    await until(lambda: real.healthy, 20)
     assert await real.unfinished() == []
 
 
