@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import replace
 
@@ -11,9 +11,7 @@ import jsonschema
 import pytest
 
 from planner_node.completion.request import (
-    Completed,
     Completer,
-    CompletionEvent,
     FinishReason,
     Message,
     NamedTool,
@@ -23,7 +21,7 @@ from planner_node.completion.request import (
 )
 from planner_node.errors import ContextTooLong, DeadlinePassed, UnsupportedSchema
 from planner_node.stream.subtasks import CallClosed, CallReader
-from tests.fakes.asked import ASKED, TASK
+from tests.fakes.asked import ASKED, TASK, told
 from tests.fakes.completion import ScriptedCompleter
 from tests.fakes.local import local_completer
 from tests.fakes.openai_server import OpenAiServer
@@ -44,23 +42,8 @@ async def completer(request: pytest.FixtureRequest) -> AsyncIterator[Completer]:
         yield remote.completer
 
 
-async def collect(events: AsyncGenerator[CompletionEvent, None]) -> tuple[str, Completed]:
-    """Return the whole text and the end; fail where something follows the end."""
-    text, completed = "", None
-    async with aclosing(events):
-        async for event in events:
-            assert completed is None
-            if isinstance(event, TextChunk):
-                assert event.text
-                text += event.text
-            else:
-                completed = event
-    assert completed is not None
-    return text, completed
-
-
 async def test_text_is_one_valid_call_of_the_offered_tool(completer: Completer) -> None:
-    text, completed = await collect(completer.stream(ASKED))
+    text, completed = await told(completer)
     closed = CallReader().feed(text)[-1]
     assert isinstance(closed, CallClosed)
     assert closed.call.name == "decompose_task"
@@ -70,7 +53,7 @@ async def test_text_is_one_valid_call_of_the_offered_tool(completer: Completer) 
 
 
 async def test_usage_tells_what_it_cost(completer: Completer) -> None:
-    _, completed = await collect(completer.stream(ASKED))
+    _, completed = await told(completer)
     usage = completed.usage
     assert usage.prompt_tokens > 0
     assert 0 < usage.completion_tokens <= ASKED.max_new_tokens
@@ -85,7 +68,7 @@ async def test_text_comes_in_pieces(completer: Completer) -> None:
 
 
 async def test_token_limit_ends_with_length(completer: Completer) -> None:
-    text, completed = await collect(completer.stream(replace(ASKED, max_new_tokens=8)))
+    text, completed = await told(completer, replace(ASKED, max_new_tokens=8))
     assert completed.finish is FinishReason.LENGTH
     assert text.startswith('{"name":')
     assert completed.usage.completion_tokens <= 8
@@ -93,34 +76,34 @@ async def test_token_limit_ends_with_length(completer: Completer) -> None:
 
 async def test_answer_without_tools_is_text(completer: Completer) -> None:
     asked = replace(ASKED, tools=(), max_new_tokens=12)
-    _, completed = await collect(completer.stream(asked))
+    _, completed = await told(completer, asked)
     assert completed.finish in {FinishReason.STOP, FinishReason.LENGTH}
 
 
 async def test_refused_tools_leave_text(completer: Completer) -> None:
     asked = replace(ASKED, tool_choice=ToolUse.NONE, max_new_tokens=12)
-    _, completed = await collect(completer.stream(asked))
+    _, completed = await told(completer, asked)
     assert completed.finish in {FinishReason.STOP, FinishReason.LENGTH}
 
 
 async def test_named_tool_is_the_one_called(completer: Completer) -> None:
     other = Tool("other", "", {})
     asked = replace(ASKED, tools=(TASK, other), tool_choice=NamedTool("other"))
-    text, completed = await collect(completer.stream(asked))
+    text, completed = await told(completer, asked)
     assert json.loads(text) == {"name": "other", "parameters": {}}
     assert completed.finish is FinishReason.TOOL_CALL
 
 
 async def test_many_at_once_each_get_their_own_answer(completer: Completer) -> None:
     asked = [replace(ASKED, request_id=f"r{place}") for place in range(6)]
-    answers = await asyncio.gather(*(collect(completer.stream(each)) for each in asked))
+    answers = await asyncio.gather(*(told(completer, each) for each in asked))
     assert all(completed.finish is FinishReason.TOOL_CALL for _, completed in answers)
 
 
 async def test_reader_that_leaves_harms_nobody(completer: Completer) -> None:
     async with aclosing(completer.stream(ASKED)) as events:
         await anext(events)
-    text, _ = await collect(completer.stream(replace(ASKED, request_id="two")))
+    text, _ = await told(completer, replace(ASKED, request_id="two"))
     assert json.loads(text)
 
 
@@ -132,7 +115,7 @@ async def test_schema_that_cannot_be_kept_is_refused_by_check(completer: Complet
 async def test_schema_that_cannot_be_kept_is_refused_by_stream(completer: Completer) -> None:
     asked = replace(ASKED, tools=(Tool("t", "", {"not": {}}),))
     with pytest.raises(UnsupportedSchema):
-        await collect(completer.stream(asked))
+        await told(completer, asked)
 
 
 async def test_good_schema_passes_check(completer: Completer) -> None:
@@ -142,12 +125,12 @@ async def test_good_schema_passes_check(completer: Completer) -> None:
 async def test_endless_conversation_is_refused(completer: Completer) -> None:
     asked = replace(ASKED, messages=(Message("user", "書" * 1_000_000),))
     with pytest.raises(ContextTooLong):
-        await collect(completer.stream(asked))
+        await told(completer, asked)
 
 
 async def test_deadline_in_the_past_is_told(completer: Completer) -> None:
     with pytest.raises(DeadlinePassed):
-        await collect(completer.stream(replace(ASKED, deadline_s=time.monotonic() - 1)))
+        await told(completer, replace(ASKED, deadline_s=time.monotonic() - 1))
 
 
 async def test_info_describes_the_model(completer: Completer) -> None:

@@ -13,11 +13,8 @@ from messages.task import TaskCommand
 from planner_node.completion.loading import EMBEDDED_FOLDER, completer_over
 from planner_node.completion.local import LocalCompleter
 from planner_node.completion.request import (
-    Completed,
-    Completer,
     CompletionRequest,
     FinishReason,
-    TextChunk,
     Tool,
     ToolUse,
 )
@@ -28,6 +25,7 @@ from planner_node.engine.worker import EngineWorker
 from planner_node.errors import ContextTooLong, DeadlinePassed
 from planner_node.prompt.conversation import task_conversation
 from planner_node.settings import PlannerSettings
+from tests.fakes.asked import told
 from tests.fakes.catalog import shipped_catalog
 from tests.fakes.llama_cpp import embedded_gguf, llama_cpp_server
 from tests.fakes.remote import Remote, engine, remote_engine
@@ -88,25 +86,13 @@ def asked(task: str) -> CompletionRequest:
     )
 
 
-async def answer(completer: Completer, request: CompletionRequest) -> tuple[list[str], Completed]:
-    chunks, last = [], None
-    async with aclosing(completer.stream(request)) as events:
-        async for event in events:
-            if isinstance(event, TextChunk):
-                chunks.append(event.text)
-            else:
-                last = event
-    assert last is not None
-    return chunks, last
-
-
 @pytest.mark.parametrize("task", TASKS)
 async def test_greedy_answer_is_the_same_as_here(
     task: str, remote: Remote, local: LocalCompleter
 ) -> None:
-    ours, here = await answer(local, asked(task))
-    theirs, completed = await answer(remote.completer, asked(task))
-    assert "".join(theirs) == "".join(ours)
+    ours, here = await told(local, asked(task))
+    theirs, completed = await told(remote.completer, asked(task))
+    assert theirs == ours
     assert completed.usage.prompt_tokens == here.usage.prompt_tokens
     assert completed.finish is FinishReason.TOOL_CALL
 
@@ -115,17 +101,18 @@ async def test_server_is_recognised_and_its_cost_told(remote: Remote) -> None:
     served = remote.model.endpoints[0].served
     assert served is not None
     assert (served.model, served.field, served.context_tokens) == ("embedded", "json_schema", 2048)
-    chunks, completed = await answer(remote.completer, asked(TASKS[0]))
+    chunks: list[str] = []
+    _, completed = await told(remote.completer, asked(TASKS[0]), chunks)
     assert completed.usage.prompt_tokens > 0
     assert completed.usage.completion_tokens >= len(chunks) > 10
 
 
 async def test_schema_rules_where_the_model_would_write_something_else(remote: Remote) -> None:
     colour = Tool("paint", "", {"properties": {"c": {"enum": ["淺藍", "teal"]}}, "required": ["c"]})
-    chunks, completed = await answer(
+    text, completed = await told(
         remote.completer, replace(asked(TASKS[0]), tools=(colour,), preferred=())
     )
-    assert "".join(chunks) in {
+    assert text in {
         '{"name": "paint", "parameters": {"c": "淺藍"}}',
         '{"name": "paint", "parameters": {"c": "teal"}}',
     }
@@ -134,14 +121,14 @@ async def test_schema_rules_where_the_model_would_write_something_else(remote: R
 
 async def test_free_text_ends_by_itself_or_by_the_limit(remote: Remote) -> None:
     request = replace(asked(TASKS[1]), tool_choice=ToolUse.NONE, max_new_tokens=20)
-    _, completed = await answer(remote.completer, request)
+    _, completed = await told(remote.completer, request)
     assert completed.finish in {FinishReason.STOP, FinishReason.LENGTH}
 
 
 async def test_many_at_once_are_all_answered(remote: Remote, local: LocalCompleter) -> None:
-    ours, _ = await answer(local, asked(TASKS[0]))
-    theirs = await asyncio.gather(*(answer(remote.completer, asked(TASKS[0])) for _ in range(8)))
-    assert {"".join(chunks) for chunks, _ in theirs} == {"".join(ours)}
+    ours, _ = await told(local, asked(TASKS[0]))
+    theirs = await asyncio.gather(*(told(remote.completer, asked(TASKS[0])) for _ in range(8)))
+    assert {text for text, _ in theirs} == {ours}
 
 
 async def test_who_leaves_stops_the_server(remote: Remote, url: str) -> None:
@@ -159,14 +146,14 @@ async def test_who_leaves_stops_the_server(remote: Remote, url: str) -> None:
 
 async def test_prompt_that_does_not_fit_is_refused_before_it_is_sent(remote: Remote) -> None:
     with pytest.raises(ContextTooLong, match="2048"):
-        await answer(remote.completer, asked("拿" * 3_000))
+        await told(remote.completer, asked("拿" * 3_000))
     assert remote.model.endpoints[0].asked == 0
 
 
 async def test_deadline_stops_the_server(remote: Remote, url: str) -> None:
     request = replace(asked(TASKS[0]), tools=(LOOP,), preferred=(), max_new_tokens=2_000)
     with pytest.raises(DeadlinePassed):
-        await answer(remote.completer, replace(request, deadline_s=time.monotonic() + 0.2))
+        await told(remote.completer, replace(request, deadline_s=time.monotonic() + 0.2))
     async with httpx2.AsyncClient(base_url=url) as client:
 
         async def busy() -> int:

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,15 +9,14 @@ import pytest
 
 from planner_node.completion.loading import LocalModel, voice_of
 from planner_node.completion.request import (
-    Completed,
     CompletionRequest,
     FinishReason,
     Message,
-    TextChunk,
 )
 from planner_node.errors import ModelNotLoaded
 from planner_node.settings import EngineSettings, ModelSettings
 from planner_node.stream.subtasks import CallClosed, CallReader
+from tests.fakes.asked import told
 from tests.fakes.engine import byte_tokenizer, tiny_llama
 from tests.fakes.grammar import tool_with
 from tests.fakes.local import local_completer, tiny_model
@@ -57,13 +55,10 @@ def local_model(folder: Path) -> LocalModel:
 async def test_folder_is_loaded_and_answers_with_a_valid_call(folder: Path) -> None:
     model = local_model(folder)
     completer = await model.start()
-    async with aclosing(completer.stream(ASKED)) as events:
-        told = [event async for event in events]
+    text, completed = await told(completer, ASKED)
     await model.stop()
-    text = "".join(event.text for event in told if isinstance(event, TextChunk))
     assert isinstance(CallReader().feed(text)[-1], CallClosed)
-    assert isinstance(told[-1], Completed)
-    assert told[-1].finish is FinishReason.TOOL_CALL
+    assert completed.finish is FinishReason.TOOL_CALL
 
 
 async def test_info_names_the_model_as_it_was_asked_for(folder: Path) -> None:
@@ -112,8 +107,7 @@ async def test_llama_31_tokenizer_speaks_through_the_whole_path() -> None:
         eos_token_ids=frozenset(LLAMA_31_STOPS),
         context_tokens=1024,
     )
-    async with local_completer(loaded) as completer, aclosing(completer.stream(ASKED)) as events:
-        told = [event async for event in events]
-    text = "".join(event.text for event in told if isinstance(event, TextChunk))
+    async with local_completer(loaded) as completer:
+        text, _ = await told(completer, ASKED)
     assert isinstance(CallReader().feed(text)[-1], CallClosed)
     assert "<|" not in text

@@ -17,9 +17,9 @@ from planner_node.errors import (
     PlannerError,
     UnsupportedSchema,
 )
-from tests.fakes.asked import ASKED
+from tests.fakes.asked import ASKED, told
 from tests.fakes.openai_server import PLAN, OpenAiServer, Played
-from tests.fakes.remote import Remote, told
+from tests.fakes.remote import Remote
 from tests.fakes.waiting import until
 
 FAILURES = [
@@ -59,7 +59,7 @@ async def test_failure_of_the_only_server_is_told_with_its_name(
 ) -> None:
     server.scripts = [replace(played)]
     with pytest.raises(kind, match=words) as failure:
-        await told(remote)
+        await told(remote.completer)
     assert failure.value.references["endpoint"] in server.url
 
 
@@ -74,7 +74,7 @@ async def test_other_server_takes_over_what_nobody_has_seen_yet(
 ) -> None:
     del kind, words
     server.scripts = other.scripts = [replace(played)]  # one list: whoever is asked first has it
-    text, completed = await told(pair)
+    text, completed = await told(pair.completer)
     assert text == PLAN
     assert completed.finish is FinishReason.TOOL_CALL
     assert (len(server.bodies), len(other.bodies)) == (1, 1)
@@ -98,7 +98,7 @@ async def test_server_that_does_not_keep_to_the_schema_is_found_out(
 ) -> None:
     server.scripts = [Played(text=text)]
     with pytest.raises(PlanInvalid, match=words):
-        await told(remote)
+        await told(remote.completer)
     await until(lambda: server.running == 0)
 
 
@@ -106,7 +106,7 @@ async def test_nothing_wrong_is_handed_on(remote: Remote, server: OpenAiServer) 
     server.scripts = [Played(text=PLAN.replace("走到側桌", "走" * 30))]
     seen: list[str] = []
     with pytest.raises(PlanInvalid):
-        await told(remote, handed_on=seen)
+        await told(remote.completer, handed_on=seen)
     assert "走" * 11 not in "".join(seen)
     assert "".join(seen).startswith('{"name": "decompose_task"')
 
@@ -114,7 +114,7 @@ async def test_nothing_wrong_is_handed_on(remote: Remote, server: OpenAiServer) 
 async def test_any_spacing_is_taken_as_it_comes(remote: Remote, server: OpenAiServer) -> None:
     loose = json.dumps(json.loads(PLAN), ensure_ascii=False, indent=1) + "\n\n "
     server.scripts = [Played(text=loose)]
-    text, completed = await told(remote)
+    text, completed = await told(remote.completer)
     assert text == loose.rstrip()
     assert completed.finish is FinishReason.TOOL_CALL
 
@@ -122,8 +122,8 @@ async def test_any_spacing_is_taken_as_it_comes(remote: Remote, server: OpenAiSe
 async def test_traditional_chinese_cannot_drift(remote: Remote, server: OpenAiServer) -> None:
     server.scripts = [Played(text=PLAN.replace("書", "书"))] * 2
     with pytest.raises(PlanInvalid, match="slid into Simplified Chinese with 书"):
-        await told(remote, replace(ASKED, language="zh-TW"))
-    text, _ = await told(remote, replace(ASKED, language="zh-CN"))
+        await told(remote.completer, replace(ASKED, language="zh-TW"))
+    text, _ = await told(remote.completer, replace(ASKED, language="zh-CN"))
     assert "书" in text
 
 
@@ -133,5 +133,5 @@ async def test_simplified_word_of_the_schema_itself_is_taken(
     tool = Tool("pick", "", {"properties": {"x": {"enum": ["书"]}}, "required": ["x"]})
     call = '{"name": "pick", "parameters": {"x": "书"}}'
     server.scripts = [Played(text=call)]
-    text, _ = await told(remote, replace(ASKED, tools=(tool,), language="zh-TW"))
+    text, _ = await told(remote.completer, replace(ASKED, tools=(tool,), language="zh-TW"))
     assert text == call

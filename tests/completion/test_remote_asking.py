@@ -19,9 +19,9 @@ from planner_node.errors import (
     PlanInvalid,
 )
 from planner_node.settings import EngineSettings, ModelSettings
-from tests.fakes.asked import ASKED, TASK
+from tests.fakes.asked import ASKED, TASK, told
 from tests.fakes.openai_server import PLAN, OpenAiServer, Played
-from tests.fakes.remote import Remote, engine, remote_engine, told
+from tests.fakes.remote import Remote, engine, remote_engine
 
 CANNOT = [
     ({"models": ["a", "b"]}, {}, "has a, b: set the endpoint's model"),
@@ -59,7 +59,7 @@ async def looked_at(settings: EngineSettings) -> str:
 async def test_field_that_the_server_keeps_to_is_found(field: str, owner: str) -> None:
     async with OpenAiServer(field, owner).listening() as server:
         async with remote_engine(engine(server.url)) as remote:
-            assert (await told(remote))[0] == PLAN
+            assert (await told(remote.completer))[0] == PLAN
         assert field in server.bodies[0]
 
 
@@ -81,7 +81,7 @@ async def test_key_goes_to_the_server_and_nowhere_else(
     async with remote_engine(engine(server.url, api_key="geheim-123")) as remote:
         server.scripts = [Played(status=401, error={"error": {"message": "no"}})]
         with pytest.raises(ModelNotReady) as failure:
-            await told(remote)
+            await told(remote.completer)
         assert "geheim" not in f"{failure.value}{failure.value.references}{remote.completer.info}"
     assert "geheim" not in caplog.text
 
@@ -96,7 +96,7 @@ async def test_chat_shows_the_tools_and_keeps_the_turns(
         Message("assistant", "", (call,)),
         Message("tool", "done"),
     )
-    await told(remote, replace(ASKED, messages=turns, seed=7, temperature=0.5))
+    await told(remote.completer, replace(ASKED, messages=turns, seed=7, temperature=0.5))
     body = server.bodies[-1]
     system, *others = body["messages"]
     assert system["content"].startswith("You plan.\n\nGiven the following functions")
@@ -114,7 +114,8 @@ async def test_named_tool_is_the_only_one_in_the_schema(
     remote: Remote, server: OpenAiServer
 ) -> None:
     other = Tool("other", "", {})
-    await told(remote, replace(ASKED, tools=(TASK, other), tool_choice=NamedTool("other")))
+    asked = replace(ASKED, tools=(TASK, other), tool_choice=NamedTool("other"))
+    await told(remote.completer, asked)
     schema = server.bodies[-1]["response_format"]["json_schema"]["schema"]
     assert [one["properties"]["name"]["const"] for one in schema["anyOf"]] == ["other"]
 
@@ -123,13 +124,13 @@ async def test_text_or_call_is_free_and_read_all_the_same(
     remote: Remote, server: OpenAiServer
 ) -> None:
     asked = replace(ASKED, tool_choice=ToolUse.AUTO)
-    text, completed = await told(remote, asked)
+    text, completed = await told(remote.completer, asked)
     assert (text[:2], completed.finish) == ("1.", FinishReason.STOP)
     assert "response_format" not in server.bodies[-1]
     server.scripts = [Played(text=PLAN), Played(text='{"name": "nobody"}')]
-    assert (await told(remote, asked))[1].finish is FinishReason.TOOL_CALL
+    assert (await told(remote.completer, asked))[1].finish is FinishReason.TOOL_CALL
     with pytest.raises(PlanInvalid):
-        await told(remote, asked)
+        await told(remote.completer, asked)
 
 
 async def test_required_properties_come_first_for_servers_that_cannot_do_else(
@@ -138,16 +139,16 @@ async def test_required_properties_come_first_for_servers_that_cannot_do_else(
     parameters = {"properties": {"a": {"type": "boolean"}, "b": {"enum": [1]}}, "required": ["b"]}
     tool = Tool("t", "", parameters)
     server.scripts = [Played(text='{"name": "t", "parameters": {"b": 1, "a": true}}')]
-    _, completed = await told(remote, replace(ASKED, tools=(tool,)))
+    _, completed = await told(remote.completer, replace(ASKED, tools=(tool,)))
     assert completed.finish is FinishReason.TOOL_CALL
 
 
 async def test_cost_is_counted_by_the_server_or_else_by_its_pieces(
     remote: Remote, server: OpenAiServer
 ) -> None:
-    _, counted = await told(remote)
+    _, counted = await told(remote.completer)
     server.scripts = [Played(counts=False)]
-    _, guessed = await told(remote)
+    _, guessed = await told(remote.completer)
     assert counted.usage.prompt_tokens == 11
     assert guessed.usage.completion_tokens == counted.usage.completion_tokens > 10
     assert counted.usage.forward_passes == 0

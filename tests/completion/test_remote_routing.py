@@ -15,9 +15,9 @@ from planner_node.errors import (
     PlannerError,
     QueueFull,
 )
-from tests.fakes.asked import ASKED
+from tests.fakes.asked import ASKED, told
 from tests.fakes.openai_server import PLAN, OpenAiServer, Played
-from tests.fakes.remote import Remote, engine, remote_engine, told
+from tests.fakes.remote import Remote, engine, remote_engine
 from tests.fakes.waiting import until
 
 
@@ -26,7 +26,7 @@ async def test_half_an_answer_is_never_begun_anew(
 ) -> None:
     server.scripts, other.scripts = [Played(break_after=5)], [Played(break_after=5)]
     with pytest.raises(ModelNotReady, match="mid-answer"):
-        await told(pair)
+        await told(pair.completer)
     assert len(server.bodies) + len(other.bodies) == 1
 
 
@@ -37,7 +37,7 @@ async def test_busy_server_is_asked_again_after_its_pause(
         status=429, error={"error": {"message": "slow down"}}, headers={"retry-after": "0"}
     )
     server.scripts = [busy, busy]
-    text, _ = await told(remote)
+    text, _ = await told(remote.completer)
     assert text == PLAN
     assert remote.completer.trouble == ""
 
@@ -50,7 +50,7 @@ async def test_server_that_stays_busy_is_told_as_a_full_queue(
     )
     server.scripts = [busy] * 20
     with pytest.raises(QueueFull, match="slow down"):
-        await told(remote)
+        await told(remote.completer)
 
 
 async def test_requests_go_where_least_is_to_do(
@@ -59,7 +59,7 @@ async def test_requests_go_where_least_is_to_do(
     for one in (server, other):
         one.scripts = [Played(hold_after=2) for _ in range(3)]
     held = [*server.scripts, *other.scripts]
-    running = [asyncio.create_task(told(pair)) for _ in range(6)]
+    running = [asyncio.create_task(told(pair.completer)) for _ in range(6)]
     await until(lambda: server.running == other.running == 3)
     for script in held:
         script.gate.set()
@@ -69,7 +69,7 @@ async def test_requests_go_where_least_is_to_do(
 async def test_server_is_given_no_more_than_it_takes_at_once(server: OpenAiServer) -> None:
     endpoints = [{"url": server.url, "max_concurrent": 2}]
     async with remote_engine(engine(endpoints=endpoints)) as remote:
-        answers = await asyncio.gather(*(told(remote) for _ in range(8)))
+        answers = await asyncio.gather(*(told(remote.completer) for _ in range(8)))
     assert {text for text, _ in answers} == {PLAN}
     assert server.most_running <= 2
 
@@ -78,10 +78,10 @@ async def test_more_than_may_wait_is_refused(server: OpenAiServer) -> None:
     endpoints = [{"url": server.url, "max_concurrent": 1}]
     async with remote_engine(engine(endpoints=endpoints, max_waiting=1)) as remote:
         server.scripts = [script := Played(hold_after=1)]
-        running = [asyncio.create_task(told(remote)) for _ in range(2)]
+        running = [asyncio.create_task(told(remote.completer)) for _ in range(2)]
         await until(script.held.is_set)
         with pytest.raises(QueueFull, match="wait for an endpoint"):
-            await told(remote)
+            await told(remote.completer)
         script.gate.set()
         await asyncio.gather(*running)
 
@@ -108,7 +108,7 @@ async def test_time_that_is_up_ends_the_answer_there_too(
     if "deadline_s" in late:
         late = {"deadline_s": time.monotonic() + late["deadline_s"]}
     with pytest.raises(kind):
-        await told(remote, replace(ASKED, **late))
+        await told(remote.completer, replace(ASKED, **late))
     await until(lambda: server.left == 1)
 
 
@@ -116,20 +116,21 @@ async def test_time_passes_while_a_request_waits_for_room(server: OpenAiServer) 
     endpoints = [{"url": server.url, "max_concurrent": 1}]
     async with remote_engine(engine(endpoints=endpoints)) as remote:
         server.scripts = [script := Played(hold_after=1)]
-        running = asyncio.create_task(told(remote))
+        running = asyncio.create_task(told(remote.completer))
         await until(script.held.is_set)
         with pytest.raises(GenerationTimeout):
-            await told(remote, replace(ASKED, timeout_s=0.1))
+            await told(remote.completer, replace(ASKED, timeout_s=0.1))
         script.gate.set()
         assert (await running)[0] == PLAN
-        assert (await told(remote))[0] == PLAN  # the one that gave up left no gap in the room
+        text, _ = await told(remote.completer)
+        assert text == PLAN  # the one that gave up left no gap in the room
 
 
 async def test_silent_server_is_left(server: OpenAiServer) -> None:
     async with remote_engine(engine(server.url, idle_timeout_s=1)) as remote:
         server.scripts = [Played(hold_after=3)]
         with pytest.raises(ModelNotReady, match="idle_timeout_s"):
-            await told(remote)
+            await told(remote.completer)
         await until(lambda: server.left == 1)
 
 
@@ -138,12 +139,12 @@ async def test_server_that_was_lost_comes_back(pair: Remote, server: OpenAiServe
     lost = next(one for one in pair.model.endpoints if one.name in server.url)
     await until(lambda: not lost.is_well)
     for _ in range(4):
-        assert (await told(pair))[0] == PLAN
+        assert (await told(pair.completer))[0] == PLAN
     assert server.bodies == []
     server.loading = False
     await until(lambda: lost.is_well)
     for _ in range(2):
-        await told(pair)
+        await told(pair.completer)
     assert len(server.bodies) == 1
 
 
@@ -153,7 +154,7 @@ async def test_nobody_there_at_all_is_told_at_once(
     server.loading = other.loading = True
     await until(lambda: bool(pair.completer.trouble))
     with pytest.raises(ModelNotReady, match=r"no endpoint is well: .*Loading model.*; .*Loading"):
-        await told(pair)
+        await told(pair.completer)
 
 
 async def test_server_that_stumbles_often_is_out_until_it_is_looked_at(
@@ -163,7 +164,7 @@ async def test_server_that_stumbles_often_is_out_until_it_is_looked_at(
     for _ in range(STUMBLES_TO_BE_GONE):
         assert remote.completer.trouble == ""
         with pytest.raises(ModelNotReady):
-            await told(remote)
+            await told(remote.completer)
     assert "500" in remote.completer.trouble
     await until(lambda: not remote.completer.trouble)
-    assert (await told(remote))[0] == PLAN
+    assert (await told(remote.completer))[0] == PLAN

@@ -1,6 +1,15 @@
-"""One request that every completer can answer."""
+"""One request that every completer can answer, and how its answer is read."""
 
-from planner_node.completion.request import CompletionRequest, Message, Tool
+from contextlib import aclosing
+
+from planner_node.completion.request import (
+    Completed,
+    Completer,
+    CompletionRequest,
+    Message,
+    TextChunk,
+    Tool,
+)
 
 # Closed choices, so that a model of random weights comes to an end as well.
 TASK = Tool(
@@ -32,3 +41,24 @@ ASKED = CompletionRequest(
     tools=(TASK,),
     max_new_tokens=900,
 )
+
+
+async def told(
+    completer: Completer, request: CompletionRequest = ASKED, handed_on: list[str] | None = None
+) -> tuple[str, Completed]:
+    """Return the whole text and the end; ``handed_on`` gets each piece as it comes.
+
+    Fails where a piece is empty, or something follows the end.
+    """
+    pieces = [] if handed_on is None else handed_on
+    completed = None
+    async with aclosing(completer.stream(request)) as events:
+        async for event in events:
+            assert completed is None
+            if isinstance(event, TextChunk):
+                assert event.text
+                pieces.append(event.text)
+            else:
+                completed = event
+    assert completed is not None
+    return "".join(pieces), completed

@@ -2,14 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from planner_node.completion.remote.completer import RemoteCompleter
 from planner_node.completion.remote.model import RemoteModel
-from planner_node.completion.request import Completed, CompletionRequest, TextChunk
 from planner_node.settings import EngineSettings, ModelSettings
-from tests.fakes.asked import ASKED
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,19 +44,3 @@ async def remote_engine(
             watching.cancel()
     finally:
         await model.stop()
-
-
-async def told(
-    remote: Remote, request: CompletionRequest = ASKED, handed_on: list[str] | None = None
-) -> tuple[str, Completed]:
-    """Return the whole text and the end; ``handed_on`` gets each piece as it comes."""
-    pieces = [] if handed_on is None else handed_on
-    last = None
-    async with aclosing(remote.completer.stream(request)) as events:
-        async for event in events:
-            if isinstance(event, TextChunk):
-                pieces.append(event.text)
-            else:
-                last = event
-    assert last is not None
-    return "".join(pieces), last

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import AsyncIterator, Sequence
-from contextlib import aclosing
 from typing import Any
 
 import pytest_asyncio
@@ -12,11 +11,11 @@ from planner_node.completion.local import LocalCompleter
 from planner_node.completion.request import (
     CompletionRequest,
     Message,
-    TextChunk,
     Tool,
     ToolUse,
 )
 from planner_node.settings import EngineSettings, ModelSettings
+from tests.fakes.asked import told
 
 
 @pytest_asyncio.fixture(scope="package", loop_scope="package")
@@ -42,8 +41,8 @@ async def said(
         tool_choice=ToolUse.REQUIRED if tools else ToolUse.NONE,
         preferred=(("decompose_task", plan_bias_logits),),
     )
-    async with aclosing(completer.stream(request)) as events:
-        return "".join([event.text async for event in events if isinstance(event, TextChunk)])
+    text, _ = await told(completer, request)
+    return text
 
 
 def tasks_of(text: str) -> list[dict[str, Any]]:
