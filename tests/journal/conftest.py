@@ -1,7 +1,9 @@
 """The journals under test."""
 
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -16,6 +18,19 @@ AnyJournal = Journal | PostgresJournal | MemoryJournal
 REPLY = Reply("answers/7", b"\x00\xff", (("traceparent", "00-ab-cd-01"), ("traceparent", "二")))
 
 
+Opened = TypeVar("Opened", bound=AnyJournal)
+
+
+@asynccontextmanager
+async def open_journal(journal: Opened) -> AsyncIterator[Opened]:
+    """Start a journal and close it at the end of the block."""
+    await journal.start()
+    try:
+        yield journal
+    finally:
+        await journal.close()
+
+
 @pytest.fixture
 def url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path}/journal/planner.db"
@@ -23,10 +38,8 @@ def url(tmp_path: Path) -> str:
 
 @pytest.fixture
 async def real(url: str) -> AsyncIterator[Journal]:
-    journal = Journal(url, outbox=True, commit_wait_ms=2)
-    await journal.start()
-    yield journal
-    await journal.close()
+    async with open_journal(Journal(url, outbox=True, commit_wait_ms=2)) as journal:
+        yield journal
 
 
 @pytest.fixture(scope="session")
@@ -53,9 +66,8 @@ async def journal(
             chosen = shared(request.getfixturevalue("database"))
         case _:
             chosen = MemoryJournal()
-    await chosen.start()
-    yield chosen
-    await chosen.close()
+    async with open_journal(chosen) as journal:
+        yield journal
 
 
 def shared(url: str, node_id: str = "planner-1", *, outbox: bool = True) -> PostgresJournal:
@@ -70,18 +82,14 @@ def cluster_of_its_own() -> Iterator[Cluster]:
 
 @pytest.fixture
 async def one(database: str) -> AsyncIterator[PostgresJournal]:
-    journal = shared(database, "one")
-    await journal.start()
-    yield journal
-    await journal.close()
+    async with open_journal(shared(database, "one")) as journal:
+        yield journal
 
 
 @pytest.fixture
 async def two(database: str) -> AsyncIterator[PostgresJournal]:
-    journal = shared(database, "two")
-    await journal.start()
-    yield journal
-    await journal.close()
+    async with open_journal(shared(database, "two")) as journal:
+        yield journal
 
 
 async def payloads(journal: AnyJournal) -> list[bytes]:

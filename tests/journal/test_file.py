@@ -12,6 +12,7 @@ from planner_node.errors import JournalLost
 from planner_node.journal.file import path_of
 from planner_node.journal.store import Journal
 from tests.fakes.record import a_record, a_status
+from tests.journal.conftest import open_journal
 
 JUNK = b"this was a database once" * 400
 
@@ -21,12 +22,10 @@ def make(folder: Path) -> Journal:
 
 
 async def fill(folder: Path, tasks: int = 200) -> None:
-    journal = make(folder)
-    await journal.start()
-    for number in range(tasks):
-        task_id = f"task-{number}"
-        await journal.admit(a_record(task_id), [a_status(task_id, "x" * 1_000)])
-    await journal.close()
+    async with open_journal(make(folder)) as journal:
+        for number in range(tasks):
+            task_id = f"task-{number}"
+            await journal.admit(a_record(task_id), [a_status(task_id, "x" * 1_000)])
 
 
 def test_three_slashes_are_relative(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -64,24 +63,20 @@ async def test_start_makes_the_folder_and_a_private_file(tmp_path: Path) -> None
 
 
 async def test_what_is_in_flight_is_as_private_as_the_file(tmp_path: Path) -> None:
-    journal = make(tmp_path)
-    await journal.start()
-    await journal.admit(a_record(), [])
-    mode = (tmp_path / "planner.db-wal").stat().st_mode
-    await journal.close()
+    async with open_journal(make(tmp_path)) as journal:
+        await journal.admit(a_record(), [])
+        mode = (tmp_path / "planner.db-wal").stat().st_mode
     assert stat.S_IMODE(mode) == 0o600
 
 
 async def test_a_commit_survives_power_loss_by_its_pragmas(tmp_path: Path) -> None:
-    journal = make(tmp_path)
-    await journal.start()
-    settings = await journal._read(
-        lambda connection: [
-            connection.execute(f"PRAGMA {name}").fetchone()[0]
-            for name in ("journal_mode", "synchronous", "auto_vacuum")
-        ]
-    )
-    await journal.close()
+    async with open_journal(make(tmp_path)) as journal:
+        settings = await journal._read(
+            lambda connection: [
+                connection.execute(f"PRAGMA {name}").fetchone()[0]
+                for name in ("journal_mode", "synchronous", "auto_vacuum")
+            ]
+        )
     assert settings == ["wal", 2, 2]
 
 
@@ -96,11 +91,9 @@ async def test_a_second_opener_is_refused_and_told_who_holds_it(tmp_path: Path) 
 
 async def test_a_closed_journal_lets_the_next_one_in(tmp_path: Path) -> None:
     await fill(tmp_path, tasks=1)
-    journal = make(tmp_path)
-    await journal.start()
-    assert await journal.task("task-0") is not None
-    assert journal.damage is None
-    await journal.close()
+    async with open_journal(make(tmp_path)) as journal:
+        assert await journal.task("task-0") is not None
+        assert journal.damage is None
 
 
 async def test_a_closed_journal_refuses_calls(tmp_path: Path) -> None:
@@ -139,10 +132,8 @@ async def test_a_refused_start_holds_no_lock(tmp_path: Path) -> None:
     with pytest.raises(JournalLost):
         await make(tmp_path).start()
     (tmp_path / "planner.db").rmdir()
-    journal = make(tmp_path)
-    await journal.start()
-    assert journal.healthy
-    await journal.close()
+    async with open_journal(make(tmp_path)) as journal:
+        assert journal.healthy
 
 
 def overwrite(path: Path) -> None:
@@ -215,15 +206,13 @@ async def test_another_programs_database_is_left_alone(tmp_path: Path) -> None:
 
 
 async def test_a_file_removed_under_the_node_takes_no_promise(tmp_path: Path) -> None:
-    journal = make(tmp_path)
-    await journal.start()
-    (tmp_path / "planner.db").rename(tmp_path / "elsewhere.db")
-    with pytest.raises(JournalLost, match="restart the node"):
-        await journal.admit(a_record(), [])
-    assert not journal.healthy
-    (tmp_path / "elsewhere.db").rename(tmp_path / "planner.db")
-    assert (await journal.admit(a_record(), [])).is_new
-    await journal.close()
+    async with open_journal(make(tmp_path)) as journal:
+        (tmp_path / "planner.db").rename(tmp_path / "elsewhere.db")
+        with pytest.raises(JournalLost, match="restart the node"):
+            await journal.admit(a_record(), [])
+        assert not journal.healthy
+        (tmp_path / "elsewhere.db").rename(tmp_path / "planner.db")
+        assert (await journal.admit(a_record(), [])).is_new
 
 
 async def test_a_row_that_cannot_be_read_is_told_and_hides_no_other(
@@ -233,37 +222,29 @@ async def test_a_row_that_cannot_be_read_is_told_and_hides_no_other(
     with sqlite3.connect(tmp_path / "planner.db") as connection:
         connection.execute("UPDATE tasks SET details = '{' WHERE task_id = 'task-0'")
     connection.close()
-    journal = make(tmp_path)
-    await journal.start()
-    assert [record.task_id for record in await journal.unfinished()] == ["task-1"]
-    assert "cannot be read: (1, 'task-0')" in caplog.text
-    with pytest.raises(JournalLost, match="cannot be read"):
-        await journal.task("task-0")
-    await journal.close()
+    async with open_journal(make(tmp_path)) as journal:
+        assert [record.task_id for record in await journal.unfinished()] == ["task-1"]
+        assert "cannot be read: (1, 'task-0')" in caplog.text
+        with pytest.raises(JournalLost, match="cannot be read"):
+            await journal.task("task-0")
 
 
 async def test_the_log_has_its_length_before_the_first_commit(tmp_path: Path) -> None:
-    journal = make(tmp_path)
-    await journal.start()
-    log = tmp_path / "planner.db-wal"
-    length_bytes = log.stat().st_size
-    for number in range(20):
-        await journal.admit(a_record(f"task-{number}"), [])
-    assert log.stat().st_size == length_bytes > 1_000_000
-    await journal.close()
+    async with open_journal(make(tmp_path)) as journal:
+        log = tmp_path / "planner.db-wal"
+        length_bytes = log.stat().st_size
+        for number in range(20):
+            await journal.admit(a_record(f"task-{number}"), [])
+        assert log.stat().st_size == length_bytes > 1_000_000
 
 
 async def test_a_log_that_ends_in_nothing_is_read_to_its_last_commit(tmp_path: Path) -> None:
-    journal = make(tmp_path)
-    await journal.start()
-    await journal.admit(a_record("task-1"), [])
-    killed = tmp_path / "killed"
-    killed.mkdir()
-    for name in ("planner.db", "planner.db-wal"):
-        shutil.copy(tmp_path / name, killed / name)
-    await journal.close()
-    reopened = make(killed)
-    await reopened.start()
-    assert await reopened.task("task-1") is not None
-    assert reopened.damage is None
-    await reopened.close()
+    async with open_journal(make(tmp_path)) as journal:
+        await journal.admit(a_record("task-1"), [])
+        killed = tmp_path / "killed"
+        killed.mkdir()
+        for name in ("planner.db", "planner.db-wal"):
+            shutil.copy(tmp_path / name, killed / name)
+    async with open_journal(make(killed)) as reopened:
+        assert await reopened.task("task-1") is not None
+        assert reopened.damage is None

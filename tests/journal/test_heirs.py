@@ -13,7 +13,7 @@ from planner_node.journal.postgres.store import PostgresJournal
 from planner_node.tasks.record import Event, EventKind, StoredEvent
 from tests.fakes.postgresql import let_the_lease_run_out
 from tests.fakes.record import MOMENT, a_record, a_status, a_subtask
-from tests.journal.conftest import shared
+from tests.journal.conftest import open_journal, shared
 
 
 async def test_a_living_nodes_tasks_are_not_taken_over(
@@ -29,11 +29,9 @@ async def test_a_dead_nodes_tasks_go_to_exactly_one_heir(
 ) -> None:
     for number in range(10):
         await one.admit(a_record(f"t{number}"), [])
-    three = shared(database, "three")
-    await three.start()
-    let_the_lease_run_out(database, "one")
-    heirs = await asyncio.gather(two.take_over(), three.take_over(), two.take_over())
-    await three.close()
+    async with open_journal(shared(database, "three")) as three:
+        let_the_lease_run_out(database, "one")
+        heirs = await asyncio.gather(two.take_over(), three.take_over(), two.take_over())
     taken = [record.task_id for records in heirs for record in records]
     assert sorted(taken) == [f"t{number}" for number in range(10)]
 
@@ -117,21 +115,17 @@ async def test_the_next_process_of_a_name_takes_its_tasks_at_once(
     one: PostgresJournal, database: str
 ) -> None:
     await one.admit(a_record(), [])
-    again = shared(database, "one")
-    await again.start()
-    assert len(await again.unfinished()) == 1
-    with pytest.raises(LeaseLost):
-        await one.renew()
-    await again.close()
+    async with open_journal(shared(database, "one")) as again:
+        assert len(await again.unfinished()) == 1
+        with pytest.raises(LeaseLost):
+            await one.renew()
 
 
 async def test_an_orderly_stop_leaves_its_tasks_to_the_others_at_once(
     two: PostgresJournal, database: str
 ) -> None:
-    one = shared(database, "one")
-    await one.start()
-    await one.admit(a_record(), [])
-    await one.close()
+    async with open_journal(shared(database, "one")) as one:
+        await one.admit(a_record(), [])
     assert [record.task_id for record in await two.take_over()] == ["task-1"]
 
 
@@ -139,8 +133,6 @@ async def test_a_node_that_publishes_nothing_takes_nothing_over(
     one: PostgresJournal, database: str
 ) -> None:
     await one.admit(a_record(), [a_status()])
-    quiet = shared(database, "quiet", outbox=False)
-    await quiet.start()
-    let_the_lease_run_out(database, "one")
-    assert await quiet.take_over() == []
-    await quiet.close()
+    async with open_journal(shared(database, "quiet", outbox=False)) as quiet:
+        let_the_lease_run_out(database, "one")
+        assert await quiet.take_over() == []

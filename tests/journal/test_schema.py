@@ -10,6 +10,7 @@ from planner_node.journal import schema
 from planner_node.journal.schema import APPLICATION_ID, MIGRATIONS, migrate
 from planner_node.journal.store import Journal
 from tests.fakes.record import a_record
+from tests.journal.conftest import open_journal
 
 OLDER = range(1, len(MIGRATIONS) + 1)
 
@@ -38,9 +39,8 @@ def write_schema(path: Path, version: int) -> None:
 async def test_a_journal_of_an_earlier_schema_is_taken_over(tmp_path: Path, version: int) -> None:
     write_schema(tmp_path / "planner.db", version)
     journal = Journal(f"sqlite:///{tmp_path}/planner.db", outbox=True, commit_wait_ms=0)
-    await journal.start()
-    assert (await journal.admit(a_record(), [])).is_new
-    await journal.close()
+    async with open_journal(journal):
+        assert (await journal.admit(a_record(), [])).is_new
     assert version_of(tmp_path / "planner.db") == len(MIGRATIONS)
 
 

@@ -11,7 +11,7 @@ from planner_node.journal.postgres.store import PostgresJournal
 from tests.fakes.postgresql import Cluster, ask
 from tests.fakes.record import a_record, a_status
 from tests.fakes.waiting import until
-from tests.journal.conftest import shared
+from tests.journal.conftest import open_journal, shared
 
 
 async def test_nodes_that_start_together_make_one_schema(database: str) -> None:
@@ -83,18 +83,16 @@ class LosesTheAnswer:
 
 
 async def test_a_server_that_restarts_loses_nothing(cluster_of_its_own: Cluster) -> None:
-    journal = shared(cluster_of_its_own.database())
-    await journal.start()
-    await journal.admit(a_record("before"), [a_status("before")])
-    cluster_of_its_own.stop()
-    with pytest.raises(JournalLost):
-        await journal.admit(a_record("meanwhile"), [])
-    assert "refuses to write" in journal.reason
-    cluster_of_its_own.start()
-    await until(lambda: journal.healthy)
-    await journal.admit(a_record("after"), [])
-    assert [record.task_id for record in await journal.unfinished()] == ["before", "after"]
-    await journal.close()
+    async with open_journal(shared(cluster_of_its_own.database())) as journal:
+        await journal.admit(a_record("before"), [a_status("before")])
+        cluster_of_its_own.stop()
+        with pytest.raises(JournalLost):
+            await journal.admit(a_record("meanwhile"), [])
+        assert "refuses to write" in journal.reason
+        cluster_of_its_own.start()
+        await until(lambda: journal.healthy)
+        await journal.admit(a_record("after"), [])
+        assert [record.task_id for record in await journal.unfinished()] == ["before", "after"]
 
 
 async def test_what_was_sent_before_a_loss_was_heard_shares_it(

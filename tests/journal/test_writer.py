@@ -15,6 +15,7 @@ from planner_node.journal.errand import Written
 from planner_node.journal.store import Journal
 from planner_node.tasks.record import Event, EventKind, StoredEvent, TaskFilter
 from tests.fakes.record import a_record, a_status
+from tests.journal.conftest import open_journal
 
 Answer = TypeVar("Answer")
 
@@ -184,10 +185,8 @@ async def test_close_commits_what_waits(real: Journal, url: str) -> None:
         await asyncio.sleep(0)
     await closing
     assert all(admission.is_new for admission in await asyncio.gather(*tasks))
-    again = Journal(url, outbox=True, commit_wait_ms=0)
-    await again.start()
-    assert len(await again.unfinished()) == 5
-    await again.close()
+    async with open_journal(Journal(url, outbox=True, commit_wait_ms=0)) as again:
+        assert len(await again.unfinished()) == 5
 
 
 async def test_a_listener_that_fails_does_not_deafen_the_others(
@@ -218,13 +217,11 @@ async def test_a_listener_may_leave_while_it_is_told(real: Journal) -> None:
 
 
 async def test_without_an_outbox_nothing_waits_for_a_broker(url: str) -> None:
-    journal = Journal(url, outbox=False, commit_wait_ms=0)
-    await journal.start()
-    await journal.admit(a_record(), [a_status()])
-    await journal.replay("task-1", [EventKind.STATUS], reply=None)
-    assert await journal.pending(0, 10) == []
-    assert len(await journal.events("task-1")) == 1
-    await journal.close()
+    async with open_journal(Journal(url, outbox=False, commit_wait_ms=0)) as journal:
+        await journal.admit(a_record(), [a_status()])
+        await journal.replay("task-1", [EventKind.STATUS], reply=None)
+        assert await journal.pending(0, 10) == []
+        assert len(await journal.events("task-1")) == 1
 
 
 async def test_the_journal_can_be_started_again(real: Journal) -> None:
