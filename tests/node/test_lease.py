@@ -53,6 +53,16 @@ def hands() -> Hands:
     return Hands()
 
 
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def lease(shared: Shared, hands: Hands, clock: ManualClock) -> Lease:
+    return Lease(shared, hands, SETTINGS, clock)
+
+
 async def beats(lease: Lease, clock: ManualClock, *pauses_s: float) -> None:
     for pause_s in pauses_s:
         clock.advance(pause_s)
@@ -60,26 +70,22 @@ async def beats(lease: Lease, clock: ManualClock, *pauses_s: float) -> None:
 
 
 async def test_a_node_that_has_just_started_takes_nothing_over(
-    shared: Shared, hands: Hands
+    lease: Lease, clock: ManualClock, hands: Hands
 ) -> None:
-    clock = ManualClock()
-    await beats(Lease(shared, hands, SETTINGS, clock), clock, 0, 5, 5, 5)
+    await beats(lease, clock, 0, 5, 5, 5)
     assert hands.taken == []
 
 
 async def test_a_steady_node_takes_over_after_the_time_of_one_lease(
-    shared: Shared, hands: Hands
+    lease: Lease, clock: ManualClock, hands: Hands
 ) -> None:
-    clock = ManualClock()
-    await beats(Lease(shared, hands, SETTINGS, clock), clock, 0, 5, 5, 5, 5)
+    await beats(lease, clock, 0, 5, 5, 5, 5)
     assert hands.taken == ["task-1"]
 
 
 async def test_after_a_silence_all_nodes_get_the_time_to_say_that_they_live(
-    shared: Shared, hands: Hands
+    lease: Lease, clock: ManualClock, hands: Hands
 ) -> None:
-    clock = ManualClock()
-    lease = Lease(shared, hands, SETTINGS, clock)
     await beats(lease, clock, 10, 60, 5, 5, 5)
     assert hands.taken == []
     await beats(lease, clock, 5)
@@ -87,10 +93,8 @@ async def test_after_a_silence_all_nodes_get_the_time_to_say_that_they_live(
 
 
 async def test_what_could_not_be_taken_up_is_taken_up_with_the_next_beat(
-    shared: Shared, hands: Hands
+    lease: Lease, clock: ManualClock, hands: Hands
 ) -> None:
-    clock = ManualClock()
-    lease = Lease(shared, hands, SETTINGS, clock)
     hands.failures.append(JournalLost("away"))
     with pytest.raises(JournalLost):
         await beats(lease, clock, 15, 15)
@@ -98,7 +102,7 @@ async def test_what_could_not_be_taken_up_is_taken_up_with_the_next_beat(
     assert hands.taken == ["task-1"]
 
 
-async def test_a_lost_lease_ends_the_node(shared: Shared, hands: Hands) -> None:
+async def test_a_lost_lease_ends_the_node(lease: Lease, shared: Shared) -> None:
     shared.failures.append(LeaseLost("too late"))
     with pytest.raises(LeaseLost):
-        await Lease(shared, hands, SETTINGS, ManualClock()).run()
+        await lease.run()
