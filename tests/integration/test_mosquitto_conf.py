@@ -1,12 +1,11 @@
 """The mosquitto that we ship: a real one, started with config/mosquitto.conf and config/acl."""
 
-import asyncio
 import random
 import re
 import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,8 +13,9 @@ import pytest
 from messages.topics import TOPICS, Direction, Topic
 from planner_node.mqtt.address import connect_options
 from planner_node.mqtt.client import Connection
-from planner_node.mqtt.packets import Delivery, Ending, EndKind, Outcome, Publication, Subscription
+from planner_node.mqtt.packets import Ending, EndKind, Outcome, Publication, Subscription
 from planner_node.settings import MqttSettings
+from tests.fakes.guest import Client
 from tests.fakes.mosquitto import Mosquitto, free_port, running
 from tests.faults.raw_bytes import RAW, conversations, say
 
@@ -46,20 +46,12 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mosquitto]:
         yield broker
 
 
-@dataclass
-class Guest:
+class Guest(Client):
     """Somebody with a user name."""
-
-    connection: Connection
-    heard: asyncio.Queue[Delivery] = field(default_factory=asyncio.Queue)
 
     async def says(self, topic: str, payload: bytes = b"x", *, retain: bool = False) -> int:
         outcome = await self.connection.publish(Publication(topic, payload, retain=retain))
         return outcome.reason_code
-
-    async def next(self) -> Delivery:
-        async with asyncio.timeout(5):
-            return await self.heard.get()
 
 
 Enter = Callable[..., AbstractAsyncContextManager[Guest]]
@@ -71,20 +63,20 @@ def enter(broker: Mosquitto) -> Enter:
 
     @asynccontextmanager
     async def let_in(user: str, *filters: str, is_v5: bool = True) -> AsyncIterator[Guest]:
-        heard: asyncio.Queue[Delivery] = asyncio.Queue()
         settings = MqttSettings.model_validate(
             {"url": f"mqtt://{user}@127.0.0.1:{broker.port}", "password": PASSWORD}
         )
         options = replace(connect_options(settings, f"client-of-{user}", None), session_expiry_s=0)
-        connection = Connection(options, is_v5=is_v5, epoch=1, deliver=heard.put_nowait)
-        if (ending := await connection.open()) is not None:
+        guest = Guest(options, is_v5=is_v5)
+        if (ending := await guest.connection.open()) is not None:
             raise ConnectionError(ending.reason)
         if filters:
-            await connection.subscribe([Subscription(name, newly_only=False) for name in filters])
+            wanted = [Subscription(name, newly_only=False) for name in filters]
+            await guest.connection.subscribe(wanted)
         try:
-            yield Guest(connection, heard)
+            yield guest
         finally:
-            await connection.close()
+            await guest.connection.close()
 
     return let_in
 
