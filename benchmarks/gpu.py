@@ -23,7 +23,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from benchmarks.machine import describe
 from benchmarks.model_b import config as small_config
 from benchmarks.plan_requests import Workload
-from benchmarks.results import keep
+from benchmarks.results import command_of, keep
 from planner_node.engine.assembly import forward_of
 from planner_node.engine.batch import Chunk
 from planner_node.engine.core import Engine
@@ -202,7 +202,7 @@ def main() -> None:
     keep(
         "gpu",
         {
-            "command": f"python -m benchmarks.gpu --layers {options.layers}",
+            "command": command_of("benchmarks.gpu"),
             "device": name,
             "machine": describe(),
             "copy_gb_s": round(copy_speed, 1),

@@ -1,22 +1,21 @@
 """How fast the journal takes tasks in: callers in a closed loop, each waiting for the disk.
 
-Run: python benchmarks/journal.py --callers 50 --seconds 5 [--folder FOLDER_ON_THE_DISK_TO_MEASURE]
+Run: python -m benchmarks.journal --callers 50 --seconds 5 [--folder FOLDER_ON_THE_DISK_TO_MEASURE]
 Or over a PostgreSQL: --url postgresql://user@host/an_empty_database
 """
 
 import argparse
 import asyncio
 import json
-import os
-import platform
-import shlex
 import sqlite3
-import sys
 import tempfile
 import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+from benchmarks.machine import describe
+from benchmarks.results import command_of
+from benchmarks.usage import in_ms
 from messages.task import TaskCommand
 from planner_node.journal.opening import AnyJournal, journal_of
 from planner_node.settings import JournalSettings
@@ -25,17 +24,12 @@ from planner_node.tasks.record import Event, EventKind, TaskRecord
 
 def main() -> None:
     arguments = _arguments()
+    machine = {**describe(), "sqlite": sqlite3.sqlite_version}
     with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
         figures = asyncio.run(_measure(Path(folder).absolute(), arguments))
     report = {
-        "command": shlex.join(["python", *sys.argv]),
-        "machine": {
-            "platform": platform.platform(),
-            "cpus": os.cpu_count(),
-            "load": os.getloadavg()[0],
-            "python": platform.python_version(),
-            "sqlite": sqlite3.sqlite_version,
-        },
+        "command": command_of("benchmarks.journal"),
+        "machine": machine,
         "callers": arguments.callers,
         "commit_wait_ms": arguments.commit_wait_ms,
         **figures,
@@ -60,30 +54,27 @@ async def _measure(folder: Path, arguments: argparse.Namespace) -> dict[str, flo
     )
     journal: AnyJournal = journal_of(settings, "benchmark", outbox=True)
     await journal.start()
-    waits_ms: list[float] = []
+    waits_s: list[float] = []
     started = time.perf_counter()
     until = started + arguments.seconds
-    callers = (_caller(journal, name, until, waits_ms) for name in range(arguments.callers))
+    callers = (_caller(journal, name, until, waits_s) for name in range(arguments.callers))
     await asyncio.gather(*callers)
     taken_s = time.perf_counter() - started
     await journal.close()
-    waits_ms.sort()
     return {
-        "admits": len(waits_ms),
-        "admits_per_s": round(len(waits_ms) / taken_s, 1),
-        "p50_ms": round(waits_ms[len(waits_ms) // 2], 2),
-        "p99_ms": round(waits_ms[len(waits_ms) * 99 // 100], 2),
-        "max_ms": round(waits_ms[-1], 2),
+        "admits": len(waits_s),
+        "admits_per_s": round(len(waits_s) / taken_s, 1),
+        **{f"{name}_ms": wait_ms for name, wait_ms in in_ms(waits_s).items()},
     }
 
 
-async def _caller(journal: AnyJournal, name: int, until: float, waits_ms: list[float]) -> None:
+async def _caller(journal: AnyJournal, name: int, until: float, waits_s: list[float]) -> None:
     number = 0
     while (begun := time.perf_counter()) < until:
         number += 1
         task_id = f"task-{name}-{number}"
         await journal.admit(_record(task_id), [_queued(task_id)])
-        waits_ms.append((time.perf_counter() - begun) * 1_000)
+        waits_s.append(time.perf_counter() - begun)
 
 
 def _record(task_id: str) -> TaskRecord:

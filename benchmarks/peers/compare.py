@@ -33,7 +33,7 @@ from benchmarks.peers.report import table
 from benchmarks.peers.roster import MOST_WAVES, Entry, chosen
 from benchmarks.peers.seat import ContestantFailed, Seat
 from benchmarks.peers.trial import Found, find, wall_s
-from benchmarks.results import keep
+from benchmarks.results import command_of, keep
 
 OTHERS_LIMIT: Final = 0.1
 LEAST_JOBS: Final = 2
@@ -94,7 +94,7 @@ class Match:
         references = {s.entry.precision: s.entry.key for s in self.seats if s.entry.is_reference}
         return {
             "model": self.model,
-            "command": f"python -m benchmarks.peers.compare {' '.join(sys.argv[1:])}",
+            "command": command_of("benchmarks.peers.compare"),
             "machine": describe(),
             "commit": _commit(),
             "peers": setup.pinned(),
