@@ -23,7 +23,6 @@ from tests.fakes.journal import MemoryJournal
 ROBOT = "robot-1"
 QUICK = Backoff(first_s=0.001, longest_s=0.01)
 
-
 HallMaker = Callable[["Hall"], Awaitable["Hall"]]
 
 

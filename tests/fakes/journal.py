@@ -1,9 +1,11 @@
-"""A journal in memory: the same behaviour as the real one (tests/journal holds both to it)."""
+"""A journal in memory: the same behaviour as the real ones (tests/journal holds all to it)."""
 
 import json
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
+from typing import Protocol, TypeVar
 
 from planner_node.errors import JournalLost
 from planner_node.journal.admit import Admission
@@ -188,3 +190,23 @@ def _fits(record: TaskRecord, wanted: TaskFilter) -> bool:
         and (wanted.since is None or record.received >= wanted.since)
         and (wanted.cursor is None or record.arrival < wanted.cursor)
     )
+
+
+class Openable(Protocol):
+    """What every journal can do."""
+
+    async def start(self) -> None: ...
+    async def close(self) -> None: ...
+
+
+Opened = TypeVar("Opened", bound=Openable)
+
+
+@asynccontextmanager
+async def open_journal(journal: Opened) -> AsyncIterator[Opened]:
+    """Start a journal, and close it at the end of the block."""
+    await journal.start()
+    try:
+        yield journal
+    finally:
+        await journal.close()

@@ -1,9 +1,7 @@
 """The journals under test."""
 
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 
@@ -11,24 +9,11 @@ from planner_node.journal.postgres.connecting import Address
 from planner_node.journal.postgres.store import PostgresJournal, Sharing
 from planner_node.journal.store import Journal
 from planner_node.tasks.record import Reply
-from tests.fakes.journal import MemoryJournal
+from tests.fakes.journal import MemoryJournal, open_journal
 from tests.fakes.postgresql import Cluster, running
 
 AnyJournal = Journal | PostgresJournal | MemoryJournal
 REPLY = Reply("answers/7", b"\x00\xff", (("traceparent", "00-ab-cd-01"), ("traceparent", "二")))
-
-
-Opened = TypeVar("Opened", bound=AnyJournal)
-
-
-@asynccontextmanager
-async def open_journal(journal: Opened) -> AsyncIterator[Opened]:
-    """Start a journal and close it at the end of the block."""
-    await journal.start()
-    try:
-        yield journal
-    finally:
-        await journal.close()
 
 
 @pytest.fixture

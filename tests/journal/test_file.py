@@ -11,8 +11,8 @@ import pytest
 from planner_node.errors import JournalLost
 from planner_node.journal.file import path_of
 from planner_node.journal.store import Journal
+from tests.fakes.journal import open_journal
 from tests.fakes.record import a_record, a_status
-from tests.journal.conftest import open_journal
 
 JUNK = b"this was a database once" * 400
 

@@ -11,9 +11,10 @@ from planner_node.errors import JournalLost, LeaseLost
 from planner_node.journal.postgres.schema import SCHEMA
 from planner_node.journal.postgres.store import PostgresJournal
 from planner_node.tasks.record import Event, EventKind, StoredEvent
+from tests.fakes.journal import open_journal
 from tests.fakes.postgresql import let_the_lease_run_out
 from tests.fakes.record import MOMENT, a_record, a_status, a_subtask
-from tests.journal.conftest import open_journal, shared
+from tests.journal.conftest import shared
 
 
 async def test_a_living_nodes_tasks_are_not_taken_over(

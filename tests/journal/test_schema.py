@@ -9,8 +9,8 @@ from planner_node.errors import JournalLost
 from planner_node.journal import schema
 from planner_node.journal.schema import APPLICATION_ID, MIGRATIONS, migrate
 from planner_node.journal.store import Journal
+from tests.fakes.journal import open_journal
 from tests.fakes.record import a_record
-from tests.journal.conftest import open_journal
 
 OLDER = range(1, len(MIGRATIONS) + 1)
 

@@ -8,10 +8,11 @@ import pytest
 from planner_node.errors import JournalLost
 from planner_node.journal.postgres.schema import MIGRATIONS
 from planner_node.journal.postgres.store import PostgresJournal
+from tests.fakes.journal import open_journal
 from tests.fakes.postgresql import Cluster, ask
 from tests.fakes.record import a_record, a_status
 from tests.fakes.waiting import until
-from tests.journal.conftest import open_journal, shared
+from tests.journal.conftest import shared
 
 
 async def test_nodes_that_start_together_make_one_schema(database: str) -> None:

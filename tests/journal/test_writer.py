@@ -14,8 +14,8 @@ from planner_node.journal.admit import Admission
 from planner_node.journal.errand import Written
 from planner_node.journal.store import Journal
 from planner_node.tasks.record import Event, EventKind, StoredEvent, TaskFilter
+from tests.fakes.journal import open_journal
 from tests.fakes.record import a_record, a_status
-from tests.journal.conftest import open_journal
 
 Answer = TypeVar("Answer")
 

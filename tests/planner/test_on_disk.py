@@ -3,59 +3,33 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 from messages.status import TaskStatus
 from messages.task import TaskCommand
-from planner_node.clock import SystemClock
 from planner_node.journal.store import Journal
-from planner_node.planner.handlers import ToolRegistry
-from planner_node.planner.planner import Planner, PlannerParts
-from planner_node.settings import GenerationSettings, PlannerSettings, QueueSettings
+from planner_node.planner.planner import Planner
 from planner_node.tasks.lifecycle import TERMINAL
 from planner_node.tasks.record import EventKind, Origin
-from tests.fakes.catalog import shipped_catalog
-from tests.fakes.completion import ScriptedCompleter
-from tests.fakes.hall import QUICK
+from tests.fakes.hall import Hall
+from tests.fakes.journal import open_journal
 
 TASKS = [(f"t{number}", f"robot-{number % 20}") for number in range(100)]
-
-
-def planner_on(journal: Journal) -> Planner:
-    return Planner(
-        PlannerParts(
-            node_id="planner-1",
-            journal=journal,
-            completer=ScriptedCompleter(),
-            catalog=shipped_catalog(),
-            handlers=ToolRegistry(),
-            clock=SystemClock(),
-            planner=PlannerSettings(),
-            queue=QueueSettings(),
-            generation=GenerationSettings(),
-            backoff=QUICK,
-        )
-    )
 
 
 @asynccontextmanager
 async def at_work(file: Path) -> AsyncIterator[tuple[Planner, Journal]]:
     """A planner at work on a file, stopped without a drain as a killed node is."""
-    journal = Journal(f"sqlite:///{file}", outbox=True, commit_wait_ms=1)
-    await journal.start()
-    planner = planner_on(journal)
-    await planner.start()
-    work = asyncio.create_task(planner.run())
-    try:
-        yield planner, journal
-    finally:
-        work.cancel()
-        with suppress(asyncio.CancelledError):
-            await work
-        await journal.close()
+    async with open_journal(Journal(f"sqlite:///{file}", outbox=True, commit_wait_ms=1)) as journal:
+        hall = Hall(journal=journal)
+        await hall.open()
+        try:
+            yield hall.planner, journal
+        finally:
+            await hall.close()
 
 
 async def submit_all(planner: Planner) -> None:

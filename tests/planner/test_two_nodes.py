@@ -14,6 +14,7 @@ from planner_node.journal.postgres.store import PostgresJournal, Sharing
 from planner_node.tasks.record import EventKind
 from tests.fakes.completion import SEED_PLAN, Script, ScriptedCompleter, plan_call, tool_call
 from tests.fakes.hall import Hall, HallMaker
+from tests.fakes.journal import open_journal
 from tests.fakes.postgresql import Cluster, running
 from tests.fakes.waiting import until, until_it_is
 
@@ -51,12 +52,9 @@ class Pair:
 async def pair(cluster: Cluster) -> AsyncIterator[Pair]:
     url = cluster.database()
     sharing = Sharing(outbox=True, lease_s=60, commit_wait_ms=0)
-    pair = Pair(*(PostgresJournal(Address(url, name), sharing) for name in ("one", "two")))
-    await pair.one.start()
-    await pair.two.start()
-    yield pair
-    await pair.one.close()
-    await pair.two.close()
+    one, two = (PostgresJournal(Address(url, name), sharing) for name in ("one", "two"))
+    async with open_journal(one), open_journal(two):
+        yield Pair(one, two)
 
 
 async def halfway(open_hall: HallMaker, pair: Pair) -> tuple[Script, Hall, Hall]:
