@@ -1,6 +1,5 @@
 """The rooms behind the door: everything real but the model and the disk."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -8,18 +7,11 @@ from dataclasses import dataclass, field
 from messages.problem import ProblemCode
 from messages.status import NodeInfo
 from planner_node.api.ports import ApiParts, Check, Limits, Measure
-from planner_node.clock import SystemClock
 from planner_node.planner.handlers import Arguments, ToolRegistry
-from planner_node.planner.planner import Planner, PlannerParts
-from planner_node.settings import (
-    GenerationSettings,
-    HttpSettings,
-    PlannerSettings,
-    QueueSettings,
-)
+from planner_node.settings import HttpSettings, QueueSettings
 from planner_node.stream.call import ToolCall
-from tests.fakes.catalog import shipped_catalog
 from tests.fakes.completion import ScriptedCompleter
+from tests.fakes.hall import Hall
 from tests.fakes.journal import MemoryJournal
 
 INFO = NodeInfo(
@@ -41,22 +33,22 @@ class House:
     """A built node without a broker; ``work`` starts planning, until then tasks wait."""
 
     completer: ScriptedCompleter
-    journal: MemoryJournal
-    planner: Planner
+    hall: Hall
     checks: list[Check] = field(default_factory=lambda: [Check("model", ready=True)])
     measures: list[Measure] = field(default_factory=list)
     limits: Limits = field(default_factory=Limits)
     registry: ToolRegistry = field(default_factory=ToolRegistry)
     said: list[Arguments] = field(default_factory=list)  # what a test's own function was given
-    _run: "asyncio.Task[None] | None" = None
+
+    @property
+    def journal(self) -> MemoryJournal:
+        return self.hall.journal
 
     def work(self) -> None:
-        self._run = asyncio.create_task(self.planner.run(), name="test.planner")
+        self.hall.go_to_work()
 
     async def stop(self) -> None:
-        if self._run is not None:
-            self._run.cancel()
-            await asyncio.gather(self._run, return_exceptions=True)
+        await self.hall.close()
 
     def handles(self, tool_name: str) -> bool:
         return self.registry.handles(tool_name)
@@ -67,7 +59,7 @@ class House:
     @property
     def parts(self) -> ApiParts:
         return ApiParts(
-            planner=self.planner,
+            planner=self.hall.planner,
             completer=lambda: self.completer,
             readiness=lambda: self.checks,
             info=lambda: INFO,
@@ -85,22 +77,10 @@ async def a_house(
     keys: tuple[bytes, ...] = (),
 ) -> AsyncIterator[House]:
     """Build a house on the shipped tools and prompts."""
-    journal = MemoryJournal(outbox=False)
-    planner = Planner(
-        PlannerParts(
-            node_id="planner-1",
-            journal=journal,
-            completer=completer,
-            catalog=shipped_catalog(),
-            handlers=ToolRegistry(),
-            clock=SystemClock(),
-            planner=PlannerSettings(),
-            queue=QueueSettings(capacity=capacity),
-            generation=GenerationSettings(),
-        )
-    )
-    house = House(completer, journal, planner, limits=Limits(http or HttpSettings(), keys=keys))
-    await planner.start()
+    queue = QueueSettings(capacity=capacity)
+    hall = Hall(completer, MemoryJournal(outbox=False), queue=queue, works=False)
+    house = House(completer, hall, limits=Limits(http or HttpSettings(), keys=keys))
+    await hall.open()
     try:
         yield house
     finally:
