@@ -7,7 +7,7 @@ import gguf
 import httpx2
 import pytest
 import torch
-from transformers import LlamaConfig, LlamaForCausalLM
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel
 
 from benchmarks.gguf_export import EMBEDDED, export
 from planner_node.completion.loading import voice_of
@@ -39,6 +39,16 @@ def embedded() -> LoadedModel:
     return load(ModelSpec(id=str(EMBEDDED)))
 
 
+def check_scores(server: httpx2.Client, model: PreTrainedModel, ids: list[int]) -> None:
+    """Compare what the server thinks of the next token with what the model here does."""
+    asked = {"prompt": ids, "n_predict": 1, "temperature": 0, "n_probs": 5}
+    answer = server.post("/completion", json=asked).json()
+    with torch.no_grad():
+        ours = model(torch.tensor([ids])).logits[0, -1].log_softmax(-1)
+    for theirs in answer["completion_probabilities"][0]["top_logprobs"]:
+        assert theirs["logprob"] == pytest.approx(ours[theirs["id"]].item(), abs=_TOLERANCE)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("text", TEXTS)
 def test_text_has_the_same_ids_as_here(
@@ -55,12 +65,7 @@ def test_scores_are_the_same_as_here(
     server: httpx2.Client, embedded: LoadedModel, text: str
 ) -> None:
     ids = list(voice_of(embedded).renderer.render([Message("user", text)], ()).token_ids)
-    asked = {"prompt": ids, "n_predict": 1, "temperature": 0, "n_probs": 5}
-    answer = server.post("/completion", json=asked).json()
-    with torch.no_grad():
-        ours = embedded.model(torch.tensor([ids])).logits[0, -1].log_softmax(-1)
-    for theirs in answer["completion_probabilities"][0]["top_logprobs"]:
-        assert theirs["logprob"] == pytest.approx(ours[theirs["id"]].item(), abs=_TOLERANCE)
+    check_scores(server, embedded.model, ids)
 
 
 @pytest.mark.slow
@@ -93,14 +98,11 @@ def test_untied_model_with_scaled_rotation_is_the_same_there(tmp_path: Path) -> 
     export(tmp_path / "model", small := tmp_path / "small.gguf", "q8_0")
     kinds = {tensor.name: tensor.tensor_type.name for tensor in gguf.GGUFReader(small).tensors}
     assert (kinds["output.weight"], kinds["output_norm.weight"]) == ("Q8_0", "F32")
-    ids = [index % 256 for index in range(300)]
-    with torch.no_grad():
-        ours = model(torch.tensor([ids])).logits[0, -1].log_softmax(-1)
-    with llama_cpp_server(tmp_path / "model.gguf", "--context-tokens", "512") as url:
-        asked = {"prompt": ids, "n_predict": 1, "temperature": 0, "n_probs": 5}
-        answer = httpx2.post(f"{url}/completion", json=asked).json()
-    for theirs in answer["completion_probabilities"][0]["top_logprobs"]:
-        assert theirs["logprob"] == pytest.approx(ours[theirs["id"]].item(), abs=_TOLERANCE)
+    with (
+        llama_cpp_server(tmp_path / "model.gguf", "--context-tokens", "512") as url,
+        httpx2.Client(base_url=url) as client,
+    ):
+        check_scores(client, model, [index % 256 for index in range(300)])
 
 
 def test_model_of_another_kind_is_refused(tmp_path: Path) -> None:
