@@ -7,21 +7,17 @@ Run: python -m benchmarks.fuzz_doors broker --packets 1000000    fuzzed MQTT pac
 
 import argparse
 import asyncio
-import contextlib
 import json
 import random
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
 from benchmarks.results import command_of, keep
-from tests.fakes.mosquitto import free_port, running
+from tests.faults.either_broker import node_at
 from tests.faults.fuzzed_http import fuzz
-from tests.faults.nodes import NodeProcess
 from tests.faults.raw_bytes import RAW, conversations, say
 
 AT_ONCE: Final = 8
@@ -29,25 +25,9 @@ READY_S: Final = 120.0  # on a machine that others use too
 PHASES: Final = "examples,coverage,fuzzing,stateful"
 
 
-@asynccontextmanager
-async def node_at(door: str, folder: Path) -> AsyncIterator[tuple[NodeProcess, int]]:
-    """Run a node; at the end it must be ready and stop in good order."""
-    port = free_port()
-    url = "" if door == "embedded" else f"mqtt://127.0.0.1:{port}"
-    with contextlib.ExitStack() as stack:
-        if url:
-            stack.enter_context(running(folder, port=port))
-        async with NodeProcess(folder, url, settings={"MQTT__PORT": str(port)}) as node:
-            await node.until_readyz(200, READY_S)
-            yield node, port
-            await node.until_readyz(200, READY_S)
-            if (code := await node.stop()) != 0:
-                raise RuntimeError(f"exit code {code}:\n{node.log[-2_000:]}")
-
-
 async def noise(door: str, folder: Path, packets: int) -> dict[str, object]:
     """Say all that nobody should, on many connections at once."""
-    async with node_at(door, folder) as (node, port):
+    async with node_at(door, folder, READY_S) as (node, port):
         before_bytes, words, connections = node.rss_bytes, [*RAW.values()], 0
         words += conversations(random.Random(0), packets)
         for place in range(0, len(words), AT_ONCE):
@@ -58,7 +38,7 @@ async def noise(door: str, folder: Path, packets: int) -> dict[str, object]:
 
 
 async def http(folder: Path, examples: int) -> dict[str, object]:
-    async with node_at("http", folder) as (node, _):
+    async with node_at("mosquitto", folder, READY_S) as (node, _):
         code, found = await fuzz(node.http, examples, PHASES, seed=0)
         summary = found[found.rfind("== SUMMARY") :]
         return {"examples": examples, "code": code, "summary": summary.splitlines()[1:-1]}

@@ -141,7 +141,7 @@ async def end_in_good_order(lives: Lives) -> dict[str, object]:
     await fleet.until_ended(*lives.sent, deadline_s=END_S)
     rss_mib = round(node.rss_bytes / 2**20, 1)
     code = await node.stop()
-    await fleet.until_true(lambda: fleet.node_states["planner-1"] == "OFFLINE")
+    await fleet.until_offline()
     return {"rss_mib": rss_mib, "exit_code": code}
 
 

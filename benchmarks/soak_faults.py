@@ -12,7 +12,6 @@ import itertools
 import json
 import os
 import random
-import resource
 import signal
 import sys
 import tempfile
@@ -122,7 +121,7 @@ async def _live(
     await fleet.until_ended(*scene.sent, deadline_s=END_S)
     rss_mib = round(node.rss_bytes / 2**20, 1)
     code = await node.stop()
-    await fleet.until_true(lambda: fleet.node_states[node.node_id] == "OFFLINE")
+    await fleet.until_offline(node.node_id)
     return {"rss_mib": rss_mib, "exit_code": code}
 
 
@@ -233,10 +232,8 @@ async def _refused_subscription(scene: Scene) -> None:
 
 
 async def _full_disk(scene: Scene) -> None:
-    _, hard = resource.prlimit(scene.node.pid, resource.RLIMIT_FSIZE)
-    resource.prlimit(scene.node.pid, resource.RLIMIT_FSIZE, (1, hard))
-    await scene.node.until_readyz(503, deadline_s=DOWN_S)
-    resource.prlimit(scene.node.pid, resource.RLIMIT_FSIZE, (hard, hard))
+    with scene.node.full_disk():
+        await scene.node.until_readyz(503, deadline_s=DOWN_S)
     await scene.node.until_back(scene.fleet.history)
 
 

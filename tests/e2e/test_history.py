@@ -39,9 +39,7 @@ async def test_the_oldest_tasks_above_the_number_are_forgotten_everywhere(tmp_pa
     with running(tmp_path) as broker:
         node = NodeProcess(tmp_path, broker.url, settings={"JOURNAL__HISTORY_MAX_TASKS": str(KEPT)})
         async with Fleet(broker.port, history) as fleet, node:
-            tasks = [f"kept-{number}" for number in range(25)]
-            for task_id in tasks:
-                fleet.task("robot", task_id, f"bring book {task_id}")
+            tasks = fleet.tasks("kept", 25, robots=1)
             await fleet.until_ended(*tasks)
             assert await node.stop() == 0
             node.start()
@@ -65,9 +63,7 @@ async def test_what_is_older_than_a_day_is_forgotten_everywhere(tmp_path: Path) 
     with running(tmp_path) as broker:
         node = NodeProcess(tmp_path, broker.url, script={"CLOCK": str(clock)})
         async with Fleet(broker.port, history) as fleet, node:
-            tasks = [f"old-{number}" for number in range(5)]
-            for task_id in tasks:
-                fleet.task("robot", task_id, f"bring book {task_id}")
+            tasks = fleet.tasks("old", 5, robots=1)
             await fleet.until_ended(*tasks)
             assert await node.stop() == 0
             set_clock(clock, DAY_AND_HOUR_S)

@@ -18,14 +18,6 @@ DURABLE_CONF = f"{OPEN_CONF}persistence true\n"
 PASSWORD_CONF = "allow_anonymous false\npassword_file {file}\nset_tcp_nodelay true\n"
 
 
-def tasks_for(fleet: Fleet, name: str, number: int) -> list[str]:
-    """Send tasks of ten robots; return their ids."""
-    tasks = [f"{name}-{index}" for index in range(number)]
-    for index, task_id in enumerate(tasks):
-        fleet.task(f"robot-{index % 10}", task_id, f"bring book {task_id}")
-    return tasks
-
-
 async def test_sigterm_ends_in_good_order(tmp_path: Path) -> None:
     """F4: with tasks in all stages; what is left is done after the next start."""
     history = History(tmp_path / "history.jsonl")
@@ -34,15 +26,15 @@ async def test_sigterm_ends_in_good_order(tmp_path: Path) -> None:
             tmp_path, broker.url, settings={"PLANNER__DRAIN_S": "1"}, script={"CHUNK_S": "0.05"}
         )
         async with Fleet(broker.port, history) as fleet, node:
-            tasks = tasks_for(fleet, "term", 150)
+            tasks = fleet.tasks("term", 150)
             await fleet.until_state(tasks[20], "PLANNED")
             assert await node.stop() == 0
-            await fleet.until_true(lambda: fleet.node_states["planner-1"] == "OFFLINE")
+            await fleet.until_offline()
             node.script = {}
             node.start()
             await fleet.until_ended(*tasks)
             assert await node.stop() == 0
-            await fleet.until_true(lambda: fleet.node_states["planner-1"] == "OFFLINE")
+            await fleet.until_offline()
     check(history, [node])
 
 
@@ -51,14 +43,14 @@ async def test_kill_9_in_the_middle_loses_nothing(tmp_path: Path) -> None:
     with running(tmp_path) as broker:
         node = NodeProcess(tmp_path, broker.url, script={"CHUNK_S": "0.02"})
         async with Fleet(broker.port, history) as fleet, node:
-            tasks = tasks_for(fleet, "kill", 100)
+            tasks = fleet.tasks("kill", 100)
             await fleet.until_true(lambda: fleet.heard["subtasks"] >= 20)
             node.kill()
             await fleet.until_true(lambda: fleet.node_states["planner-1"] == "CONNECTION_BROKEN")
             node.start()
             await fleet.until_ended(*tasks)
             await node.stop()
-            await fleet.until_true(lambda: fleet.node_states["planner-1"] == "OFFLINE")
+            await fleet.until_offline()
     check(history, [node], in_order=True)
 
 
@@ -71,9 +63,9 @@ async def test_a_broker_that_is_away_at_the_start_is_waited_for(tmp_path: Path) 
         with running(tmp_path, port=port):
             await node.until_readyz(200)
             async with Fleet(port, history) as fleet:
-                await fleet.until_ended(*tasks_for(fleet, "late", 5))
+                await fleet.until_ended(*fleet.tasks("late", 5))
                 await node.stop()
-                await fleet.until_true(lambda: fleet.node_states["planner-1"] == "OFFLINE")
+                await fleet.until_offline()
     check(history, [node])
 
 
@@ -111,7 +103,7 @@ async def test_a_broker_that_restarts_in_the_middle_costs_nothing(
 async def _restarted_in_the_middle(
     broker: Mosquitto, node: NodeProcess, fleet: Fleet, number: signal.Signals
 ) -> None:
-    tasks = tasks_for(fleet, "again", 100)
+    tasks = fleet.tasks("again", 100)
     await fleet.until_true(lambda: fleet.heard["subtasks"] >= 10)
     fleet.history.fault(f"broker {number.name}")
     broker.stop(number)
@@ -120,10 +112,10 @@ async def _restarted_in_the_middle(
     await node.until_readyz(200, deadline_s=10)
     await fleet.until_true(lambda: fleet.connects == 2)
     if number is signal.SIGKILL:
-        tasks = tasks_for(fleet, "again", 100)
+        tasks = fleet.tasks("again", 100)
     await fleet.until_ended(*tasks)
     await node.stop()
-    await fleet.until_true(lambda: fleet.node_states["planner-1"] == "OFFLINE")
+    await fleet.until_offline()
 
 
 async def test_the_embedded_broker_serves_a_first_run(tmp_path: Path) -> None:

@@ -88,9 +88,7 @@ async def test_chinese_travels_unescaped(fleet: Fleet) -> None:
 
 
 async def test_tasks_of_twenty_robots_all_end_once_and_in_order(fleet: Fleet) -> None:
-    tasks = [f"many-{number}" for number in range(200)]
-    for number, task_id in enumerate(tasks):
-        fleet.task(f"robot-{number % 20}", task_id, f"將書本 {task_id} 放在側桌上。")
+    tasks = fleet.tasks("many", 200, robots=20, instruction="將書本 {} 放在側桌上。")
     await fleet.until_ended(*tasks)
     check(fleet.history, in_order=True)
     assert {fleet.states[task_id] for task_id in tasks} == {"PLANNED"}

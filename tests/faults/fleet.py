@@ -89,6 +89,15 @@ class Fleet:
         self.history.write("sent", robot=robot, task_id=task_id)
         self.send(f"robots/{robot}/task", json.dumps(payload, ensure_ascii=False), task_id)
 
+    def tasks(
+        self, name: str, number: int, robots: int = 10, instruction: str = "bring book {}"
+    ) -> list[str]:
+        """Send tasks of several robots, who take turns; return the ids."""
+        task_ids = [f"{name}-{index}" for index in range(number)]
+        for index, task_id in enumerate(task_ids):
+            self.task(f"robot-{index % robots}", task_id, instruction.format(task_id))
+        return task_ids
+
     def control(self, robot: str, op: str, task_id: str) -> None:
         """Send a word about a task."""
         self.send(f"robots/{robot}/control", json.dumps({"op": op, "task_id": task_id}))
@@ -132,6 +141,10 @@ class Fleet:
     async def until_state(self, task_id: str, *states: str, deadline_s: float = 20.0) -> None:
         """Wait until a task was last heard in one of these states."""
         await until(lambda: self.states.get(task_id) in states, deadline_s)
+
+    async def until_offline(self, node_id: str = "planner-1") -> None:
+        """Wait until a node was heard to have stopped in good order."""
+        await self.until_true(lambda: self.node_states[node_id] == "OFFLINE")
 
     async def until_true(self, fact: Callable[[], object], deadline_s: float = 20.0) -> None:
         """Wait for anything else."""

@@ -3,10 +3,12 @@
 import asyncio
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Protocol, Self
@@ -215,6 +217,14 @@ class NodeProcess:
         if self._process is not None:
             self._process.kill()
             self._process.wait(timeout=_STOP_S)
+
+    @contextmanager
+    def full_disk(self) -> Iterator[None]:
+        """Let no file of it grow for the length of the block, as on a full disk."""
+        _, hard = resource.prlimit(self.pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(self.pid, resource.RLIMIT_FSIZE, (1, hard))
+        yield
+        resource.prlimit(self.pid, resource.RLIMIT_FSIZE, (hard, hard))
 
     def pause(self) -> None:
         """SIGSTOP: alive, and silent."""

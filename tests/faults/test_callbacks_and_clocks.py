@@ -32,13 +32,11 @@ async def test_every_callback_of_the_network_thread_may_fail_once(tmp_path: Path
         node = NodeProcess(tmp_path, broker.url, script={"FAIL": ",".join(CALLBACKS)})
         async with Fleet(broker.port, history) as fleet, node:
             await node.until_readyz(200)
-            tasks = [f"stumble-{number}" for number in range(30)]
-            for number, task_id in enumerate(tasks):
-                fleet.task(f"robot-{number % 5}", task_id, f"bring book {task_id}")
+            tasks = fleet.tasks("stumble", 30, robots=5)
             await fleet.until_ended(*tasks)
             failures = await node.metric("planner_mqtt_callback_failures_total")
             assert await node.stop() == 0
-            await fleet.until_true(lambda: fleet.node_states["planner-1"] == "OFFLINE")
+            await fleet.until_offline()
     ends = [fleet.states[task_id] for task_id in tasks]
     assert (failures, ends.count("PLANNED"), ends.count("REJECTED")) == (len(CALLBACKS), 29, 1)
     check(history, [node])
@@ -66,7 +64,7 @@ async def test_a_clock_that_jumps_makes_nothing_due(tmp_path: Path, jump_s: int)
             fleet.control("stuck", "CANCEL", "holding")
             await fleet.until_ended("in-half-an-hour")
             assert await node.stop() == 0
-            await fleet.until_true(lambda: fleet.node_states["planner-1"] == "OFFLINE")
+            await fleet.until_offline()
     assert fleet.states["in-two-seconds"] == "EXPIRED"
     assert (fleet.states["in-half-an-hour"], fleet.states["later"]) == ("PLANNED", "PLANNED")
     check(history, [node])

@@ -31,14 +31,12 @@ async def test_killed_at_a_named_point_nothing_is_lost(tmp_path: Path, point: st
     with running(tmp_path) as broker:
         node = NodeProcess(tmp_path, broker.url, script={"CRASH": point})
         async with Fleet(broker.port, history) as fleet, node:
-            tasks = [f"crash-{number}" for number in range(30)]
-            for number, task_id in enumerate(tasks):
-                fleet.task(f"robot-{number % 5}", task_id, f"bring book {task_id}")
+            tasks = fleet.tasks("crash", 30, robots=5)
             assert await node.stopped() == -9
             history.fault(point)
             node.script = {}
             node.start()
             await fleet.until_ended(*tasks)
             assert await node.stop() == 0
-            await fleet.until_true(lambda: fleet.node_states["planner-1"] == "OFFLINE")
+            await fleet.until_offline()
     check(history, [node], in_order=True)

@@ -1,6 +1,5 @@
 """F2 and F11: a broker that forgets everything, while commands wait for their acknowledgement."""
 
-import resource
 import signal
 from pathlib import Path
 
@@ -22,27 +21,20 @@ async def test_a_late_acknowledgement_hits_no_message_of_the_new_session(tmp_pat
         node = NodeProcess(tmp_path, broker.url)
         async with Fleet(broker.port, history) as fleet, node:
             await node.until_readyz(200)
-            _, hard = resource.prlimit(node.pid, resource.RLIMIT_FSIZE)
-            resource.prlimit(node.pid, resource.RLIMIT_FSIZE, (1, hard))
-            old = [f"old-{number}" for number in range(60)]
-            for number, task_id in enumerate(old):
-                fleet.task(f"robot-{number % 5}", task_id, f"bring book {task_id}")
-            await node.until_readyz(503)
-            await fleet.until_true(lambda: set(old) <= fleet.acked)
-            broker.stop(signal.SIGKILL)
-            history.fault("the broker forgets all sessions")
-            broker.start()
-            await fleet.until_true(lambda: broker.log.count("as planner-1 (") == 2)
-            new = [f"new-{number}" for number in range(60)]
-            for number, task_id in enumerate(new):
-                fleet.task(f"robot-{number % 5}", task_id, f"bring cup {task_id}")
-            resource.prlimit(node.pid, resource.RLIMIT_FSIZE, (hard, hard))
+            with node.full_disk():
+                old = fleet.tasks("old", 60, robots=5)
+                await node.until_readyz(503)
+                await fleet.until_true(lambda: set(old) <= fleet.acked)
+                broker.stop(signal.SIGKILL)
+                history.fault("the broker forgets all sessions")
+                broker.start()
+                await fleet.until_true(lambda: broker.log.count("as planner-1 (") == 2)
+                new = fleet.tasks("new", 60, robots=5)
             await node.until_back(history)
             await fleet.until_ended(*new)
-            for number, task_id in enumerate(old):  # a robot that hears nothing asks again
-                fleet.task(f"robot-{number % 5}", task_id, f"bring book {task_id}")
-            await fleet.until_ended(*old)
+            again = fleet.tasks("old", 60, robots=5)  # a robot that hears nothing asks again
+            await fleet.until_ended(*again)
             assert await node.stop() == 0
-            await fleet.until_true(lambda: fleet.node_states["planner-1"] == "OFFLINE")
+            await fleet.until_offline()
     assert {fleet.states[task_id] for task_id in (*old, *new)} == {"PLANNED"}
     check(history, [node], is_complete=False)

@@ -5,8 +5,6 @@ import contextlib
 import json
 import random
 import subprocess
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
@@ -16,8 +14,8 @@ from planner_node.mqtt.address import connect_options
 from planner_node.mqtt.packets import Subscription
 from planner_node.settings import MqttSettings
 from tests.fakes.guest import connected
-from tests.fakes.mosquitto import free_port, running
 from tests.fakes.waiting import until_it_is
+from tests.faults.either_broker import node_at
 from tests.faults.nodes import NodeProcess
 from tests.faults.raw_bytes import CONNECT, RAW, conversations, say
 
@@ -28,21 +26,6 @@ DAWDLERS = 500
 HUNG_UP_WITHIN_S = 15.0  # the doors wait for 8 s
 MEBIBYTE = 2**20
 LARGEST_PACKET_BYTES = 2**28 - 1  # that MQTT can announce
-
-
-@asynccontextmanager
-async def node_at(broker: str, folder: Path) -> AsyncIterator[tuple[NodeProcess, int]]:
-    """Run a node with this broker; at the end it must stop in good order."""
-    with contextlib.ExitStack() as stack:
-        port = free_port()
-        url = f"mqtt://127.0.0.1:{port}" if broker == "mosquitto" else ""
-        if url:
-            stack.enter_context(running(folder, port=port))
-        async with NodeProcess(folder, url, settings={"MQTT__PORT": str(port)}) as node:
-            await node.until_readyz(200)
-            yield node, port
-            await node.until_readyz(200)
-            assert await node.stop() == 0
 
 
 async def plan_one(node: NodeProcess, port: int, task_id: str) -> None:

@@ -1,6 +1,5 @@
 """Two nodes with one name, and a disk that is full: said aloud, and survived."""
 
-import resource
 from pathlib import Path
 
 import pytest
@@ -41,16 +40,12 @@ async def test_a_full_disk_holds_the_commands_back(tmp_path: Path) -> None:
         async with Fleet(broker.port, history) as fleet, node:
             fleet.task("robot", "before-1", "while there is room")
             await fleet.until_ended("before-1")
-            _, hard = resource.prlimit(node.pid, resource.RLIMIT_FSIZE)
-            resource.prlimit(node.pid, resource.RLIMIT_FSIZE, (1, hard))
-            tasks = [f"full-{number}" for number in range(60)]
-            for number, task_id in enumerate(tasks):
-                fleet.task(f"robot-{number % 5}", task_id, f"bring book {task_id}")
-            reason = await node.until_readyz(503)
-            assert ("journal" in reason, fleet.states.get("full-59")) == (True, None)
-            resource.prlimit(node.pid, resource.RLIMIT_FSIZE, (hard, hard))
+            with node.full_disk():
+                tasks = fleet.tasks("full", 60, robots=5)
+                reason = await node.until_readyz(503)
+                assert ("journal" in reason, fleet.states.get("full-59")) == (True, None)
             await node.until_readyz(200)
             await fleet.until_ended(*tasks)
             assert await node.stop() == 0
-            await fleet.until_true(lambda: fleet.node_states["planner-1"] == "OFFLINE")
+            await fleet.until_offline()
     check(history, [node], in_order=True)

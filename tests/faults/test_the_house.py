@@ -51,7 +51,7 @@ async def test_a_model_that_fails_fails_one_task(tmp_path: Path, word: str, code
             [failed] = [one for one in fleet.answers["unlucky"] if one["status"] == "FAILED"]
             assert failed["problem"]["code"] == code
             assert await node.stop() == 0
-            await fleet.until_true(lambda: fleet.node_states["planner-1"] == "OFFLINE")
+            await fleet.until_offline()
     assert fleet.states["good-2"] == "PLANNED"
     check(history)
 
@@ -69,7 +69,7 @@ async def test_an_engine_that_dies_takes_no_task_with_it(tmp_path: Path) -> None
             ends = [fleet.states[one] for one in ("deadly-1", "safe-1", "safe-2")]
             assert ends == ["FAILED", "PLANNED", "PLANNED"]
             assert await node.stop() == 0
-            await fleet.until_true(lambda: fleet.node_states["planner-1"] == "OFFLINE")
+            await fleet.until_offline()
     check(history)
 
 
@@ -91,7 +91,7 @@ async def test_a_loop_that_stands_still_keeps_the_line_up(
             await fleet.until_ended("block-1", "block-2", deadline_s=60)
             assert "CONNECTION_BROKEN" not in fleet.node_states.values()
             assert await node.stop() == 0
-            await fleet.until_true(lambda: fleet.node_states["planner-1"] == "OFFLINE")
+            await fleet.until_offline()
         assert "has exceeded timeout" not in broker.log
     check(history, [node])
 
@@ -113,5 +113,5 @@ async def test_rubbish_at_the_http_door_does_not_move_the_mqtt_one(tmp_path: Pat
             for line in lines:
                 line.close()
             assert await node.stop() == 0
-            await fleet.until_true(lambda: fleet.node_states["planner-1"] == "OFFLINE")
+            await fleet.until_offline()
     check(history, [node])

@@ -52,15 +52,8 @@ async def scene(folder: Path) -> AsyncIterator[Scene]:
                 await node.until_readyz(200)
                 yield Scene(proxy, node, fleet, meddler)
                 assert await node.stop() == 0
-                await fleet.until_true(lambda: fleet.node_states["planner-1"] == "OFFLINE")
+                await fleet.until_offline()
     check(history, [node])
-
-
-def send(fleet: Fleet, name: str, number: int) -> list[str]:
-    tasks = [f"{name}-{index}" for index in range(number)]
-    for index, task_id in enumerate(tasks):
-        fleet.task(f"robot-{index % 10}", task_id, f"bring book {task_id}")
-    return tasks
 
 
 def repeats(history: History) -> Counter[tuple[str, int]]:
@@ -77,9 +70,9 @@ def repeats(history: History) -> Counter[tuple[str, int]]:
 async def test_a_half_open_line_is_noticed_and_loses_nothing(tmp_path: Path, hole: str) -> None:
     """F5: not ready while the line is dead; ready again within 10 s of its end (I5)."""
     async with scene(tmp_path) as on:
-        before = send(on.fleet, "before", 40)
+        before = on.fleet.tasks("before", 40)
         setattr(on.proxy, hole, True)
-        meanwhile = send(on.fleet, "meanwhile", 20)
+        meanwhile = on.fleet.tasks("meanwhile", 20)
         await on.node.until_readyz(503)
         setattr(on.proxy, hole, False)
         await on.node.until_back(on.fleet.history)
@@ -102,17 +95,17 @@ async def test_a_broker_that_accepts_and_says_nothing_is_tried_again(
         )
         on.proxy.is_mute = False
         await on.node.until_back(on.fleet.history)
-        await on.fleet.until_ended(*send(on.fleet, "after", 5))
+        await on.fleet.until_ended(*on.fleet.tasks("after", 5))
 
 
 async def test_a_line_that_is_cut_again_and_again_costs_nothing(tmp_path: Path) -> None:
     """F7: no task lost, and no thread or descriptor either."""
     async with scene(tmp_path) as on:
-        await on.fleet.until_ended(*send(on.fleet, "first", 5))
+        await on.fleet.until_ended(*on.fleet.tasks("first", 5))
         threads, descriptors = on.node.threads, on.node.descriptors
         tasks = []
         for number in range(FLAPS):
-            tasks += send(on.fleet, f"flap-{number}", 5)
+            tasks += on.fleet.tasks(f"flap-{number}", 5)
             seen = on.proxy.connections
             on.proxy.cut()
             await on.fleet.until_true(partial(on.proxy.has_more_than, seen))
@@ -127,7 +120,7 @@ async def test_a_slow_line_delivers_whole_plans(tmp_path: Path) -> None:
     """F8: 200 ± 100 ms, 64 kbit/s."""
     async with scene(tmp_path) as on:
         on.proxy.delay_s, on.proxy.jitter_s, on.proxy.bytes_per_s = 0.2, 0.1, 8_000
-        await on.fleet.until_ended(*send(on.fleet, "slow", 5), deadline_s=40)
+        await on.fleet.until_ended(*on.fleet.tasks("slow", 5), deadline_s=40)
         on.proxy.delay_s, on.proxy.jitter_s, on.proxy.bytes_per_s = 0.0, 0.0, None
 
 
@@ -135,7 +128,7 @@ async def test_packets_in_single_bytes_are_understood(tmp_path: Path) -> None:
     """F9."""
     async with scene(tmp_path) as on:
         on.proxy.piece_bytes = 1
-        await on.fleet.until_ended(*send(on.fleet, "split", 10))
+        await on.fleet.until_ended(*on.fleet.tasks("split", 10))
         on.proxy.piece_bytes = None
         assert on.proxy.connections == 1
 
@@ -144,7 +137,7 @@ async def test_lost_acknowledgements_make_repeats_and_nothing_else(tmp_path: Pat
     """F10: the broker's PUBACK is lost with its connection; the node says it all again."""
     async with scene(tmp_path) as on:
         on.proxy.drop_puback_every = 10
-        tasks = send(on.fleet, "unheard", 20)
+        tasks = on.fleet.tasks("unheard", 20)
         await on.fleet.until_true(lambda: on.proxy.dropped_pubacks >= 2)
         on.proxy.drop_puback_every = None
         await on.fleet.until_ended(*tasks)
@@ -153,7 +146,7 @@ async def test_lost_acknowledgements_make_repeats_and_nothing_else(tmp_path: Pat
 async def test_a_puback_that_comes_twice_means_nothing_more(tmp_path: Path) -> None:
     async with scene(tmp_path) as on:
         on.meddler.doubles_every = 2
-        await on.fleet.until_ended(*send(on.fleet, "twice", 20))
+        await on.fleet.until_ended(*on.fleet.tasks("twice", 20))
         assert on.meddler.doubled > 20
         assert on.proxy.connections == 1
 
@@ -166,7 +159,7 @@ async def test_a_line_that_ends_in_the_middle_of_a_packet_loses_nothing(tmp_path
             seen = on.proxy.connections
             on.proxy.cut_after_bytes = cut_after_bytes
             on.proxy.cut()
-            tasks += send(on.fleet, f"cut-{cut_after_bytes}", 5)
+            tasks += on.fleet.tasks(f"cut-{cut_after_bytes}", 5)
             await on.fleet.until_true(partial(on.proxy.has_more_than, seen + 1))
         on.proxy.cut_after_bytes = None
         await on.node.until_back(on.fleet.history)
@@ -185,7 +178,7 @@ async def test_what_the_broker_refuses_of_one_robot_harms_no_other(tmp_path: Pat
         on.meddler.puback_code = lambda topic: sum(codes[one] for one in codes if one in topic)
         for robot in codes:
             on.fleet.task(robot, f"of-{robot}", f"bring book {robot}")
-        await on.fleet.until_ended(*send(on.fleet, "healthy", 20), *(f"of-{one}" for one in codes))
+        await on.fleet.until_ended(*on.fleet.tasks("healthy", 20), *(f"of-{one}" for one in codes))
         refused = {"victim-1", "victim-2", "victim-3"}
         await on.fleet.until_true(lambda: refused <= reported(on.fleet))
         assert "deaf" not in reported(on.fleet)
@@ -218,7 +211,7 @@ async def test_a_refused_subscription_is_not_ready_until_it_is_granted(tmp_path:
         on.meddler.suback_code = None
         on.proxy.cut()
         await on.node.until_back(on.fleet.history)
-        await on.fleet.until_ended(*send(on.fleet, "granted", 5))
+        await on.fleet.until_ended(*on.fleet.tasks("granted", 5))
 
 
 async def test_a_node_that_says_ready_hears_what_is_sent_at_once(tmp_path: Path) -> None:
@@ -230,4 +223,4 @@ async def test_a_node_that_says_ready_hears_what_is_sent_at_once(tmp_path: Path)
             proxy.delay_s = 0.3  # the model is there long before the first SUBACK
             async with NodeProcess(tmp_path, proxy.url, settings=SETTINGS):
                 proxy.delay_s = 0.0
-                await fleet.until_ended(*send(fleet, "first", 1))
+                await fleet.until_ended(*fleet.tasks("first", 1))
