@@ -5,8 +5,8 @@ F23 of the list of faults is the second one.
 
 import json
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import psycopg
@@ -23,6 +23,7 @@ from tests.faults.history import History
 from tests.faults.nodes import NodeProcess
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
+INSTRUCTION = "請執行任務 {}。"
 SLOWLY = {"CHUNK_S": "0.02"}  # a plan takes a quarter of a second: a kill finds some half done
 LEASE = {"JOURNAL__LEASE_S": "3", "JOURNAL__HEARTBEAT_S": "1"}
 
@@ -47,9 +48,10 @@ def counting(index: int, count: int) -> dict[str, str]:
     return {"MQTT__PARTITION_INDEX": str(index), "MQTT__PARTITION_COUNT": str(count)}
 
 
-def sharer(folder: Path, port: int, name: str, database: str) -> NodeProcess:
+def sharers(folder: Path, port: int, database: str) -> list[NodeProcess]:
     shared = {"MQTT__SHARED_GROUP": "planners", "JOURNAL__URL": database}
-    return node(folder, port, name, {**shared, **LEASE})
+    names = ("share-0", "share-1")
+    return [node(folder, port, name, {**shared, **LEASE}) for name in names]
 
 
 def node(folder: Path, port: int, name: str, settings: dict[str, str]) -> NodeProcess:
@@ -64,11 +66,20 @@ def generations(*nodes: NodeProcess) -> Counter[str]:
     return Counter(json.loads(line)["said"] for line in lines)
 
 
+@asynccontextmanager
+async def fleet_of(folder: Path, port: int, *nodes: NodeProcess) -> AsyncIterator[Fleet]:
+    """Run a fleet, and nodes that become ready one after the other."""
+    async with AsyncExitStack() as stack:
+        history = History(folder / "history.jsonl")
+        fleet = await stack.enter_async_context(Fleet(port, history))
+        for node in nodes:
+            await stack.enter_async_context(node)
+        yield fleet
+
+
 def send(fleet: Fleet, prefix: str, number: int) -> list[str]:
-    task_ids = [f"{prefix}-{n}" for n in range(number)]
-    for n, task_id in enumerate(task_ids):
-        fleet.task(f"robot-{n}", task_id, instruction(task_id))
-    return task_ids
+    """Send one task of each of so many robots; return the ids."""
+    return fleet.tasks(prefix, number, robots=number, instruction=INSTRUCTION)
 
 
 def has_left(folder: Path, client: str, task_ids: list[str]) -> bool:
@@ -80,23 +91,18 @@ def has_left(folder: Path, client: str, task_ids: list[str]) -> bool:
 
 
 def instruction(task_id: str) -> str:
-    return f"請執行任務 {task_id}。"
+    return INSTRUCTION.format(task_id)
 
 
 @pytest.mark.timeout(120)
 async def test_a_part_that_is_killed_loses_nothing_and_nobody_else_plans_its_robots(
     tmp_path: Path, broker_port: int
 ) -> None:
-    history = History(tmp_path / "history.jsonl")
-    async with AsyncExitStack() as stack:
-        fleet = await stack.enter_async_context(Fleet(broker_port, history))
-        nodes = [
-            await stack.enter_async_context(part(tmp_path, broker_port, index))
-            for index in range(2)
-        ]
+    nodes = [part(tmp_path, broker_port, index) for index in range(2)]
+    async with fleet_of(tmp_path, broker_port, *nodes) as fleet:
         before = send(fleet, "before", 30)
         await until(lambda: any(fleet.states.get(one) == "PLANNING" for one in before))
-        history.fault("kill part-0")
+        fleet.history.fault("kill part-0")
         nodes[0].kill()
         meanwhile = send(fleet, "meanwhile", 30)
         theirs = [one for n, one in enumerate(meanwhile) if owner_of(f"robot-{n}", 2) == 1]
@@ -108,7 +114,7 @@ async def test_a_part_that_is_killed_loses_nothing_and_nobody_else_plans_its_rob
         await fleet.until_ended(*before, *meanwhile)
         codes = [await one.stop() for one in nodes]
     assert codes == [0, 0]
-    check(history, nodes)
+    check(fleet.history, nodes)
     assert generations(nodes[0]).keys().isdisjoint(generations(nodes[1]))
 
 
@@ -116,13 +122,9 @@ async def test_a_part_that_is_killed_loses_nothing_and_nobody_else_plans_its_rob
 async def test_a_third_part_joins_as_the_guide_says_and_nothing_is_lost_or_planned_twice(
     tmp_path: Path, broker_port: int
 ) -> None:
-    history = History(tmp_path / "history.jsonl")
-    async with AsyncExitStack() as stack:
-        fleet = await stack.enter_async_context(Fleet(broker_port, history))
-        nodes = [
-            await stack.enter_async_context(part(tmp_path, broker_port, index))
-            for index in range(3)  # the third with the old count: it takes no robots
-        ]
+    # the third with the old count: it takes no robots
+    nodes = [part(tmp_path, broker_port, index) for index in range(3)]
+    async with fleet_of(tmp_path, broker_port, *nodes) as fleet:
         await nodes[2].until_readyz(200)  # the broker has a session for it
         before = send(fleet, "before", 30)
         await until(lambda: set(before) <= fleet.states.keys())
@@ -137,7 +139,7 @@ async def test_a_third_part_joins_as_the_guide_says_and_nothing_is_lost_or_plann
         await fleet.until_ended(*before, *meanwhile)
         codes += [await one.stop() for one in nodes]
     assert codes == [0] * 6
-    check(history, nodes)
+    check(fleet.history, nodes)
     for index, one in enumerate(nodes):
         mine = [said for said in generations(one) if "meanwhile" in said]
         assert sorted(mine) == sorted(
@@ -151,19 +153,15 @@ async def test_a_third_part_joins_as_the_guide_says_and_nothing_is_lost_or_plann
 async def test_a_sharer_that_is_killed_with_unacknowledged_tasks_leaves_none_behind(
     tmp_path: Path, broker_port: int, cluster: Cluster
 ) -> None:
-    history, database = History(tmp_path / "history.jsonl"), cluster.database()
-    async with AsyncExitStack() as stack:
-        fleet = await stack.enter_async_context(Fleet(broker_port, history))
-        dead, survivor = [
-            await stack.enter_async_context(sharer(tmp_path, broker_port, name, database))
-            for name in ("share-0", "share-1")
-        ]
+    database = cluster.database()
+    dead, survivor = sharers(tmp_path, broker_port, database)
+    async with fleet_of(tmp_path, broker_port, dead, survivor) as fleet:
         journalled = send(fleet, "journalled", 40)
         await until(lambda: set(journalled) <= fleet.states.keys())
         dead.pause()
         unanswered = send(fleet, "unanswered", 20)
         await until(lambda: any(one in fleet.states for one in unanswered))
-        history.fault("kill share-0")
+        fleet.history.fault("kill share-0")
         dead.kill()
         await fleet.until_ended(*journalled)  # the survivor has taken over what was accepted
         again = [one for one in unanswered if one not in fleet.states]
@@ -176,7 +174,7 @@ async def test_a_sharer_that_is_killed_with_unacknowledged_tasks_leaves_none_beh
         await fleet.until_ended(*journalled, *unanswered, deadline_s=60)
         codes = [await dead.stop(), await survivor.stop()]
     assert codes == [0, 0]
-    check(history)
+    check(fleet.history)
     runs = generations(dead, survivor)
     assert max(runs.values()) <= 2  # the second time only for what was being planned at the kill
     assert all(runs[said] == 1 for said in runs if "unanswered" in said)
@@ -187,13 +185,9 @@ async def test_a_sharer_that_is_killed_with_unacknowledged_tasks_leaves_none_beh
 async def test_a_sharer_that_slept_through_its_lease_ends_instead_of_planning_twice(
     tmp_path: Path, broker_port: int, cluster: Cluster
 ) -> None:
-    history, database = History(tmp_path / "history.jsonl"), cluster.database()
-    async with AsyncExitStack() as stack:
-        fleet = await stack.enter_async_context(Fleet(broker_port, history))
-        sleeper, survivor = [
-            await stack.enter_async_context(sharer(tmp_path, broker_port, name, database))
-            for name in ("share-0", "share-1")
-        ]
+    database = cluster.database()
+    sleeper, survivor = sharers(tmp_path, broker_port, database)
+    async with fleet_of(tmp_path, broker_port, sleeper, survivor) as fleet:
         task_ids = send(fleet, "task", 40)
         await until(lambda: set(task_ids) <= fleet.states.keys())
         sleeper.pause()
@@ -202,7 +196,7 @@ async def test_a_sharer_that_slept_through_its_lease_ends_instead_of_planning_tw
         codes = [await sleeper.stopped(), await survivor.stop()]
     assert codes == [1, 0]
     assert "taken over this node's tasks" in sleeper.log
-    check(history)
+    check(fleet.history)
     assert left_in(database) == (0, 0)
 
 
