@@ -17,9 +17,9 @@ from planner_node.completion.request import (
     Tool,
     ToolUse,
 )
+from planner_node.completion.room import prompt_within
 from planner_node.engine.request import Constraint, Event, Finish, Request, Sampling, TokenEngine
 from planner_node.errors import (
-    ContextTooLong,
     DeadlinePassed,
     EngineDied,
     GenerationTimeout,
@@ -32,9 +32,6 @@ from planner_node.errors import (
 from planner_node.grammar.library import GrammarLibrary
 from planner_node.grammar.vocabulary import TextDecoder, Vocabulary
 from planner_node.prompt.render import Prompt, Renderer
-
-# No text has more characters a token on average; beyond it, tokenizing would only cost time.
-_MAX_CHARS_PER_TOKEN = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,21 +84,8 @@ class LocalCompleter:
 
     def _prompt(self, request: CompletionRequest) -> Prompt:
         tools = () if request.tool_choice is ToolUse.NONE else request.tools
-        limit = self._info.context_tokens
-        chars = sum(len(message.content) for message in request.messages)
-        if chars > limit * _MAX_CHARS_PER_TOKEN:
-            raise ContextTooLong(
-                f"{chars} characters are far more than the model's {limit} tokens",
-                context_tokens=limit,
-            )
-        prompt = self._voice.renderer.render(request.messages, tools)
-        if len(prompt.token_ids) >= limit:
-            raise ContextTooLong(
-                f"the prompt has {len(prompt.token_ids)} tokens, the model's context {limit}",
-                prompt_tokens=len(prompt.token_ids),
-                context_tokens=limit,
-            )
-        return prompt
+        context_tokens = self._info.context_tokens
+        return prompt_within(context_tokens, self._voice.renderer, request.messages, tools)
 
     def _run(
         self,

@@ -9,13 +9,11 @@ from pydantic import JsonValue
 
 from planner_node.completion.remote.schema import Body
 from planner_node.completion.request import CompletionRequest, Message, Tool
-from planner_node.errors import ContextTooLong
+from planner_node.completion.room import prompt_within, refuse_endless
 from planner_node.grammar.vocabulary import Vocabulary
 from planner_node.prompt.render import Renderer
 
 Path = Literal["/v1/completions", "/v1/chat/completions"]
-# No text has more characters a token on average.
-_MAX_CHARS_PER_TOKEN: Final = 16
 # In the words that Llama 3.1's own template has for it, which other models understand as well.
 _TOOLS: Final = (
     "Given the following functions, please respond with a JSON for a function call with its proper "
@@ -64,14 +62,7 @@ class TokenPhrasing:
     def phrase(
         self, request: CompletionRequest, tools: Sequence[Tool], context_tokens: int
     ) -> Phrased:
-        _refuse_endless(request.messages, context_tokens)
-        ids = self._renderer.render(request.messages, tools).token_ids
-        if len(ids) >= context_tokens:
-            raise ContextTooLong(
-                f"the prompt has {len(ids)} tokens, the model's context {context_tokens}",
-                prompt_tokens=len(ids),
-                context_tokens=context_tokens,
-            )
+        ids = prompt_within(context_tokens, self._renderer, request.messages, tools).token_ids
         room = context_tokens - len(ids)
         body: Body = {"prompt": list(ids), "max_tokens": min(request.max_new_tokens, room)}
         if request.preferred:
@@ -94,18 +85,9 @@ class ChatPhrasing:
     def phrase(
         self, request: CompletionRequest, tools: Sequence[Tool], context_tokens: int
     ) -> Phrased:
-        _refuse_endless(request.messages, context_tokens)
+        refuse_endless(request.messages, context_tokens)
         turns: list[JsonValue] = [*map(_turn, _with_tools(request.messages, tools))]
         return Phrased({"messages": turns, "max_tokens": request.max_new_tokens})
-
-
-def _refuse_endless(messages: Sequence[Message], context_tokens: int) -> None:
-    chars = sum(len(message.content) for message in messages)
-    if chars > context_tokens * _MAX_CHARS_PER_TOKEN:
-        raise ContextTooLong(
-            f"{chars} characters are far more than the model's {context_tokens} tokens",
-            context_tokens=context_tokens,
-        )
 
 
 def _with_tools(messages: Sequence[Message], tools: Sequence[Tool]) -> tuple[Message, ...]:
