@@ -14,7 +14,7 @@ from rich.markup import escape
 from planner_node.cli.endpoints import look_at_endpoints
 from planner_node.cli.finding import Finding, Verdict
 from planner_node.cli.session import visit
-from planner_node.completion.loading import EMBEDDED, EMBEDDED_FOLDER
+from planner_node.completion.loading import EMBEDDED, weights_of
 from planner_node.errors import BrokerRefused, PlannerError, SettingsRefused
 from planner_node.settings import Settings, load
 
@@ -118,7 +118,7 @@ def _journal(settings: Settings) -> Finding:
 
 def _model(settings: Settings) -> Iterator[Finding]:
     name = settings.model.id
-    folder = EMBEDDED_FOLDER if name == EMBEDDED else Path(name)
+    folder = Path(weights_of(name))
     if (folder / "config.json").is_file():
         yield Finding(Verdict.FINE, "model", f"{name} in {folder}")
     elif name == EMBEDDED or folder.exists():

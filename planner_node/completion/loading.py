@@ -91,7 +91,7 @@ class LocalModel:
         model, engine = self._model, self._engine
         loaded = load(
             ModelSpec(
-                id=str(EMBEDDED_FOLDER) if model.id == EMBEDDED else model.id,
+                id=weights_of(model.id),
                 dtype=model.dtype,
                 quantization=model.quantization,
                 device_map=model.device_map,
@@ -113,6 +113,11 @@ class LocalModel:
         return assemble(loaded, limits, engine.threads)
 
 
+def weights_of(name: str) -> str:
+    """Return where a model is: the folder of the embedded one, else what it is called."""
+    return str(EMBEDDED_FOLDER) if name == EMBEDDED else name
+
+
 def voice_of(loaded: "LoadedModel") -> Voice:
     """Build the prompts, grammars and text of a model; takes seconds for a large vocabulary.
 
@@ -130,8 +135,7 @@ def tokens_of(model: ModelSettings) -> tuple[ChatTokenizer, Vocabulary]:
     """Read only the tokenizer of a model that others run; raises ModelNotLoaded."""
     from planner_node.engine.loading import ModelSpec, load_tokenizer  # noqa: PLC0415  heavy
 
-    name = str(EMBEDDED_FOLDER) if model.id == EMBEDDED else model.id
-    read = load_tokenizer(ModelSpec(id=name, revision=model.revision))
+    read = load_tokenizer(ModelSpec(id=weights_of(model.id), revision=model.revision))
     _refuse_without_template(model.id, read)
     tokenizer = ChatTokenizer(read)
     ends = {read.eos_token_id} if read.eos_token_id is not None else set()
