@@ -1,7 +1,5 @@
 """A decoded request → the completion that the model is asked for."""
 
-import json
-
 from messages.problem import ProblemCode
 from messages.wire import new_id
 from planner_node.api.conversation import (
@@ -66,10 +64,7 @@ def _check_new_tokens(asked_tokens: int, limit_tokens: int) -> None:
 
 
 def _message(message: ChatMessage) -> Message:
-    calls = tuple(
-        ToolCall(call.name, json.dumps(call.arguments, ensure_ascii=False), call.arguments)
-        for call in message.tool_calls
-    )
+    calls = tuple(ToolCall.of(call.name, call.arguments) for call in message.tool_calls)
     return Message(message.role, message.content, calls)
 
 

@@ -6,7 +6,6 @@ with ``arguments`` for ``parameters``, and with arguments as JSON in a string. W
 call of an offered tool is text, unchanged: nothing is repaired.
 """
 
-import json
 import re
 from collections.abc import Collection, Mapping
 from typing import Final
@@ -44,22 +43,18 @@ def _call(value: JsonValue, name: str | None) -> ToolCall | None:
     if not isinstance(value, dict):
         return None
     if name is not None:
-        return _tool_call(name, value)
+        return ToolCall.of(name, value)
     inner = value.get("function")
     value = inner if isinstance(inner, dict) else value
     own_name, arguments = value.get("name"), _arguments(value)
     if not isinstance(own_name, str) or not isinstance(arguments, dict):
         return None
-    return _tool_call(own_name, arguments)
+    return ToolCall.of(own_name, arguments)
 
 
 def _arguments(call: Mapping[str, JsonValue]) -> JsonValue:
     value = next((call[word] for word in ARGUMENTS if word in call), None)
     return _loaded(value) if isinstance(value, str) else value
-
-
-def _tool_call(name: str, arguments: Mapping[str, JsonValue]) -> ToolCall:
-    return ToolCall(name, json.dumps(arguments, ensure_ascii=False), arguments)
 
 
 def _loaded(text: str) -> JsonValue:

@@ -87,7 +87,7 @@ async def test_an_answer_to_its_question_is_planned(
     completer: LocalCompleter, language: str, first: str, question: str, answer: str, name: str
 ) -> None:
     arguments: dict[str, Any] = {"question": question, "options": []}
-    call = ToolCall("ask_clarification", json.dumps(arguments, ensure_ascii=False), arguments)
+    call = ToolCall.of("ask_clarification", arguments)
     turns = [Message("assistant", "", (call,)), Message("user", answer)]
     tasks = await planned(completer, [*asked(language, first), *turns])
     assert any(name in task["task"] for task in tasks)

@@ -1,6 +1,5 @@
 """A tool call means what its function says; without one it is a subtask, or a list of them."""
 
-import json
 import sys
 from types import ModuleType
 
@@ -20,10 +19,6 @@ from planner_node.planner.handlers import (
 from planner_node.stream.call import ToolCall
 
 
-def call(name: str, arguments: dict[str, JsonValue]) -> ToolCall:
-    return ToolCall(name, json.dumps(arguments, ensure_ascii=False), arguments)
-
-
 def weather(arguments: Arguments) -> Declined:
     """A tool of somebody's."""
     return Declined(ProblemCode.NOT_A_TASK, f"it rains in {arguments['city']}")
@@ -41,27 +36,27 @@ def plugin(monkeypatch: pytest.MonkeyPatch) -> str:
 
 async def test_decompose_task_is_the_plan() -> None:
     tasks: list[JsonValue] = [{"task": "go", "description": "there"}]
-    outcome = await ToolRegistry().dispatch(call("decompose_task", {"tasks": tasks}))
+    outcome = await ToolRegistry().dispatch(ToolCall.of("decompose_task", {"tasks": tasks}))
     assert outcome == Planned(({"task": "go", "description": "there"},))
 
 
 async def test_ask_clarification_is_a_question() -> None:
     arguments: dict[str, JsonValue] = {"question": "哪一本？", "options": ["紅", "藍"]}
-    outcome = await ToolRegistry().dispatch(call("ask_clarification", arguments))
+    outcome = await ToolRegistry().dispatch(ToolCall.of("ask_clarification", arguments))
     assert outcome == Asked("哪一本？", ("紅", "藍"))
 
 
 @pytest.mark.parametrize("code", ["NOT_A_TASK", "UNSAFE", "IMPOSSIBLE"])
 async def test_decline_task_is_a_refusal(code: str) -> None:
     arguments: dict[str, JsonValue] = {"reason_code": code, "reason": "不行"}
-    outcome = await ToolRegistry().dispatch(call("decline_task", arguments))
+    outcome = await ToolRegistry().dispatch(ToolCall.of("decline_task", arguments))
     assert outcome == Declined(ProblemCode(code), "不行")
 
 
 @pytest.mark.parametrize("code", ["INTERNAL", "nonsense", None, 3])
 async def test_decline_task_with_another_code_is_impossible(code: JsonValue) -> None:
     arguments: dict[str, JsonValue] = {"reason_code": code, "reason": "no"}
-    outcome = await ToolRegistry().dispatch(call("decline_task", arguments))
+    outcome = await ToolRegistry().dispatch(ToolCall.of("decline_task", arguments))
     assert outcome == Declined(ProblemCode.IMPOSSIBLE, "no")
 
 
@@ -75,24 +70,24 @@ async def test_decline_task_with_another_code_is_impossible(code: JsonValue) -> 
 )
 async def test_a_call_without_sense_is_refused(name: str, arguments: dict[str, JsonValue]) -> None:
     with pytest.raises(PlanInvalid):
-        await ToolRegistry().dispatch(call(name, arguments))
+        await ToolRegistry().dispatch(ToolCall.of(name, arguments))
 
 
 async def test_a_tool_without_a_function_is_one_subtask() -> None:
-    outcome = await ToolRegistry().dispatch(call("grasp", {"object": "cup", "force_n": 3}))
+    outcome = await ToolRegistry().dispatch(ToolCall.of("grasp", {"object": "cup", "force_n": 3}))
     assert outcome == Planned(
         ({"task": "grasp", "skill": "grasp", "arguments": {"object": "cup", "force_n": 3}},)
     )
 
 
 async def test_a_tool_without_a_function_but_with_tasks_is_a_plan() -> None:
-    outcome = await ToolRegistry().dispatch(call("split", {"tasks": [{"task": "go"}]}))
+    outcome = await ToolRegistry().dispatch(ToolCall.of("split", {"tasks": [{"task": "go"}]}))
     assert outcome == Planned(({"task": "go"},))
 
 
 async def test_a_named_function_answers_the_tool_of_its_name(plugin: str) -> None:
     registry = load_handlers([f"{plugin}:weather"])
-    outcome = await registry.dispatch(call("weather", {"city": "Taipei"}))
+    outcome = await registry.dispatch(ToolCall.of("weather", {"city": "Taipei"}))
     assert outcome == Declined(ProblemCode.NOT_A_TASK, "it rains in Taipei")
 
 
@@ -106,7 +101,7 @@ async def test_a_function_may_be_asynchronous() -> None:
     async def later(arguments: Arguments) -> Planned:
         return Planned((arguments,))
 
-    outcome = await ToolRegistry({"later": later}).dispatch(call("later", {"task": "go"}))
+    outcome = await ToolRegistry({"later": later}).dispatch(ToolCall.of("later", {"task": "go"}))
     assert outcome == Planned(({"task": "go"},))
 
 

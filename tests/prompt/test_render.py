@@ -1,6 +1,5 @@
 """Conversations become the ids the model was trained on, and nothing a user writes becomes more."""
 
-import json
 from collections.abc import Callable
 from functools import cache
 
@@ -147,7 +146,7 @@ def test_llama_31_prompt_has_tools_in_the_system_turn() -> None:
 
 def test_earlier_call_and_its_result_are_shown_in_llama_31_form() -> None:
     arguments: dict[str, JsonValue] = {"question": "哪一本？", "options": ["紅色", "藍色"]}
-    call = ToolCall("ask_clarification", json.dumps(arguments, ensure_ascii=False), arguments)
+    call = ToolCall.of("ask_clarification", arguments)
     turns = (USER, Message("assistant", "", (call,)), Message("tool", "紅色"))
     text = written(llama_31_tokenizer(), *turns)
     assert (
