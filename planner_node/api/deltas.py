@@ -16,7 +16,7 @@ from pydantic import BaseModel
 
 from planner_node.api.envelope import Arguments, CallOpened, Piece, Words
 from planner_node.api.generation import Ended
-from planner_node.api.refusals import detail_of, problem_of
+from planner_node.api.refusals import error_answer, problem_of
 from planner_node.api.sse import format_sse_event
 from planner_node.errors import PlannerError
 
@@ -96,11 +96,10 @@ def _last(stream: Stream, answer: BaseModel) -> bytes:
 
 
 def _failed(error: Exception) -> bytes:
-    found = problem_of(error)
-    detail = detail_of(found)
+    found = error_answer(problem_of(error))
+    code = found.problem.code
     body = {
-        "problem": found.model_dump(mode="json"),
-        "detail": detail,
-        "error": {"message": detail, "type": found.code, "code": found.code},
+        **found.model_dump(mode="json"),
+        "error": {"message": found.detail, "type": code, "code": code},
     }
     return format_sse_event(event="error", data_str=json.dumps(body, ensure_ascii=False))

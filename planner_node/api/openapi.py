@@ -16,7 +16,7 @@ from messages.problem import ProblemCode, problem
 from planner_node.api.control import AnswerBody, CancelBody, PriorityBody, ReplanBody
 from planner_node.api.conversation import GenerateRequest, GenerateWithFunctionRequest
 from planner_node.api.ports import Limits
-from planner_node.api.refusals import STATUS, ErrorAnswer, detail_of
+from planner_node.api.refusals import STATUS, ErrorAnswer, error_answer
 from planner_node.api.sse import MEDIA_TYPE
 from planner_node.api.views import TaskOrder
 
@@ -88,11 +88,8 @@ def _success(events: str, example: object) -> dict[str, Any]:
 def _refusal(codes: Iterable[ProblemCode]) -> dict[str, Any]:
     listed = list(dict.fromkeys(codes))
     examples = {
-        code.value: {
-            "value": {"problem": found.model_dump(mode="json"), "detail": detail_of(found)}
-        }
+        code.value: {"value": error_answer(problem(code)).model_dump(mode="json")}
         for code in listed
-        for found in [problem(code)]
     }
     return {
         "model": ErrorAnswer,

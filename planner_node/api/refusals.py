@@ -101,9 +101,14 @@ def answer(
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """Build the response to a refused request."""
-    body = ErrorAnswer(problem=found, detail=detail_of(found, accept_language))
+    body = error_answer(found, accept_language)
     extra = {**(headers or {}), **_advice(found, status)}
     return Response(body.model_dump_json(), status, extra, "application/json")
+
+
+def error_answer(found: Problem, accept_language: str = "") -> ErrorAnswer:
+    """Return the body of a refusal."""
+    return ErrorAnswer(problem=found, detail=detail_of(found, accept_language))
 
 
 def detail_of(found: Problem, accept_language: str = "") -> str:
