@@ -37,6 +37,11 @@ class Topic:
     qos: int = 1
     message_expiry_s: int | None = None
 
+    @property
+    def ids(self) -> list[str]:
+        """The names of the ids in the pattern."""
+        return _FIELD.findall(self.pattern)
+
     def filter(self, root: str = DEFAULT_ROOT) -> str:
         """Return the MQTT subscription filter."""
         return f"{root}/{_FIELD.sub('+', self.pattern)}"

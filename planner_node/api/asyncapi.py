@@ -1,7 +1,6 @@
 """The MQTT side as an AsyncAPI 3.0 document, made from the table of topics and the models."""
 
 import json
-import re
 from functools import cache
 from typing import Any, Final
 
@@ -13,7 +12,6 @@ from messages.wire import ID_PATTERN, SCHEMA_VERSION
 from planner_node import __doc__ as house
 
 _REF: Final = "#/components/schemas/{model}"
-_FIELD: Final = re.compile(r"\{(\w+)\}")
 _BINDING_VERSION: Final = "0.2.0"
 
 
@@ -45,9 +43,9 @@ def _channel(topic: Topic, root: str) -> dict[str, Any]:
         "address": f"{root}/{topic.pattern}",
         "messages": {name: {"$ref": f"#/components/messages/{name}"}},
     }
-    if fields := _FIELD.findall(topic.pattern):
+    if topic.ids:
         about = f"An id: {ID_PATTERN}"
-        channel["parameters"] = {field: {"description": about} for field in fields}
+        channel["parameters"] = {name: {"description": about} for name in topic.ids}
     return channel
 
 
