@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -104,7 +105,8 @@ async def soak(folder: Path, kills: int, model: str, seed: int) -> dict[str, obj
             lives = Lives(node, fleet, random.Random(seed))
             try:
                 await kill_again_and_again(lives, kills)
-                ended = await end_in_good_order(lives)
+                await begin(node)
+                ended = await end_in_good_order(node, fleet, lives.sent)
             finally:
                 node.kill()
     wrong = violations(history, node)
@@ -121,9 +123,7 @@ async def soak(folder: Path, kills: int, model: str, seed: int) -> dict[str, obj
 
 
 async def kill_again_and_again(lives: Lives, kills: int) -> None:
-    lives.node.start()
-    await lives.node.until_ready(START_S)
-    await lives.node.until_readyz(200)  # the broker knows its session: nothing falls beside
+    await begin(lives.node)
     await lives.node.stop()
     for number in range(1, kills + 1):
         await lives.one()
@@ -132,16 +132,21 @@ async def kill_again_and_again(lives: Lives, kills: int) -> None:
             print(f"{number} kills, {told}", flush=True)
 
 
-async def end_in_good_order(lives: Lives) -> dict[str, object]:
-    """Let everything come to its end, and stop."""
-    node, fleet = lives.node, lives.fleet
+async def begin(node: NodeProcess) -> None:
+    """Start a node, and wait until the broker knows its session: nothing falls beside."""
     node.start()
     await node.until_ready(START_S)
     await node.until_readyz(200)
-    await fleet.until_ended(*lives.sent, deadline_s=END_S)
+
+
+async def end_in_good_order(
+    node: NodeProcess, fleet: Fleet, sent: Sequence[str]
+) -> dict[str, object]:
+    """Let everything come to its end, and stop."""
+    await fleet.until_ended(*sent, deadline_s=END_S)
     rss_mib = round(node.rss_bytes / 2**20, 1)
     code = await node.stop()
-    await fleet.until_offline()
+    await fleet.until_offline(node.node_id)
     return {"rss_mib": rss_mib, "exit_code": code}
 
 

@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.results import command_of, keep
+from benchmarks.soak import START_S, begin, end_in_good_order
 from tests.fakes.mosquitto import OPEN_CONF, Mosquitto, running
 from tests.faults.checker import check
 from tests.faults.evidence import fresh
@@ -33,8 +34,6 @@ from tests.faults.proxy import Proxy
 
 ROBOTS = 20
 DOWN_S = 60.0
-START_S = 240.0  # on a machine that others use too
-END_S = 900.0
 SLOW_S = 20.0  # how long a line is slow, a clock wrong
 HOUR_S = 3_600
 SETTINGS = {
@@ -111,18 +110,11 @@ async def _live(
     scene: Scene, arguments: argparse.Namespace, counted: Counter[str]
 ) -> dict[str, object]:
     """Send and break; then let everything that was sent come to its end."""
-    node, fleet = scene.node, scene.fleet
-    node.start()
-    await node.until_ready(START_S)
-    await node.until_readyz(200)
+    await begin(scene.node)
     sending = asyncio.create_task(_send(scene, arguments.rate))
     await _break(scene, arguments, counted)
     sending.cancel()
-    await fleet.until_ended(*scene.sent, deadline_s=END_S)
-    rss_mib = round(node.rss_bytes / 2**20, 1)
-    code = await node.stop()
-    await fleet.until_offline(node.node_id)
-    return {"rss_mib": rss_mib, "exit_code": code}
+    return await end_in_good_order(scene.node, scene.fleet, scene.sent)
 
 
 def _verdict(history: History, node: NodeProcess) -> str:
