@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Final, Self, cast
 
+from tests.fakes.encoding import length_bytes, text_bytes
+
 ROOT: Final = "planner/v1"
 ENDS: Final = frozenset(
     {b"PLANNED", b"COMPLETED", b"REJECTED", b"DECLINED", b"FAILED", b"CANCELED", b"EXPIRED"}
@@ -77,7 +79,7 @@ class Robots(asyncio.Protocol):
         self._packet_id = self._packet_id % _MAX_PACKET_ID + 1
         packet_id = struct.pack("!H", self._packet_id)
         self._transport.write(
-            _packet(0x32, _text(f"{ROOT}/{topic}") + packet_id + payload.encode())
+            _packet(0x32, text_bytes(f"{ROOT}/{topic}") + packet_id + payload.encode())
         )
 
     async def end_of(self, task_id: str) -> None:
@@ -96,7 +98,7 @@ class Robots(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
         options = bytes([4, self._connect_flags, 0, 0])  # MQTT 3.1.1, no keep-alive
-        self._transport.write(_packet(0x10, _text("MQTT") + options + _text(self._name)))
+        self._transport.write(_packet(0x10, text_bytes("MQTT") + options + text_bytes(self._name)))
 
     def data_received(self, data: bytes) -> None:
         now_s = time.monotonic()
@@ -132,7 +134,7 @@ class Robots(asyncio.Protocol):
             case 0x40:
                 self.taken_by_broker += 1
             case 0x20:
-                filters = b"".join(_text(one) + b"\x01" for one in self._hears)
+                filters = b"".join(text_bytes(one) + b"\x01" for one in self._hears)
                 return _packet(0x82, b"\x00\x01" + filters)
             case 0x90:
                 self.is_subscribed.set_result(None)
@@ -195,15 +197,5 @@ class SlowListener(Listener):
         return b""
 
 
-def _text(text: str) -> bytes:
-    data = text.encode()
-    return struct.pack("!H", len(data)) + data
-
-
 def _packet(kind: int, body: bytes) -> bytes:
-    length, digits = len(body), bytearray()
-    while True:
-        length, digit = divmod(length, 128)
-        digits.append(digit | (0x80 if length else 0))
-        if not length:
-            return bytes([kind]) + bytes(digits) + body
+    return bytes([kind]) + length_bytes(len(body)) + body

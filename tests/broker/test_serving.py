@@ -7,8 +7,8 @@ import pytest
 
 from planner_node.broker.embedded import EmbeddedBroker
 from planner_node.broker.serving import protocol_level
+from tests.faults.raw_bytes import CONNECT
 
-CONNECT_4 = b"\x10\x0e\x00\x04MQTT\x04\x02\x00\x3c\x00\x02ab"
 CONNECT_5 = b"\x10\x0f\x00\x04MQTT\x05\x02\x00\x3c\x00\x00\x02ab"
 
 
@@ -36,7 +36,7 @@ async def answer(port: int, *parts: bytes) -> bytes:
 @pytest.mark.parametrize(
     ("first", "level"),
     [
-        (CONNECT_4, 4),
+        (CONNECT, 4),
         (CONNECT_5, 5),
         (b"\x10\x80\x01\x00\x04MQTT\x04\x02\x00\x00", 4),
         (b"\x10\x80\x80\x80\x01\x00\x04MQTT\x05", 5),
@@ -54,11 +54,11 @@ def test_level_is_read_behind_a_length_of_any_size(first: bytes, level: int | No
 
 
 async def test_mqtt_3_1_1_is_let_in(port: int) -> None:
-    assert await answer(port, CONNECT_4) == b"\x20\x02\x00\x00"
+    assert await answer(port, CONNECT) == b"\x20\x02\x00\x00"
 
 
 async def test_connect_in_small_pieces_is_let_in(port: int) -> None:
-    assert await answer(port, *(bytes([byte]) for byte in CONNECT_4)) == b"\x20\x02\x00\x00"
+    assert await answer(port, *(bytes([byte]) for byte in CONNECT)) == b"\x20\x02\x00\x00"
 
 
 async def test_mqtt_5_is_refused_at_once_so_that_clients_fall_back(port: int) -> None:
@@ -71,11 +71,11 @@ async def test_mqtt_5_is_refused_at_once_so_that_clients_fall_back(port: int) ->
         b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
         b"\xff" * 64,
-        CONNECT_4[:1] + b"\xff\xff\xff\x7f" + CONNECT_4[2:],
-        CONNECT_4[:1] + b"\x02" + CONNECT_4[2:],
+        CONNECT[:1] + b"\xff\xff\xff\x7f" + CONNECT[2:],
+        CONNECT[:1] + b"\x02" + CONNECT[2:],
     ],
     ids=["HTTP", "TLS", "ones", "256 MiB", "no length"],
 )
 async def test_rubbish_is_hung_up_on_and_others_are_served(port: int, rubbish: bytes) -> None:
     assert await answer(port, rubbish.ljust(12, b"\0")) == b""
-    assert await answer(port, CONNECT_4) == b"\x20\x02\x00\x00"
+    assert await answer(port, CONNECT) == b"\x20\x02\x00\x00"

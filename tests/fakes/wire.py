@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
+from tests.fakes.encoding import text_bytes
+
 CONNECT, CONNACK, PUBLISH, PUBACK, SUBSCRIBE, SUBACK, PINGREQ = 1, 2, 3, 4, 8, 9, 12
 DISCONNECT = 14
 TAKEN_OVER = b"\xe0\x02\x8e\x00"
@@ -51,7 +53,7 @@ class Script:
 
     def publish(self, topic: str, payload: bytes, mid: int, *, dup: bool = False) -> None:
         """Send a PUBLISH of QoS 1 to the youngest connection."""
-        body = _text(topic) + struct.pack("!H", mid) + b"\x00" + payload
+        body = text_bytes(topic) + struct.pack("!H", mid) + b"\x00" + payload
         self.push(bytes([0x32 | (dup << 3), len(body)]) + body)
 
     def cut(self) -> None:
@@ -107,11 +109,6 @@ async def scripted(script: Script) -> AsyncIterator[Script]:
         server.close()
         for writer in script._writers:
             writer.close()
-
-
-def _text(text: str) -> bytes:
-    data = text.encode()
-    return struct.pack("!H", len(data)) + data
 
 
 async def _packet(reader: asyncio.StreamReader) -> tuple[int, int, bytes]:

@@ -13,6 +13,7 @@ import pytest
 from planner_node.mqtt.address import connect_options
 from planner_node.mqtt.packets import Subscription
 from planner_node.settings import MqttSettings
+from tests.fakes.encoding import length_bytes, text_bytes
 from tests.fakes.guest import connected
 from tests.fakes.waiting import until_it_is
 from tests.faults.either_broker import node_at
@@ -112,26 +113,15 @@ async def test_a_flood_in_one_message_is_not_held_in_memory(tmp_path: Path, brok
 
 async def flood(port: int, size_bytes: int) -> None:
     """Publish one message of QoS 1 and wait for its PUBACK, or for the broker to hang up."""
-    topic = b"planner/v1/robots/flood/task"
-    head = len(topic).to_bytes(2) + topic + b"\x00\x07"
+    head = text_bytes("planner/v1/robots/flood/task") + b"\x00\x07"
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
         async with asyncio.timeout(60):
             writer.write(CONNECT.replace(b"ab", b"fl"))
             await reader.readexactly(4)
-            writer.write(b"\x32" + remaining(len(head) + size_bytes) + head)
+            writer.write(b"\x32" + length_bytes(len(head) + size_bytes) + head)
             for place in range(0, size_bytes, MEBIBYTE):
                 writer.write(b"x" * min(MEBIBYTE, size_bytes - place))
                 await writer.drain()
             await reader.readexactly(4)
     writer.transport.abort()
-
-
-def remaining(length: int) -> bytes:
-    """Return MQTT's variable byte integer."""
-    digits = []
-    while True:
-        length, digit = divmod(length, 128)
-        digits.append(digit | (0x80 if length else 0))
-        if not length:
-            return bytes(digits)
