@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
 from dataclasses import replace
+from functools import partial
 
 import httpx2
 import pytest
@@ -131,17 +132,18 @@ async def test_many_at_once_are_all_answered(remote: Remote, local: LocalComplet
     assert {text for text, _ in theirs} == {ours}
 
 
+async def busy(client: httpx2.AsyncClient) -> int:
+    """Ask the server how many answers it is writing."""
+    return sum(slot["is_processing"] for slot in (await client.get("/slots")).json())
+
+
 async def test_who_leaves_stops_the_server(remote: Remote, url: str) -> None:
     request = replace(asked(TASKS[0]), tools=(LOOP,), preferred=(), max_new_tokens=2_000)
     async with httpx2.AsyncClient(base_url=url) as client:
-
-        async def busy() -> int:
-            return sum(slot["is_processing"] for slot in (await client.get("/slots")).json())
-
         async with aclosing(remote.completer.stream(request)) as events:
             await anext(events)
-            assert await busy() == 1
-        await until_it_is(busy, 0)
+            assert await busy(client) == 1
+        await until_it_is(partial(busy, client), 0)
 
 
 async def test_prompt_that_does_not_fit_is_refused_before_it_is_sent(remote: Remote) -> None:
@@ -155,8 +157,4 @@ async def test_deadline_stops_the_server(remote: Remote, url: str) -> None:
     with pytest.raises(DeadlinePassed):
         await told(remote.completer, replace(request, deadline_s=time.monotonic() + 0.2))
     async with httpx2.AsyncClient(base_url=url) as client:
-
-        async def busy() -> int:
-            return sum(slot["is_processing"] for slot in (await client.get("/slots")).json())
-
-        await until_it_is(busy, 0)
+        await until_it_is(partial(busy, client), 0)

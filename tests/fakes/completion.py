@@ -46,6 +46,10 @@ def tool_call(name: str, arguments: Mapping[str, object]) -> str:
     return json.dumps({"name": name, "parameters": arguments}, ensure_ascii=False)
 
 
+TWO_SUBTASKS_CHARS: Final = len(plan_call(*SEED_PLAN[:2]))
+ASKING: Final = tool_call("ask_clarification", {"question": "哪一本？", "options": ["紅", "藍"]})
+
+
 @dataclass(slots=True)
 class Script:
     """What one completion says, and how it ends.

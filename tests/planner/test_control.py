@@ -7,11 +7,8 @@ from messages.task import ControlOp, TaskControl
 from planner_node.errors import BadCommand, JournalLost, NotEnabled, TaskNotFound, WrongState
 from planner_node.settings import QueueSettings
 from planner_node.tasks.record import EventKind, Origin, Reply
-from tests.fakes.completion import SEED_PLAN, Script, ScriptedCompleter, plan_call, tool_call
+from tests.fakes.completion import ASKING, TWO_SUBTASKS_CHARS, Script, ScriptedCompleter
 from tests.fakes.hall import ROBOT, Hall, HallMaker
-
-TWO_SUBTASKS_CHARS = len(plan_call(*SEED_PLAN[:2]))
-ASKING = tool_call("ask_clarification", {"question": "哪一本？", "options": ["紅", "藍"]})
 
 
 @pytest.fixture

@@ -9,11 +9,10 @@ from planner_node.planner.deadlines import Deadlines, Timetable
 from planner_node.settings import PlannerSettings
 from planner_node.tasks.record import EventKind
 from tests.fakes.clock import START, ManualClock
-from tests.fakes.completion import SEED_PLAN, Script, ScriptedCompleter, plan_call, tool_call
+from tests.fakes.completion import TWO_SUBTASKS_CHARS, Script, ScriptedCompleter, tool_call
 from tests.fakes.hall import Hall, HallMaker
 
 SOON_S = 0.05
-TWO_SUBTASKS_CHARS = len(plan_call(*SEED_PLAN[:2]))
 
 
 async def never(task_id: str) -> None:

@@ -23,10 +23,15 @@ from planner_node.errors import (
 from planner_node.planner.handlers import Planned, ToolRegistry
 from planner_node.settings import GenerationSettings, PlannerSettings
 from planner_node.tasks.record import EventKind
-from tests.fakes.completion import SEED_PLAN, Script, ScriptedCompleter, plan_call, tool_call
+from tests.fakes.completion import (
+    SEED_PLAN,
+    TWO_SUBTASKS_CHARS,
+    Script,
+    ScriptedCompleter,
+    plan_call,
+    tool_call,
+)
 from tests.fakes.hall import Hall, HallMaker
-
-TWO_SUBTASKS_CHARS = len(plan_call(*SEED_PLAN[:2]))
 
 
 def playing(script: Script) -> Hall:

@@ -11,11 +11,9 @@ from planner_node.errors import JournalLost
 from planner_node.settings import PlannerSettings
 from planner_node.tasks.record import EventKind, TaskRecord
 from tests.fakes.clock import START, ManualClock
-from tests.fakes.completion import SEED_PLAN, Script, ScriptedCompleter, plan_call, tool_call
+from tests.fakes.completion import TWO_SUBTASKS_CHARS, Script, ScriptedCompleter, tool_call
 from tests.fakes.hall import Hall, HallMaker
 from tests.fakes.journal import MemoryJournal
-
-TWO_SUBTASKS_CHARS = len(plan_call(*SEED_PLAN[:2]))
 
 
 async def killed_while_planning(open_hall: HallMaker) -> Hall:

@@ -12,14 +12,13 @@ from planner_node.errors import WrongState
 from planner_node.journal.postgres.connecting import Address
 from planner_node.journal.postgres.store import PostgresJournal, Sharing
 from planner_node.tasks.record import EventKind
-from tests.fakes.completion import SEED_PLAN, Script, ScriptedCompleter, plan_call, tool_call
+from tests.fakes.completion import ASKING, SEED_PLAN, Script, ScriptedCompleter, plan_call
 from tests.fakes.hall import Hall, HallMaker
 from tests.fakes.journal import open_journal
 from tests.fakes.postgresql import Cluster, running
 from tests.fakes.waiting import until, until_it_is
 
 ONE_SUBTASK_CHARS = len(plan_call(*SEED_PLAN[:1]))
-QUESTION = tool_call("ask_clarification", {"question": "哪一本？", "options": ["紅", "藍"]})
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +93,7 @@ async def test_a_task_that_another_node_cancels_in_the_queue_is_never_planned(
 async def test_a_question_that_another_node_hears_the_answer_to_is_planned_there(
     open_hall: HallMaker, pair: Pair
 ) -> None:
-    asks = ScriptedCompleter(default=Script(QUESTION))
+    asks = ScriptedCompleter(default=Script(ASKING))
     one = await open_hall(Hall(asks, journal=pair.one))
     two = await open_hall(Hall(journal=pair.two))
     await one.submit("t1")

@@ -7,10 +7,8 @@ import pytest
 
 from planner_node.errors import TaskNotFound
 from planner_node.tasks.record import StoredEvent
-from tests.fakes.completion import SEED_PLAN, Script, ScriptedCompleter, plan_call
+from tests.fakes.completion import SEED_PLAN, TWO_SUBTASKS_CHARS, Script, ScriptedCompleter
 from tests.fakes.hall import Hall, HallMaker
-
-TWO_SUBTASKS_CHARS = len(plan_call(*SEED_PLAN[:2]))
 
 
 async def watched(hall: Hall, task_id: str, after_id: int = 0) -> list[StoredEvent]:
