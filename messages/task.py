@@ -25,17 +25,34 @@ _MAX_MARKS = 30
 _RFC_3339 = re.compile(
     r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?([Zz]|[+-]\d\d:?\d\d)", re.ASCII
 )
-_TOO_LONG = f"must have at most {MAX_INSTRUCTION_CHARS} characters"
 
 
 def _clean_text(text: str) -> str:
-    """Return the text in NFC; refuse what no spoken sentence has."""
-    if len(text) > MAX_INSTRUCTION_CHARS * _NFC_SHRINK:
-        raise ValueError(_TOO_LONG)  # before the normal form, which costs more
+    """Return a sentence in NFC."""
+    return _cleaned(text, MAX_INSTRUCTION_CHARS)
+
+
+def _clean_name(text: str) -> str:
+    """Return a name in NFC."""
+    return _cleaned(text, MAX_NAME_CHARS)
+
+
+def _cleaned(text: str, max_chars: int) -> str:
+    """Return the text in NFC; refuse what no spoken sentence has.
+
+    Every limit holds for what is returned: it is stored, and read again by the same rules. NFC
+    makes some texts longer, and of one mark two.
+    """
+    too_long = f"must have at most {max_chars} characters"
+    if len(text) > max_chars * _NFC_SHRINK:
+        raise ValueError(too_long)  # before the normal form, which costs more
     _refuse_piled_marks(text)
-    normal = unicodedata.normalize("NFC", text).strip()
-    if len(normal) > MAX_INSTRUCTION_CHARS:
-        raise ValueError(_TOO_LONG)
+    normal = unicodedata.normalize("NFC", text)
+    if normal is not text:
+        _refuse_piled_marks(normal)
+    normal = normal.strip()
+    if len(normal) > max_chars:
+        raise ValueError(too_long)
     kinds = [(char, unicodedata.category(char)) for char in normal]
     if any(kind in {"Cc", "Cs"} and char not in "\t\n\r" for char, kind in kinds):
         raise ValueError("must not contain control characters or lone surrogates")
@@ -83,7 +100,11 @@ Text = Annotated[
     Field(min_length=1, json_schema_extra={"maxLength": MAX_INSTRUCTION_CHARS}),
     AfterValidator(_clean_text),
 ]
-Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME_CHARS), AfterValidator(_clean_text)]
+Name = Annotated[
+    str,
+    Field(min_length=1, json_schema_extra={"maxLength": MAX_NAME_CHARS}),
+    AfterValidator(_clean_name),
+]
 Names = Annotated[list[Name], Field(max_length=MAX_LIST_ITEMS)]
 
 
