@@ -71,7 +71,10 @@ def is_local_name(host: str | None) -> bool:
     """Say whether a Host header is an address, a single word, or a name that no stranger owns."""
     if not host:
         return True
-    name = (urlsplit(f"//{host}").hostname or "").rstrip(".")
+    try:
+        name = (urlsplit(f"//{host}").hostname or "").rstrip(".")
+    except ValueError:  # half an IPv6 address, say: no browser and no honest client sends it
+        return False
     try:
         ipaddress.ip_address(name)
     except ValueError:
@@ -91,4 +94,9 @@ def _is_cross_origin(headers: Mapping[str, str]) -> bool:
     if site := headers.get("sec-fetch-site"):
         return site not in {"same-origin", "none"}
     origin = headers.get("origin")
-    return origin is not None and urlsplit(origin).netloc != headers.get("host")
+    if origin is None:
+        return False
+    try:
+        return urlsplit(origin).netloc != headers.get("host")
+    except ValueError:
+        return True

@@ -76,6 +76,10 @@ async def test_metrics_need_the_key(completer: ScriptedCompleter) -> None:
     [
         ({"Origin": "https://evil.example"}, 403),
         ({"Origin": "null"}, 403),
+        ({"Origin": "http://[x"}, 403),
+        ({"Host": "["}, 403),
+        ({"Host": "[::1"}, 403),
+        ({"Host": "[x]"}, 403),
         ({"Sec-Fetch-Site": "cross-site"}, 403),
         ({"Sec-Fetch-Site": "same-site"}, 403),
         ({"Origin": "http://127.0.0.1"}, 202),
@@ -102,6 +106,7 @@ async def test_a_page_of_another_origin_cannot_give_tasks(
         ("evil.example", False),
         ("evil.example:8000", False),
         ("127.0.0.1.evil.example", False),
+        ("[", False),
     ],
 )
 def test_a_local_name_is_told_from_a_strangers(*, host: str | None, local: bool) -> None:
