@@ -120,7 +120,8 @@ def detail_of(found: Problem, accept_language: str = "") -> str:
 
 
 def _facts(found: Problem) -> Iterator[str]:
-    for reference in found.references:
+    """Yield a field before what is said of it: "/robot_id is required"."""
+    for reference in sorted(found.references, key=lambda one: one.key != "field"):
         if reference.key in {"reason", "field"}:
             yield reference.value
         elif reference.key.startswith("/"):

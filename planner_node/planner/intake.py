@@ -171,6 +171,8 @@ def _named(command: TaskCommand, origin: Origin) -> TaskCommand:
             ProblemCode.IDENTITY_MISMATCH, topic=origin.robot_id, payload=command.robot_id
         )
     robot_id = origin.robot_id or command.robot_id
+    if robot_id is None and command.robots:
+        raise NotEnabled(field="/robots")
     if robot_id is None:
         raise BadCommand(ProblemCode.SCHEMA_INVALID, "is required", field="/robot_id")
     if command.robot_id == robot_id:

@@ -110,6 +110,18 @@ async def test_a_task_without_a_robot_names_the_field(http: httpx.AsyncClient) -
     assert "/robot_id" in answer.json()["detail"]
 
 
+async def test_a_task_for_several_robots_is_not_enabled(http: httpx.AsyncClient) -> None:
+    answer = await http.post("/tasks", json={"instruction": "走", "robots": [{"robot_id": "r1"}]})
+    assert (answer.status_code, code_of(answer)) == (422, "NOT_ENABLED")
+    assert answer.json()["detail"].endswith("/robots")
+
+
+async def test_a_field_is_named_before_what_is_said_of_it(http: httpx.AsyncClient) -> None:
+    order = {**TASK, "generation": {"max_new_tokens": 131_072}}
+    answer = await http.post("/tasks", json=order)
+    assert "/generation/max_new_tokens must be at most" in answer.json()["detail"]
+
+
 async def test_an_unknown_task_is_not_found(http: httpx.AsyncClient) -> None:
     answer = await http.get("/tasks/nobody")
     assert (answer.status_code, code_of(answer)) == (404, "TASK_NOT_FOUND")
