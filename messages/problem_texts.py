@@ -212,9 +212,9 @@ CATALOG: Mapping[ProblemCode, ProblemText] = {
     ProblemCode.NOT_ENABLED: _entry(
         (
             "This node does not offer this function yet.",
-            "See the node info and the README for what is enabled.",
+            "See the README for what is enabled.",
         ),
-        ("此節點尚未提供這項功能。", "已啟用的功能請見節點資訊與 README。"),
+        ("此節點尚未提供這項功能。", "已啟用的功能請見 README。"),
     ),
     ProblemCode.INTERNAL: _entry(
         ("Something failed inside the node.", "Try again; the node's log has the details."),
