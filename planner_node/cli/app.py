@@ -1,6 +1,7 @@
 """The commands and their help."""
 
 import asyncio
+import re
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
@@ -8,7 +9,10 @@ from typing import Annotated, Any, Final
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
+from messages.codes import ProblemCode
+from messages.wire import ID_PATTERN
 from planner_node import __version__
 from planner_node.errors import PlannerError
 from planner_node.settings import load
@@ -32,7 +36,21 @@ ConfigOption = Annotated[
     Path | None,
     typer.Option("--config", "-c", help="Settings file; default config/planner.yaml. 設定檔。"),
 ]
-RobotOption = Annotated[str, typer.Option("--robot", "-r", help="The robot's id. 機器人的識別碼。")]
+
+
+def _id(value: str | None) -> str | None:
+    """Refuse here what the node would refuse, without a way to tell whose task it was."""
+    if value is not None and not re.fullmatch(ID_PATTERN, value):
+        raise typer.BadParameter(
+            "an id is 1 to 64 of the characters A-Z a-z 0-9 _ . : - "
+            "識別碼為 1 到 64 個英數字或 _ . : - 字元。"
+        )
+    return value
+
+
+RobotOption = Annotated[
+    str, typer.Option("--robot", "-r", callback=_id, help="The robot's id. 機器人的識別碼。")
+]
 _ERRORS: Final = Console(stderr=True, highlight=False)
 
 
@@ -67,7 +85,9 @@ def serve(config: ConfigOption = None) -> None:
 def send(  # noqa: PLR0913, PLR0917  one parameter an option
     instruction: Annotated[str, typer.Argument(help="The task in words. 任務的文字。")],
     robot: RobotOption = "r1",
-    task_id: Annotated[str | None, typer.Option(help="Your own id; resending repeats.")] = None,
+    task_id: Annotated[
+        str | None, typer.Option(callback=_id, help="Your own id; resending repeats.")
+    ] = None,
     priority: Annotated[int, typer.Option(min=0, max=100)] = 50,
     language: Annotated[str | None, typer.Option(help="Wanted output, e.g. zh-TW, en.")] = None,
     timeout_s: Annotated[float, typer.Option(help="Give up after this many seconds.")] = 120.0,
@@ -92,7 +112,9 @@ def send(  # noqa: PLR0913, PLR0917  one parameter an option
 def watch(
     robot: Annotated[
         str | None,
-        typer.Option("--robot", "-r", help="One robot; default: the fleet. 預設為整個車隊。"),
+        typer.Option(
+            "--robot", "-r", callback=_id, help="One robot; default: the fleet. 預設為整個車隊。"
+        ),
     ] = None,
     config: ConfigOption = None,
 ) -> None:
@@ -150,7 +172,8 @@ def _run(work: Coroutine[Any, Any, Any]) -> Any:  # noqa: ANN401  whatever the c
 
 def _explain(error: PlannerError) -> None:
     problem = error.problem
-    _ERRORS.print(f"[bold red]✗[/] {error}")
-    hint = error.references.get("hint") or problem.hint
-    if hint and problem.code != "INTERNAL":
-        _ERRORS.print(f"  {hint}")
+    _ERRORS.print(f"[bold red]✗[/] {escape(str(error))}", soft_wrap=True)
+    # What INTERNAL says in general points to the node's log, and no node may be running here.
+    general = problem.hint if problem.code is not ProblemCode.INTERNAL else None
+    if hint := error.references.get("hint") or general:
+        _ERRORS.print(f"  {escape(str(hint))}", soft_wrap=True)

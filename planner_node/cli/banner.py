@@ -1,6 +1,7 @@
 """What people see when the node is ready."""
 
 from rich.console import Console
+from rich.markup import escape
 
 from planner_node.node import Node
 
@@ -19,7 +20,7 @@ def show_banner(node: Node, http_address: str | None) -> None:
     ]
     console.print(f"\n[bold green]READY[/] {node.settings.node_id} · 節點已就緒")
     for name, value in rows:
-        console.print(f"  [dim]{name:8}[/]{value}", soft_wrap=True)
+        console.print(f"  [dim]{name:8}[/]{escape(value)}", soft_wrap=True)
     console.print('  [bold]try[/]     .venv/bin/planner-node send "將書本放在側桌上。"\n')
 
 

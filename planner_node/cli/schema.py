@@ -4,6 +4,7 @@ import difflib
 import json
 
 from rich.console import Console
+from rich.markup import escape
 
 from messages.schemas import MESSAGES, json_schema
 
@@ -19,7 +20,8 @@ def show_schema(name: str | None) -> int:
     if name not in MESSAGES:
         near = difflib.get_close_matches(name, MESSAGES, n=1, cutoff=0.4)
         advice = f"Did you mean {near[0]}?" if near else f"Known are: {', '.join(MESSAGES)}."
-        Console(stderr=True).print(f"[bold red]✗[/] There is no message {name}. {advice}")
+        text = f"[bold red]✗[/] There is no message {escape(name)}. {advice}"
+        Console(stderr=True, highlight=False).print(text, soft_wrap=True)
         return 1
     print(json.dumps(json_schema(name), ensure_ascii=False, indent=2))  # noqa: T201
     return 0

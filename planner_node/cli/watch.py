@@ -53,4 +53,4 @@ def _line(delivery: Delivery, root: str) -> str:
         (message.get("problem") or {}).get("code"),
         f"{len(message['tasks'])} subtasks" if "tasks" in message else None,
     )
-    return f"[dim]{place}[/]  " + "  ".join(escape(str(word)) for word in words if word)
+    return f"[dim]{escape(place)}[/]  " + "  ".join(escape(str(word)) for word in words if word)

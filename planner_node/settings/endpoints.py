@@ -6,6 +6,8 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
+from planner_node.settings.addresses import check_port
+
 # Named for the field of the request's body that carries the schema; auto asks the server who it is.
 StructuredOutput = Literal[
     "auto", "response_format", "json_schema", "structured_outputs", "guided_json"
@@ -36,6 +38,7 @@ class EndpointSettings(BaseModel):
             )
         if parts.query or parts.fragment:
             raise ValueError("url must end with its path")
+        check_port(self.url)
         return self
 
     @property

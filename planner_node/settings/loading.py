@@ -7,8 +7,10 @@ from typing import Any, get_args
 
 import yaml
 from pydantic import SecretStr, ValidationError
+from pydantic_settings import SettingsError
 
 from planner_node.errors import SettingsRefused
+from planner_node.settings.environment import not_json
 from planner_node.settings.sections import ENV_PREFIX, Settings
 
 DEFAULT_FILE = Path("config/planner.yaml")
@@ -19,13 +21,16 @@ def load(file: Path | None = None) -> Settings:
     """Read the settings; folders in the file are relative to the file's own folder.
 
     Raises:
-        SettingsRefused: the file is missing or not YAML, or a key is unknown or wrong.
+        SettingsRefused: the file is missing or not YAML, or a key is unknown or wrong, there or in
+            the environment.
     """
     path = _find(file)
     try:
         settings = Settings(**_read(path))
     except ValidationError as error:
         raise _refusal(error, path) from error
+    except SettingsError as error:
+        raise not_json(error) from error
     _refuse_unknown_environment()
     return _anchored(settings, path.parent)
 
@@ -102,7 +107,8 @@ def _refusal(error: ValidationError, path: Path) -> SettingsRefused:
 def _explain(kind: str, location: tuple[int | str, ...], message: str) -> str:
     key = _dotted(location)
     if kind != "extra_forbidden":
-        return f"{key}: {message}" if key else message
+        words = message.removeprefix("Value error, ")
+        return f"{key}: {words}" if key else words
     return f"{key} is not a setting{_did_you_mean(str(location[-1]), _siblings(location))}"
 
 
@@ -147,5 +153,5 @@ def secret(value: SecretStr | None, file: Path | None) -> str | None:
         return None
     try:
         return file.read_text(encoding="utf-8").rstrip("\r\n")
-    except OSError as error:
+    except (OSError, UnicodeDecodeError) as error:
         raise SettingsRefused(f"The secret file {file} cannot be read: {error}") from error

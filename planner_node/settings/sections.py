@@ -9,6 +9,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from messages.topics import DEFAULT_ROOT
 from messages.wire import Id
+from planner_node.settings.addresses import check_port
 from planner_node.settings.endpoints import EndpointSettings
 
 ENV_PREFIX = "PLANNER__"
@@ -66,6 +67,7 @@ class MqttSettings(Section):
             raise ValueError("url must be mqtt://host:port or mqtts://host:port, or empty")
         if self.url and not urlsplit(self.url).hostname:
             raise ValueError("url names no host")
+        check_port(self.url)
         return self
 
     @model_validator(mode="after")

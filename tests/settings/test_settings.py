@@ -79,6 +79,38 @@ def test_unknown_key_in_the_environment_is_named(
 
 
 @pytest.mark.parametrize(
+    ("key", "form"),
+    [
+        ("HTTP__API_KEYS", '["…"]'),
+        ("PLANNER__HANDLERS", '["…"]'),
+        ("MODEL__MAX_MEMORY", '{"…": "…"}'),
+        ("ENGINE__ENDPOINTS", '[{"url": "http://host:port"}]'),
+        ("HTTP", '{"…": "…"}'),
+    ],
+)
+def test_a_value_that_must_be_json_is_named_with_its_form(
+    key: str, form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PLANNER__NODE_ID", "geheim")  # the same text where it is right
+    monkeypatch.setenv(f"PLANNER__{key}", "geheim")
+    with pytest.raises(SettingsRefused) as refusal:
+        load(CONFIG / "planner.yaml")
+    assert str(refusal.value).startswith(f"PLANNER__{key} is not JSON; write it as ")
+    assert form in str(refusal.value)
+    assert "geheim" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("port", ["abc", "99999", "0", "-1"])
+@pytest.mark.parametrize(
+    "text",
+    ["mqtt: {url: 'mqtt://h:PORT'}", "engine: {kind: remote, endpoints: [{url: 'http://h:PORT'}]}"],
+)
+def test_a_port_that_cannot_be_is_refused(text: str, port: str, tmp_path: Path) -> None:
+    with pytest.raises(SettingsRefused, match="number from 1 to 65535"):
+        load(write(tmp_path, text.replace("PORT", port)))
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "mqtt: {password: x}",
@@ -115,6 +147,13 @@ def test_secret_file_is_read_without_its_line_break(tmp_path: Path) -> None:
 def test_missing_secret_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsRefused, match="cannot be read"):
         secret(None, tmp_path / "none")
+
+
+def test_secret_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_bytes(b"\xff\xfe")
+    with pytest.raises(SettingsRefused, match="cannot be read"):
+        secret(None, file)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,24 @@
+"""Parts of a URL that have to be right, and the part that is nobody's business."""
+
+from urllib.parse import urlsplit
+
+
+def check_port(url: str) -> None:
+    """Look at the port before somebody connects to it.
+
+    Raises:
+        ValueError: the port is no number from 1 to 65535; the URL is not repeated.
+    """
+    fault = "url's port must be a number from 1 to 65535"
+    try:
+        port = urlsplit(url).port
+    except ValueError as error:
+        raise ValueError(fault) from error
+    if port == 0:
+        raise ValueError(fault)
+
+
+def without_user(url: str) -> str:
+    """Return the URL for logs and people, without user and password."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
