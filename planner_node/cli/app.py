@@ -4,6 +4,7 @@ import asyncio
 import re
 import sys
 from collections.abc import Coroutine
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -78,7 +79,7 @@ def serve(config: ConfigOption = None) -> None:
 
     settings = load(config)
     logs.set_up(settings.log)
-    _run(serve_node(settings, show_banner))
+    _run(serve_node(settings, partial(show_banner, config=config)))
 
 
 @app.command()

@@ -1,12 +1,28 @@
 """What people see when the node is ready."""
 
+import os
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
 from rich.console import Console
 from rich.markup import escape
 
 from planner_node.node import Node
+from planner_node.settings import Settings
+from planner_node.settings.addresses import without_user
+from planner_node.settings.sections import ENV_PREFIX
+
+_PREFIX: Final = f"{ENV_PREFIX}MQTT__"
+_OF_A_CLIENT: Final = (
+    *("URL", "PORT", "ROOT", "USERNAME", "PASSWORD_FILE"),
+    *("CA_FILE", "CERTIFICATE_FILE", "KEY_FILE"),
+)
 
 
-def show_banner(node: Node, http_address: str | None) -> None:
+def show_banner(node: Node, http_address: str | None, config: Path | None = None) -> None:
     """Print where everything is, and one line to try."""
     console = Console(stderr=True, highlight=False)
     info = node.completer.info
@@ -21,7 +37,39 @@ def show_banner(node: Node, http_address: str | None) -> None:
     console.print(f"\n[bold green]READY[/] {node.settings.node_id} · 節點已就緒")
     for name, value in rows:
         console.print(f"  [dim]{name:8}[/]{escape(value)}", soft_wrap=True)
-    console.print('  [bold]try[/]     .venv/bin/planner-node send "將書本放在側桌上。"\n')
+    line = try_line(node.settings, node.broker_url, config, os.environ)
+    console.print(f"  [bold]try[/]     {escape(line)}\n", soft_wrap=True)
+
+
+def try_line(
+    settings: Settings, broker_url: str | None, config: Path | None, environment: Mapping[str, str]
+) -> str:
+    """Return a command that finds this node's broker from another terminal.
+
+    That terminal knows neither this one's environment nor the port that was free. A password is
+    not printed: an ellipsis stands where it must be put.
+    """
+    told = _told(environment)
+    if not settings.mqtt.url and settings.mqtt.port == 0 and broker_url:
+        told[f"{_PREFIX}PORT"] = str(urlsplit(broker_url).port)
+    place = [f"{name}={value}" for name, value in told.items()]
+    file = ["--config", shlex.quote(str(config))] if config else []
+    command = [".venv/bin/planner-node", "send", '"將書本放在側桌上。"', *file]
+    return " ".join([*place, *command])
+
+
+def _told(environment: Mapping[str, str]) -> dict[str, str]:
+    given = {name.upper(): value for name, value in environment.items() if value}
+    told = {name: given[name] for key in _OF_A_CLIENT if (name := f"{_PREFIX}{key}") in given}
+    url = urlsplit(given.get(f"{_PREFIX}URL", ""))
+    if url.netloc:
+        told[f"{_PREFIX}URL"] = without_user(url.geturl())
+    if url.username:
+        told.setdefault(f"{_PREFIX}USERNAME", unquote(url.username))
+    quoted = {name: shlex.quote(value) for name, value in told.items()}
+    if url.password or f"{_PREFIX}PASSWORD" in given:
+        quoted[f"{_PREFIX}PASSWORD"] = "…"
+    return quoted
 
 
 def _mqtt(node: Node) -> str:

@@ -9,10 +9,13 @@ from dataclasses import dataclass, field
 from rich.console import Console
 from rich.markup import escape
 
+from messages.decode import Refused, decode_task
 from messages.plan import SubtaskEvent, SubtaskEventType, SubtaskList
+from messages.problem import problem
 from messages.status import TaskState, TaskStatus
 from messages.topics import ROBOT_CONTROL, ROBOT_STATUS, ROBOT_STREAM, ROBOT_SUBTASKS, ROBOT_TASK
 from messages.wire import new_id
+from planner_node.cli.keyboard import typed_line
 from planner_node.cli.problems import problem_lines
 from planner_node.cli.session import Visit, visit
 from planner_node.mqtt.packets import Delivery
@@ -27,10 +30,15 @@ async def send_task(
 ) -> int:
     """Publish the command, follow it to its end, and return the exit code.
 
+    What the node could not read is refused here: its answer would not say whose task it was.
+
     Raises:
         BrokerRefused: no broker, or it does not take the message.
     """
     command = {"task_id": new_id(), **command}
+    payload = json.dumps(command, ensure_ascii=False).encode("utf-8", "surrogateescape")
+    if (refusal := _refusal(payload)) is not None:
+        return refusal
     root = settings.mqtt.root
     topics = [
         topic.name(root, robot_id=robot_id)
@@ -38,14 +46,24 @@ async def send_task(
     ]
     async with visit(settings, topics) as visitor:
         story = _Story(visitor, root, robot_id, str(command["task_id"]))
-        payload = json.dumps(command, ensure_ascii=False).encode()
         await visitor.publish(ROBOT_TASK.name(root, robot_id=robot_id), payload)
         try:
             async with asyncio.timeout(timeout_s):
                 return await story.follow()
         except TimeoutError:
-            story.console.print(f"[bold red]✗[/] No end of the task within {timeout_s:g} s.")
+            story.console.print(f"\n[bold red]✗[/] No end of the task within {timeout_s:g} s.")
             return _TIMED_OUT
+
+
+def _refusal(payload: bytes) -> int | None:
+    """Read the command as the node would; say what it would refuse, and return the exit code."""
+    try:
+        decode_task(payload)
+    except Refused as refused:
+        for line in problem_lines(problem(refused.code, refused.references)):
+            Console(highlight=False).print(line, soft_wrap=True)
+        return _FAILED
+    return None
 
 
 @dataclass(slots=True)
@@ -112,7 +130,13 @@ class _Story:
         self._line(f"[bold]? {escape(status.question.text)}[/]  {escape(options)}")
         if not sys.stdin.isatty():
             return _FAILED
-        answer = await asyncio.to_thread(self.console.input, "           → ")
+        answer = ""
+        while not answer:
+            self.console.print("           → ", end="")
+            typed = await typed_line()
+            if not typed:
+                return _FAILED
+            answer = typed.strip()
         control = {"op": "ANSWER", "task_id": self.task_id, "answer": answer}
         topic = ROBOT_CONTROL.name(self.root, robot_id=self.robot_id)
         await self.visitor.publish(topic, json.dumps(control, ensure_ascii=False).encode())

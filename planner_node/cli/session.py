@@ -93,5 +93,6 @@ async def _connect(options: ConnectOptions, inbox: asyncio.Queue[Delivery]) -> C
         return connection
     raise BrokerRefused(
         f"No connection to {options.url}: {ending.reason}",
-        hint="Start the node with `planner-node serve`, or name your broker: PLANNER__MQTT__URL.",
+        hint="Start the node with `planner-node serve`, or name your broker: PLANNER__MQTT__URL. "
+        "請先啟動節點，或以 PLANNER__MQTT__URL 指定 broker。",
     )

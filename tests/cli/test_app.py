@@ -50,7 +50,8 @@ def test_what_is_no_id_is_refused_before_anything_is_sent(
 
 
 @pytest.mark.parametrize(
-    "words", [("schema", "[/x]"), ("watch", "-c", "/nowhere/[/x]"), ("doctor", "-c", "/nowhere/[/x]")]
+    "words",
+    [("schema", "[/x]"), ("watch", "-c", "/nowhere/[/x]"), ("doctor", "-c", "/nowhere/[/x]")],
 )
 def test_square_brackets_are_shown_as_they_were_typed(
     words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
