@@ -91,14 +91,16 @@ class StepAttention:
             self._attend(index, part, queries)
             for part, queries in zip(self._parts, self._queries(qkv), strict=True)
         ]
-        mixed, weights = _whole(results[: self._num_own])
-        found = mixed.index_select(0, self._own)
-        if len(results) > self._num_own:
-            seen, seen_weights = _whole(results[self._num_own :])
-            own_weights = weights.index_select(0, self._own_seen)
-            ratio = seen_weights.index_select(0, self._seen).sub_(own_weights).sigmoid_()
+        mixed, weights = zip(*results, strict=True)
+        num_own = self._num_own
+        found = _whole(mixed[:num_own]).index_select(0, self._own)
+        if len(results) > num_own:
+            own_weights = _whole(weights[:num_own]).index_select(0, self._own_seen)
+            seen_weights = _whole(weights[num_own:]).index_select(0, self._seen)
+            ratio = seen_weights.sub_(own_weights).sigmoid_()
+            seen = _whole(mixed[num_own:]).index_select(0, self._seen)
             both = found[: ratio.shape[0]]
-            both.lerp_(seen.index_select(0, self._seen), ratio.unsqueeze(1).to(found.dtype))
+            both.lerp_(seen, ratio.unsqueeze(1).to(found.dtype))
         return found.view(self._num_tokens, -1)
 
     def _queries(self, qkv: Tensor) -> Sequence[Tensor]:
@@ -112,20 +114,18 @@ class StepAttention:
         """Return results [rows x query x sharing x key heads, size], and their log-sum-exp."""
         queries = queries.view(part.shape)
         keys, values = part.keys[index], part.values[index]
-        if not self._on_cpu:  # nothing is shared there, so that nobody asks for the log-sum-exp
+        if not self._on_cpu:  # nothing is shared there: nobody looks at the second result
             mixed = functional.scaled_dot_product_attention(queries, keys, values, part.mask)
-            return mixed.transpose(1, 2).reshape(-1, self._heads.size), mixed
+            flat = mixed.transpose(1, 2).reshape(-1, self._heads.size)
+            return flat, flat
         mixed, weights = _with_weights(queries, keys, values, attn_mask=part.mask)
         # the kernel's own layout: neither of the two is a copy
         flat = mixed.transpose(1, 2).reshape(-1, self._heads.size)
         return flat, weights.transpose(1, 2).reshape(-1)
 
 
-def _whole(results: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
-    if len(results) == 1:
-        return results[0]
-    mixed, weights = zip(*results, strict=True)
-    return torch.cat(mixed), torch.cat(weights)
+def _whole(parts: tuple[Tensor, ...]) -> Tensor:
+    return parts[0] if len(parts) == 1 else torch.cat(parts)
 
 
 class PrefixViews:

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from planner_node.engine.attention import Heads, PrefixViews, StepAttention
 from planner_node.engine.batch import Chunk
 from planner_node.engine.core import Engine
 from planner_node.engine.kv_cache import KvSlots, Prefix
@@ -79,3 +80,15 @@ def test_rows_with_a_long_prefix_have_the_tokens_of_rows_without() -> None:
         )
         assert tokens_of(together) == tokens_of(apart)
     assert engines[1].stats().prefix_hits > 6
+
+
+@torch.inference_mode()
+def test_short_rows_beside_a_long_one_attend_off_the_cpu_as_on_it() -> None:
+    heads = Heads(queries=4, keys=2, size=8)
+    kv = torch.randn(1, 2, 33, 2, heads.keys, heads.size)
+    chunks = [Chunk(0, 5, [1], 1), Chunk(1, 0, prompt_of(1, 20), 1)]  # two groups
+    qkv = torch.randn(21, heads.queries + 2 * heads.keys, heads.size)
+    attend = StepAttention(chunks, heads, kv, PrefixViews())
+    on_cpu = attend(0, qkv)
+    attend._on_cpu = False
+    torch.testing.assert_close(attend(0, qkv), on_cpu, rtol=1e-4, atol=1e-4)

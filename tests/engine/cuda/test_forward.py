@@ -41,6 +41,7 @@ STEPS = [
     [Chunk(0, 5, ids(5, 1), 1), Chunk(1, 0, ids(40, 3), 0), Chunk(3, 0, ids(9, 2), 2)],
     [Chunk(2, 0, ids(1, TOKENS_A_GRAPH[-1] + 10), 1)],  # a prompt too long to be recorded
     [Chunk(1, 3, ids(3, 4), 3), Chunk(2, TOKENS_A_GRAPH[-1] + 10, ids(8, 1), 1)],
+    [Chunk(0, 6, ids(6, 1), 1), Chunk(3, 2, ids(2, TOKENS_A_GRAPH[-1] + 10), 1)],  # one beside it
 ]
 
 
