@@ -119,9 +119,7 @@ class EngineWorker:
                 if event.finished is not None:
                     return
         finally:
-            if self._streams.get(request.request_id) is stream:  # left before the end
-                del self._streams[request.request_id]
-                self._inbox.put(_Cancel(request.request_id))
+            self._leave(request.request_id, stream)
 
     async def _open(self, request: Request) -> "asyncio.Queue[Event]":
         life = self._alive_once()
@@ -129,7 +127,18 @@ class EngineWorker:
             raise EngineDied("the engine has ended") from life.death
         taken: asyncio.Future[asyncio.Queue[Event]] = life.loop.create_future()
         self._inbox.put(_Add(request, taken))
-        return await taken
+        try:
+            return await taken
+        except asyncio.CancelledError:  # perhaps after it was let in, and before it heard of it
+            if taken.done() and not taken.cancelled() and taken.exception() is None:
+                self._leave(request.request_id, taken.result())
+            raise
+
+    def _leave(self, request_id: str, stream: "asyncio.Queue[Event]") -> None:
+        """Cancel the request, unless it is past its end."""
+        if self._streams.get(request_id) is stream:
+            del self._streams[request_id]
+            self._inbox.put(_Cancel(request_id))
 
     def _alive_once(self) -> _Life:
         if self._life is None:
