@@ -51,6 +51,7 @@ class GraphRunner:
         size = (len(self._idle), TOKENS_A_GRAPH[-1])
         self._host = torch.zeros(size, dtype=torch.long, pin_memory=on_cuda)
         self._device = torch.zeros(size, dtype=torch.long, device=device)
+        self._copied = torch.cuda.Event() if on_cuda else None
         self._replays: dict[int, Replay] = {}
 
     def prepare(self) -> None:
@@ -77,10 +78,15 @@ class GraphRunner:
         return self._replays[size]
 
     def _fill(self, columns: Columns, size: int) -> None:
+        """Write the numbers; a step without outputs is not waited for, its copy may still read."""
+        if self._copied is not None:
+            self._copied.synchronize()
         for row, (numbers, idle) in enumerate(zip(columns, self._idle, strict=True)):
             padded = numbers + [idle] * (size - len(numbers))
             self._host[row, :size] = torch.tensor(padded)
         self._device.copy_(self._host, non_blocking=True)
+        if self._copied is not None:
+            self._copied.record()
 
 
 class CudaRecorder:

@@ -63,3 +63,27 @@ def test_recording_touches_no_row(bench: Bench) -> None:
 def test_fits_up_to_the_largest_size(bench: Bench) -> None:
     assert bench.runner.fits(TOKENS_A_GRAPH[-1])
     assert not bench.runner.fits(TOKENS_A_GRAPH[-1] + 1)
+
+
+class SlowCopy:
+    """A copy to the device that reads only when it is waited for."""
+
+    def __init__(self, host: Tensor) -> None:
+        self.host = host
+        self.begun: list[int] = []
+        self.read: list[int] = []
+
+    def record(self) -> None:
+        self.begun.append(int(self.host[0, 0]))
+
+    def synchronize(self) -> None:
+        if self.begun:
+            self.read.append(int(self.host[0, 0]))
+
+
+def test_numbers_stay_until_the_device_has_read_them(bench: Bench) -> None:
+    copy = bench.runner._copied = SlowCopy(bench.runner._host)
+    for token_id in (5, 6, 7):
+        bench.runner.hidden(([token_id], [1], [20], [0]))
+    assert copy.begun == [0, 5, 6, 7]  # 0: when it was recorded
+    assert copy.read == [0, 5, 6]
