@@ -165,7 +165,19 @@ class Engine:
         sequence.computed += turn.num_tokens
         sequence.forward_passes += 1
         if was_building and sequence.computed >= prefix_tokens and self._prefixes.enabled:
-            copies = self._slots.copy_out(sequence.slot, prefix_tokens)
+            self._keep_prefix(sequence)
+
+    def _keep_prefix(self, sequence: Sequence) -> None:
+        """Keep a copy where it fits; without one the row goes on with its own cells."""
+        num_tokens = len(sequence.prefix)
+        try:
+            copies = self._slots.copy_out(sequence.slot, num_tokens)
+        except RuntimeError as exc:
+            if not is_out_of_memory(exc):
+                raise
+            log.warning("! no memory to keep a prefix of %d tokens: %s", num_tokens, exc)
+            self._make_room()
+        else:
             sequence.shared = self._prefixes.keep(sequence.prefix, copies)
 
     def _take(self, sequence: Sequence, pick: Pick, news: News) -> None:
@@ -174,7 +186,7 @@ class Engine:
         forced_before, accepted_before = sequence.forced_tokens, sequence.accepted_tokens
         news.add(sequence, sequence.take_draft(pick.draft, pick.num_kept))
         if sequence.finished is None and pick.token_id == NOTHING:
-            sequence.refuse()
+            sequence.refuse(is_finite=pick.is_finite)
             self._slots.wipe(sequence.slot)
         elif sequence.finished is None:
             news.add(sequence, sequence.commit(pick.token_id))
@@ -192,12 +204,16 @@ class Engine:
     def _give_up(self, turns: list[Turn], exc: RuntimeError, news: News) -> None:
         """End the step's requests: their caches are in an unknown state. The others go on."""
         log.error("! out of memory in a step of %d rows: %s", len(turns), exc)
-        self._stats.out_of_memory += 1
-        self._prefixes.clear()
         for turn in turns:
             turn.sequence.finished = Finish.OUT_OF_MEMORY
             turn.sequence.error = str(exc)
             self._end(turn.sequence, news)
+        self._make_room()
+
+    def _make_room(self) -> None:
+        """Give the device what is kept only to be faster."""
+        self._stats.out_of_memory += 1
+        self._prefixes.clear()
         if self._forward.device.type == "cuda":
             torch.cuda.empty_cache()
 

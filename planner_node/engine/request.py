@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
 
 
 class Constraint(Protocol):
@@ -49,6 +49,10 @@ class Constraint(Protocol):
         ...
 
 
+# Scores divided by less than this are no numbers any more; what is left of chance is nothing.
+LEAST_TEMPERATURE: Final = 1e-6
+
+
 @dataclass(frozen=True, slots=True)
 class Sampling:
     """How a token is chosen; temperature 0 is greedy, and the same seed gives the same tokens."""
@@ -62,6 +66,11 @@ class Sampling:
             raise ValueError(f"temperature must be 0 or more, not {self.temperature}")
         if not 0.0 < self.top_p <= 1.0:
             raise ValueError(f"top_p must be in (0, 1], not {self.top_p}")
+
+    @property
+    def is_greedy(self) -> bool:
+        """Whether the best id is taken, without a draw."""
+        return self.temperature < LEAST_TEMPERATURE
 
 
 @dataclass(frozen=True, slots=True)

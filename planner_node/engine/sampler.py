@@ -56,7 +56,8 @@ class MaskTable:
 class Pick:
     """What a row comes to in a step: how much of its draft was right, and then one chosen id.
 
-    ``place`` is the row of the scores that the id is chosen from.
+    ``place`` is the row of the scores that the id is chosen from; ``is_finite`` tells whether the
+    best of all scores there is a number, whatever a mask leaves of them.
     """
 
     sequence: Sequence
@@ -64,6 +65,7 @@ class Pick:
     num_kept: int
     place: int
     token_id: int
+    is_finite: bool
 
 
 class Sampler:
@@ -116,7 +118,8 @@ def _picks(sampling: Many[Sequence], best: list[int]) -> list[Pick]:
         if draft.token_ids:
             num_kept = sequence.settle_draft(best[first : first + len(draft.token_ids) + 1])
         place = first + num_kept
-        picks.append(Pick(sequence, draft, num_kept, place, best[place]))
+        is_finite = best[place] != NOTHING
+        picks.append(Pick(sequence, draft, num_kept, place, best[place], is_finite))
         first += len(draft.token_ids) + 1
     return picks
 

@@ -101,7 +101,7 @@ class Sequence:
 
     @property
     def is_greedy(self) -> bool:
-        return self.request.sampling.temperature == 0
+        return self.request.sampling.is_greedy
 
     @property
     def is_complete(self) -> bool:
@@ -208,14 +208,14 @@ class Sequence:
             self._settle()
         return taken
 
-    def refuse(self) -> None:
+    def refuse(self, *, is_finite: bool) -> None:
         """End: no id could be chosen, because none is allowed or the scores are not numbers."""
-        if self.request.constraint is None:
-            self.finished = Finish.NOT_FINITE
-            self.error = "the model's scores are not finite: use dtype bfloat16 or float32"
-        else:
+        if is_finite:
             self.finished = Finish.CONSTRAINT
             self.error = "the constraint allows no token"
+        else:
+            self.finished = Finish.NOT_FINITE
+            self.error = "the model's scores are not finite: use dtype bfloat16 or float32"
 
     def _take_forced(self) -> list[int]:
         constraint = self.request.constraint

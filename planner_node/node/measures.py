@@ -25,7 +25,7 @@ _ENGINE_HELP: Final = {
     "accepted_tokens": "Guessed tokens that the model would have chosen itself.",
     "prefix_hits": "Requests that found their prefix ready.",
     "prefix_misses": "Requests that had to read their prefix.",
-    "out_of_memory": "Steps that the device had no room for.",
+    "out_of_memory": "Steps, and prefixes to keep, that the device had no room for.",
     "rows": "Requests in the batch now.",
     "waiting": "Requests that wait for a row now.",
 }

@@ -10,7 +10,7 @@ from planner_node.engine.batch import Chunk
 from planner_node.engine.core import Engine
 from planner_node.engine.kv_cache import KvSlots
 from planner_node.engine.llama import LlamaForward
-from planner_node.engine.request import Finish, Request
+from planner_node.engine.request import Finish, Request, Sampling
 from planner_node.errors import ContextTooLong, QueueFull
 from tests.engine.conftest import LIMITS, MODEL, MakeEngine
 from tests.fakes.engine import (
@@ -161,6 +161,16 @@ def test_scores_that_are_not_finite_end_their_own_request_and_spoil_no_other() -
     assert tokens_of(spoiled) == tokens_of(again) == tokens_of(sound)
 
 
+@pytest.mark.parametrize("sampling", [Sampling(), Sampling(temperature=1.0)])
+def test_scores_that_are_not_finite_are_not_the_constraints_fault(sampling: Sampling) -> None:
+    engine = Engine(Overflowing(MODEL, KvSlots(4, 64)), LIMITS)
+    shape = ListedConstraint(frozenset({20, 21}), frozenset({30}))
+    spoiled = Request("spoiled", (66,), sampling=sampling, constraint=shape)
+    outcome = run_together(engine, [spoiled])["spoiled"]
+    assert outcome.finished is Finish.NOT_FINITE
+    assert "bfloat16" in outcome.error
+
+
 class Crowded(LlamaForward):
     """A forward that has no room for more than two rows."""
 
@@ -176,6 +186,21 @@ def test_out_of_memory_ends_the_step_and_the_engine_goes_on() -> None:
     assert {outcome.finished for outcome in crowd.values()} == {Finish.OUT_OF_MEMORY}
     after = run_together(engine, [Request("after", (5, 6), max_new_tokens=3)])
     assert after["after"].finished is Finish.LENGTH
+
+
+class FullSlots(KvSlots):
+    """Slots beside which no copy fits."""
+
+    def copy_out(self, slot: int, num_tokens: int) -> list[torch.Tensor]:
+        raise torch.OutOfMemoryError(f"no room for {num_tokens} tokens of row {slot}")
+
+
+def test_prefix_that_cannot_be_kept_is_gone_without() -> None:
+    requests = [Request(str(n), (*prompt_of(0, 30), 5 + n), 30, max_new_tokens=3) for n in range(3)]
+    wanted = run_together(Engine(LlamaForward(MODEL, KvSlots(4, 64)), LIMITS), requests)
+    engine = Engine(LlamaForward(MODEL, FullSlots(4, 64)), LIMITS)
+    assert tokens_of(run_together(engine, requests)) == tokens_of(wanted)
+    assert engine.stats().prefix_hits == 0
 
 
 def test_prompt_that_fills_the_context_is_refused(engine: Engine) -> None:

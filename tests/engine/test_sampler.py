@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 import torch
 
-from planner_node.engine.request import Request
+from planner_node.engine.request import Request, Sampling
 from planner_node.engine.sampler import NOTHING, Draw, MaskTable, choose, greedy
 from planner_node.engine.sequence import Sequence
 from tests.fakes.engine import ListedConstraint
@@ -62,3 +62,8 @@ def test_row_without_a_constraint_forgets_the_one_before_it() -> None:
 def test_row_without_a_finite_best_score_has_no_choice(scores: list[float]) -> None:
     assert greedy(torch.tensor([scores])) == [NOTHING]
     assert choose(torch.tensor([scores]), [Draw(1.0, 1.0, 0.5)]) == [NOTHING]
+
+
+def test_temperature_too_small_to_divide_by_is_greedy() -> None:
+    assert Sequence(Request("a", (5,), sampling=Sampling(temperature=1e-38)), 99).is_greedy
+    assert not Sequence(Request("a", (5,), sampling=Sampling(temperature=0.01)), 99).is_greedy

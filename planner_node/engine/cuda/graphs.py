@@ -51,7 +51,7 @@ class GraphRunner:
         size = (len(self._idle), TOKENS_A_GRAPH[-1])
         self._host = torch.zeros(size, dtype=torch.long, pin_memory=on_cuda)
         self._device = torch.zeros(size, dtype=torch.long, device=device)
-        self._copied = torch.cuda.Event() if on_cuda else None
+        self._copied = torch.cuda.Event() if on_cuda else None  # type: ignore[no-untyped-call]
         self._replays: dict[int, Replay] = {}
 
     def prepare(self) -> None:
