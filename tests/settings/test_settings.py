@@ -51,6 +51,15 @@ def test_llama_profile_is_eight_bit() -> None:
     assert (model.id, model.quantization) == ("meta-llama/Llama-3.1-8B-Instruct", "int8")
 
 
+def test_llama_profile_leaves_room_on_a_card_of_24_gb() -> None:
+    """Weights are 8.5 GiB, a token's keys and values 128 KiB; an L4 has 22.5 GiB."""
+    settings = load(CONFIG / "llama-3.1-8b.yaml")
+    engine = settings.engine
+    cache_gib = engine.max_rows * (engine.context_tokens + 1) / (1 << 13)
+    assert 8.5 + cache_gib < 22.5 - 3
+    assert engine.max_rows <= settings.queue.running  # more rows would never be filled
+
+
 def test_remote_profile_shares_the_work_between_two_servers() -> None:
     engine = load(CONFIG / "remote.yaml").engine
     assert (engine.kind, engine.prompt, len(engine.endpoints)) == ("remote", "tokens", 2)
