@@ -6,6 +6,8 @@ that is named in ``planner.handlers`` as ``module:function`` or ``tool=module:fu
 
 import importlib
 import inspect
+import os
+import sys
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeAlias, cast
@@ -110,9 +112,15 @@ class ToolRegistry:
 def load_handlers(names: Iterable[str]) -> ToolRegistry:
     """Import ``module:function`` or ``tool=module:function``, one a name.
 
+    The module may lie in the working folder, from where an installed command does not import by
+    itself.
+
     Raises:
         SettingsRefused: there is no such module or function.
     """
+    names, folder = tuple(names), os.getcwd()  # noqa: PTH109  sys.path holds strings
+    if names and folder not in sys.path:
+        sys.path.append(folder)  # last: a file there must not take the place of a library's module
     return ToolRegistry(dict(_loaded(name) for name in names))
 
 

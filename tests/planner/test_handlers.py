@@ -1,6 +1,7 @@
 """A tool call means what its function says; without one it is a subtask, or a list of them."""
 
 import sys
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -114,6 +115,33 @@ def test_a_function_that_is_not_there_refuses_the_start(name: str) -> None:
     with pytest.raises(SettingsRefused) as refusal:
         load_handlers([name])
     assert refusal.value.references["key"] == "planner.handlers"
+
+
+@pytest.fixture
+def working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Work in an empty folder that nothing is imported from, as an installed command does."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [path for path in sys.path if path])
+    return tmp_path
+
+
+def test_a_function_is_found_in_the_working_folder(working_folder: Path) -> None:
+    (working_folder / "tools_beside_the_node.py").write_text("def wave(arguments): ...", "utf-8")
+    registry = load_handlers(["tools_beside_the_node:wave"])
+    del sys.modules["tools_beside_the_node"]
+    assert registry.handles("wave")
+
+
+def test_a_file_in_the_working_folder_takes_no_librarys_place(working_folder: Path) -> None:
+    load_handlers(["json:loads"])
+    assert sys.path.index(str(working_folder)) == len(sys.path) - 1
+
+
+@pytest.mark.usefixtures("working_folder")
+def test_without_functions_nothing_is_imported_from_the_working_folder() -> None:
+    before = list(sys.path)
+    load_handlers([])
+    assert sys.path == before
 
 
 def test_only_a_plan_that_nobody_changes_is_told_as_it_is_written() -> None:
