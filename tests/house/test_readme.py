@@ -2,6 +2,7 @@
 
 import re
 import runpy
+import sysconfig
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,19 @@ def test_both_readmes_have_the_same_commands() -> None:
         for name in READMES
     )
     assert english == chinese
+
+
+@pytest.mark.parametrize("text", [*READMES, "config/llama-3.1-8b.yaml", "docs/remote.md"])
+def test_named_programs_are_installed(text: str) -> None:
+    named = set(re.findall(r"\.venv/bin/([\w-]+)", (ROOT / text).read_text(encoding="utf-8")))
+    assert named <= {path.name for path in Path(sysconfig.get_path("scripts")).iterdir()}
+
+
+@pytest.mark.parametrize("readme", READMES)
+def test_login_is_shown_with_the_hubs_present_command(readme: str) -> None:
+    text = (ROOT / readme).read_text(encoding="utf-8")
+    assert "huggingface-cli" not in text
+    assert text.count(".venv/bin/hf auth login") == 2
 
 
 @pytest.mark.parametrize("readme", READMES)
