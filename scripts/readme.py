@@ -12,8 +12,9 @@ from pathlib import Path
 
 from messages.problem import CATALOG
 from messages.status import TaskState
-from messages.topics import TOPICS, Direction
-from planner_node.tasks.lifecycle import TERMINAL, TRANSITIONS
+from messages.topics import TOPICS, Direction, Topic
+from planner_node.mqtt.commands import NOT_OFFERED
+from planner_node.tasks.lifecycle import TERMINAL, TRANSITIONS, TaskEvent
 
 ROOT = Path(__file__).resolve().parents[1]
 HEADS = {
@@ -24,21 +25,42 @@ WAYS = {
     "README.md": {Direction.IN: "to the node", Direction.OUT: "from the node"},
     "README.zh-TW.md": {Direction.IN: "送往節點", Direction.OUT: "來自節點"},
 }
+NOT_YET = {"README.md": "; *not offered yet*", "README.zh-TW.md": "（*尚未提供*）"}
+DASHED = {
+    "README.md": "Dashed: not offered yet; with `mode: PLAN_ONLY` a task's life ends at `PLANNED`.",
+    "README.zh-TW.md": "虛線：尚未提供；`mode: PLAN_ONLY` 的任務到 `PLANNED` 為止。",
+}
 
 
 def topic_table(readme: str) -> str:
     """Return the table of topics, one row each."""
     rows = [
-        f"| `{{root}}/{topic.pattern}` | {WAYS[readme][topic.direction]} "
+        f"| `{{root}}/{topic.pattern}` | {_way(readme, topic)} "
         f"| {topic.qos}, {'yes' if topic.retain else 'no'} | `{topic.message.__name__}` |"
         for topic in TOPICS.values()
     ]
     return "\n".join([HEADS[readme][0], "|---|---|---|---|", *rows])
 
 
+def _way(readme: str, topic: Topic) -> str:
+    way = WAYS[readme][topic.direction]
+    return way + NOT_YET[readme] if topic in NOT_OFFERED else way
+
+
+def reached() -> set[TaskState]:
+    """Return the states that a task can be in where nobody follows the robot's work."""
+    found, ahead = {TaskState.REJECTED}, [TaskState.QUEUED]
+    while ahead:
+        state = ahead.pop()
+        found.add(state)
+        row = TRANSITIONS[state].items()
+        ahead += [to for why, to in row if why != TaskEvent.EXECUTION_STARTED and to not in found]
+    return found
+
+
 def state_diagram(readme: str) -> str:
-    """Return the life of a task as a Mermaid diagram."""
-    del readme
+    """Return the life of a task as a Mermaid diagram; what is not offered yet is dashed."""
+    dashed = [state for state in TaskState if state not in reached()]
     arrows = [
         f"    {state} --> {after}: {event}"
         for state, row in TRANSITIONS.items()
@@ -53,7 +75,11 @@ def state_diagram(readme: str) -> str:
             "    [*] --> REJECTED: refused at the door",
             *arrows,
             *ends,
+            "    classDef notYet stroke-dasharray: 5 5",
+            f"    class {','.join(dashed)} notYet",
             "```",
+            "",
+            DASHED[readme],
         ]
     )
 

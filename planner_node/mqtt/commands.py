@@ -10,7 +10,7 @@ import hashlib
 import logging
 import re
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -36,6 +36,12 @@ from planner_node.tasks.record import Origin
 logger = logging.getLogger(__name__)
 
 INBOUND: Final = (ROBOT_TASK, ROBOT_CONTROL, ROBOT_FEEDBACK, ROBOT_PROFILE, FLEET_TASK)
+NOT_OFFERED: Final[Mapping[Topic, str]] = {
+    ROBOT_FEEDBACK: "feedback is not followed yet",
+    ROBOT_PROFILE: "profiles are not used yet",
+    FLEET_TASK: "fleet tasks are not assigned yet",
+}
+"""What is answered NOT_ENABLED, and why; the READMEs' table of topics marks these rows."""
 _SHOWN_BYTES: Final = 256  # of a payload that nobody can be told about
 _REMEMBERED_PROFILES: Final = 10_000
 _ID: Final = re.compile(ID_PATTERN)
@@ -128,7 +134,7 @@ class Commands:
     ) -> None:
         if row is ROBOT_PROFILE:
             decode(RobotProfile, delivery.payload)
-            raise NotEnabled("profiles are not used yet")
+            raise NotEnabled(NOT_OFFERED[row])
         _refuse_stale(delivery)
         if row is ROBOT_TASK:
             await self._task(delivery, origin, spare_id)
@@ -137,7 +143,7 @@ class Commands:
             await self._planner.control(control.message, _warned(origin, control.warnings))
         else:
             decode(SubtaskFeedback, delivery.payload)
-            raise NotEnabled("feedback is not followed yet")
+            raise NotEnabled(NOT_OFFERED[row])
 
     async def _task(self, delivery: Delivery, origin: Origin, spare_id: Callable[[], str]) -> None:
         decoded = decode_task(delivery.payload)
@@ -169,7 +175,7 @@ def stranger(code: ProblemCode, delivery: Delivery, reason: str = "") -> Problem
 
 _STRANGE: Final = {
     ProblemCode.SCHEMA_INVALID: "the topic names no robot: an id is 1 to 64 of A-Z a-z 0-9 _ . : -",
-    ProblemCode.NOT_ENABLED: "fleet tasks are not assigned yet",
+    ProblemCode.NOT_ENABLED: NOT_OFFERED[FLEET_TASK],
 }
 
 

@@ -21,6 +21,18 @@ def test_generated_parts_are_fresh(readme: str) -> None:
 
 
 @pytest.mark.parametrize("readme", READMES)
+def test_what_the_node_refuses_is_not_shown_as_offered(readme: str) -> None:
+    rows = SCRIPT["topic_table"](readme).splitlines()
+    marked = [row for row in rows if SCRIPT["NOT_YET"][readme] in row]
+    assert [row.split("`")[1].rsplit("/", 2)[1:] for row in marked] == [
+        ["{robot_id}", "feedback"],
+        ["{robot_id}", "profile"],
+        ["fleet", "task"],
+    ]
+    assert "class EXECUTING,REPLANNING,COMPLETED notYet" in SCRIPT["state_diagram"](readme)
+
+
+@pytest.mark.parametrize("readme", READMES)
 def test_named_files_exist(readme: str) -> None:
     text = (ROOT / readme).read_text(encoding="utf-8")
     links = re.findall(r"\]\(([^)#:]+)\)", text)
