@@ -51,6 +51,7 @@ class _Details(_Stored):
     status_version: int = 1
     priority: int = 50
     attempt: int = 1
+    losses: int = 0
     revision: int = 0
     queued_ms: int | None = None
     started_ms: int | None = None
@@ -59,6 +60,7 @@ class _Details(_Stored):
     problem: Problem | None = None
     warnings: tuple[str, ...] = ()
     subtasks_done: int = 0
+    streamed: bool = False
     subtasks_total: int | None = None
     reply: _Reply | None = None
 
@@ -107,6 +109,7 @@ def record_of(row: Row) -> TaskRecord:
         arrival=_number(arrival),
         priority=rest.priority,
         attempt=rest.attempt,
+        losses=rest.losses,
         revision=rest.revision,
         queued=_moment(rest.queued_ms),
         started=_moment(rest.started_ms),
@@ -116,6 +119,7 @@ def record_of(row: Row) -> TaskRecord:
         problem=rest.problem,
         warnings=rest.warnings,
         subtasks_done=rest.subtasks_done,
+        streamed=rest.streamed,
         subtasks_total=rest.subtasks_total,
         reply=_to_reply(rest.reply),
     )
@@ -185,6 +189,7 @@ def _details(record: TaskRecord) -> _Details:
         status_version=record.status_version,
         priority=record.priority,
         attempt=record.attempt,
+        losses=record.losses,
         revision=record.revision,
         queued_ms=_ms(record.queued),
         started_ms=_ms(record.started),
@@ -195,6 +200,7 @@ def _details(record: TaskRecord) -> _Details:
         problem=record.problem,
         warnings=record.warnings,
         subtasks_done=record.subtasks_done,
+        streamed=record.streamed,
         subtasks_total=record.subtasks_total,
         reply=None if record.reply is None else _from_reply(record.reply),
     )

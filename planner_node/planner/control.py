@@ -96,7 +96,12 @@ class Control:
             raise _wrong_state(record, word)
         exchange = Exchange(record.question, word.answer)
         answered = replace(
-            record, question=None, problem=None, exchanges=(*record.exchanges, exchange)
+            record,
+            question=None,
+            problem=None,
+            exchanges=(*record.exchanges, exchange),
+            attempt=record.attempt + record.streamed,  # the next stream begins at 0 again
+            streamed=False,
         )
         queued = await self._desk.ledger.move(
             answered, TaskEvent.ANSWERED, queue=self._desk.place(answered)

@@ -108,10 +108,15 @@ class Desk:
 
     def closing(self, record: TaskRecord) -> list[Event]:
         """Return the last line of a stream that somebody may be reading."""
-        cut_off = record.state in TERMINAL and record.subtasks_done > 0
-        if cut_off or record.state is TaskState.FAILED:
+        if record.state is TaskState.FAILED or self._is_cut_off(record):
             return [self.reporter.plan_failed(record)]
         return []
+
+    @staticmethod
+    def _is_cut_off(record: TaskRecord) -> bool:
+        """Whether a stream ends here: in an end, or in a question, which closes it at once."""
+        is_open = record.streamed and record.previous_state is not TaskState.INPUT_REQUIRED
+        return is_open and (record.state in TERMINAL or record.state is TaskState.INPUT_REQUIRED)
 
 
 def with_problem(record: TaskRecord, what: Problem | None) -> TaskRecord:

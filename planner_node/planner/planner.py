@@ -184,13 +184,14 @@ class Planner:
 
     async def _interrupted(self, record: TaskRecord) -> TaskRecord | None:
         """A task that was being planned when the node died; too often, and it may be the cause."""
-        if record.attempt >= self._parts.planner.max_attempts:
-            why = problem(ProblemCode.INTERNAL, {"attempts": record.attempt})
+        tries = record.losses + 1
+        if tries >= self._parts.planner.max_attempts:
+            why = problem(ProblemCode.INTERNAL, {"attempts": tries})
             failed = with_problem(record, why)
             await self._desk.ledger.move(
                 failed, TaskEvent.PLANNING_FAILED, before=self._desk.closing
             )
             return None
-        again = replace(record, attempt=record.attempt + 1, subtasks_done=0)
+        again = replace(record, attempt=record.attempt + 1, losses=tries, subtasks_done=0)
         place = self._desk.place(again)
         return await self._desk.ledger.move(again, TaskEvent.INTERRUPTED, queue=place)

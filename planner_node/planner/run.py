@@ -50,6 +50,7 @@ class Run:
         self._task_id = task_id
         self._leash = leash
         self._attempt = 0
+        self._losses = 0
         self._draft = PlanDraft()
         self._telling: Telling | None = None
         self.lost_model = False  # the model is not there; others need not try at once
@@ -94,7 +95,7 @@ class Run:
         async def start() -> TaskRecord:
             async with self._desk.ledger.hold(self._task_id):
                 record = await self._desk.ledger.get(self._task_id)
-                self._attempt = record.attempt
+                self._attempt, self._losses = record.attempt, record.losses
                 if self._desk.is_due(record):
                     await self._desk.end(record, TaskEvent.DEADLINE_PASSED)
                     raise _Superseded
@@ -119,7 +120,8 @@ class Run:
     async def _publish(self, subtasks: Sequence[Subtask]) -> None:
         async def publish() -> None:
             async with self._desk.ledger.hold(self._task_id):
-                record = replace(await self._current(), subtasks_done=subtasks[-1].seq + 1)
+                done = subtasks[-1].seq + 1
+                record = replace(await self._current(), subtasks_done=done, streamed=True)
                 added = [self._desk.reporter.subtask_added(record, one) for one in subtasks]
                 await self._desk.ledger.add(record, added)
 
@@ -154,7 +156,7 @@ class Run:
 
         await self._leave(
             TaskEvent.PLAN_FINISHED,
-            lambda one: replace(one, subtasks_done=total, subtasks_total=total),
+            lambda one: replace(one, subtasks_done=total, subtasks_total=total, streamed=False),
             told,
         )
 
@@ -179,17 +181,24 @@ class Run:
         self._desk.watch_deadline(record)
 
     async def _try_again(self, error: PlannerError) -> None:
-        if self._attempt >= self._desk.parts.planner.max_attempts:
-            await self._fail(problem(error.code, {**error.references, "attempts": self._attempt}))
+        tries = self._losses + 1
+        if tries >= self._desk.parts.planner.max_attempts:
+            await self._fail(problem(error.code, {**error.references, "attempts": tries}))
         else:
-            await self._hand_back()
+            await self._hand_back(losses=tries)
 
-    async def _hand_back(self, *, next_attempt: bool = True) -> None:
-        """Put the task back in the queue; where a subtask was told, as the next attempt."""
-        record = await self._leave(
-            TaskEvent.INTERRUPTED,
-            lambda one: replace(one, attempt=one.attempt + next_attempt, subtasks_done=0),
-        )
+    async def _hand_back(self, *, next_attempt: bool = True, losses: int | None = None) -> None:
+        """Put the task back in the queue; where a subtask was told, as the next attempt.
+
+        Only what counts as a loss brings the task nearer to its failure; an orderly stop does not.
+        """
+        losses = self._losses if losses is None else losses
+
+        def again(one: TaskRecord) -> TaskRecord:
+            attempt = one.attempt + next_attempt
+            return replace(one, attempt=attempt, losses=losses, subtasks_done=0)
+
+        record = await self._leave(TaskEvent.INTERRUPTED, again)
         self._desk.enqueue(record)
 
     async def _fail(self, why: Problem) -> None:

@@ -41,7 +41,8 @@ class TaskRecord:
     status_version: int = 1
     arrival: int = 0  # the journal's running number, set when admitted
     priority: int = 50
-    attempt: int = 1
+    attempt: int = 1  # the subtask stream's: whatever may be told again is told under the next one
+    losses: int = 0  # runs that ended with the node or its model; planner.max_attempts bounds them
     revision: int = 0
     queued: datetime | None = None
     started: datetime | None = None
@@ -50,7 +51,8 @@ class TaskRecord:
     exchanges: tuple[Exchange, ...] = ()
     problem: Problem | None = None
     warnings: tuple[str, ...] = ()
-    subtasks_done: int = 0
+    subtasks_done: int = 0  # of this attempt
+    streamed: bool = False  # subtasks of this or an earlier attempt were told, and no closing event
     subtasks_total: int | None = None
     reply: Reply | None = None
 

@@ -30,6 +30,7 @@ def a_full_record() -> TaskRecord:
         status_version=4,
         priority=80,
         attempt=3,
+        losses=1,
         revision=1,
         queued=MOMENT,
         started=MOMENT,
@@ -39,6 +40,7 @@ def a_full_record() -> TaskRecord:
         problem=problem(ProblemCode.OUTPUT_TRUNCATED, {"limit": 8}),
         warnings=("unknown field ignored: /colour",),
         subtasks_done=2,
+        streamed=True,
         subtasks_total=5,
         reply=REPLY,
     )
