@@ -54,34 +54,43 @@ class Control:
     async def _do(self, word: TaskControl, record: TaskRecord, origin: Origin) -> TaskRecord:
         match word.op:
             case ControlOp.CANCEL:
-                return await self._cancel(word, record)
+                return await self._cancel(word, record, origin)
             case ControlOp.GET:
-                await self._desk.parts.journal.replay(record.task_id, _TOLD, origin.reply)
-                return record
+                return await self._get(record, origin)
             case ControlOp.REPRIORITIZE:
-                return await self._reprioritize(word, record)
+                return await self._reprioritize(word, record, origin)
             case ControlOp.ANSWER:
-                return await self._answer(word, record)
+                return await self._answer(word, record, origin)
             case ControlOp.REPLAN:
                 raise NotEnabled(op=word.op, task_id=word.task_id, status=record.state)
 
-    async def _cancel(self, word: TaskControl, record: TaskRecord) -> TaskRecord:
-        if word.reason:
-            record = replace(record, warnings=(*record.warnings, f"canceled: {word.reason}"))
-        return await self._desk.end(record, TaskEvent.CANCEL_ASKED)
+    async def _get(self, record: TaskRecord, origin: Origin) -> TaskRecord:
+        """Say again what was said, byte for byte; what of the question was ignored comes apart."""
+        await self._desk.parts.journal.replay(record.task_id, _TOLD, origin.reply)
+        if origin.warnings:
+            notice = self._desk.reporter.notice(record, None, origin)
+            await self._desk.parts.journal.commit(None, [notice])
+        return record
 
-    async def _reprioritize(self, word: TaskControl, record: TaskRecord) -> TaskRecord:
+    async def _cancel(self, word: TaskControl, record: TaskRecord, origin: Origin) -> TaskRecord:
+        why = [f"canceled: {word.reason}"] if word.reason else []
+        warned = record.warned([*origin.warnings, *why])
+        return await self._desk.end(warned, TaskEvent.CANCEL_ASKED, origin.reply)
+
+    async def _reprioritize(
+        self, word: TaskControl, record: TaskRecord, origin: Origin
+    ) -> TaskRecord:
         if word.priority is None:
             raise BadCommand(ProblemCode.SCHEMA_INVALID, "is required", field="/priority")
         if record.state is not TaskState.QUEUED:
             raise _wrong_state(record, word)
-        changed = replace(record, priority=word.priority)
+        changed = replace(record.warned(origin.warnings), priority=word.priority)
         queue = self._desk.queue
         place = (
             self._desk.place(changed) if queue.reprioritize(word.task_id, word.priority) else None
         )
         try:
-            touched = await self._desk.ledger.touch(changed, place)
+            touched = await self._desk.ledger.touch(changed, place, origin.reply)
         except JournalLost:
             queue.reprioritize(word.task_id, record.priority)
             raise
@@ -89,14 +98,14 @@ class Control:
             self._desk.enqueue(touched)  # it waited at another node, and is ours now
         return touched
 
-    async def _answer(self, word: TaskControl, record: TaskRecord) -> TaskRecord:
+    async def _answer(self, word: TaskControl, record: TaskRecord, origin: Origin) -> TaskRecord:
         if word.answer is None:
             raise BadCommand(ProblemCode.SCHEMA_INVALID, "is required", field="/answer")
         if record.question is None:
             raise _wrong_state(record, word)
         exchange = Exchange(record.question, word.answer)
         answered = replace(
-            record,
+            record.warned(origin.warnings),
             question=None,
             problem=None,
             exchanges=(*record.exchanges, exchange),
@@ -104,7 +113,10 @@ class Control:
             streamed=False,
         )
         queued = await self._desk.ledger.move(
-            answered, TaskEvent.ANSWERED, queue=self._desk.place(answered)
+            answered,
+            TaskEvent.ANSWERED,
+            queue=self._desk.place(answered),
+            copy_to=origin.reply,
         )
         self._desk.enqueue(queued)
         return queued

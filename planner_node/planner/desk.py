@@ -18,7 +18,7 @@ from planner_node.planner.report import Reporter
 from planner_node.tasks.lifecycle import TERMINAL, TaskEvent
 from planner_node.tasks.rate import RateLimit
 from planner_node.tasks.ready import ReadyQueue, Waiting
-from planner_node.tasks.record import Event, TaskRecord
+from planner_node.tasks.record import Event, Reply, TaskRecord
 
 
 class Desk:
@@ -92,14 +92,18 @@ class Desk:
             else:
                 self.watch_deadline(record)
 
-    async def end(self, record: TaskRecord, event: TaskEvent) -> TaskRecord:
+    async def end(
+        self, record: TaskRecord, event: TaskEvent, copy_to: Reply | None = None
+    ) -> TaskRecord:
         """Cancel or expire a task, wherever it is; its gate is held.
 
         Raises:
             IllegalTransition: it has ended already.
         """
         why = self.too_late(record) if event is TaskEvent.DEADLINE_PASSED else None
-        ended = await self.ledger.move(with_problem(record, why), event, before=self.closing)
+        ended = await self.ledger.move(
+            with_problem(record, why), event, before=self.closing, copy_to=copy_to
+        )
         self.queue.remove(record.task_id)
         self.deadlines.watch(record.task_id, None)
         if (leash := self.running.get(record.task_id)) is not None:

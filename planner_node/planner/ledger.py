@@ -18,7 +18,7 @@ from planner_node.planner.ports import TaskJournal
 from planner_node.planner.report import Reporter
 from planner_node.planner.story import tell
 from planner_node.tasks.lifecycle import TERMINAL, TaskEvent, advance
-from planner_node.tasks.record import Event, TaskRecord
+from planner_node.tasks.record import Event, Reply, TaskRecord
 
 T = TypeVar("T")
 
@@ -82,8 +82,11 @@ class Ledger:
         *,
         before: Callable[[TaskRecord], Sequence[Event]] = lambda _: (),
         queue: QueuePosition | None = None,
+        copy_to: Reply | None = None,
     ) -> TaskRecord:
         """Commit the task's next state, after what ``before`` says of it; the gate is held.
+
+        Who asked for the change and wants an answer of its own gets it by ``copy_to``.
 
         Raises:
             IllegalTransition: the state has no row for the event; nothing was said.
@@ -97,22 +100,30 @@ class Ledger:
             status_version=record.status_version + 1,
             **self._stamp(state),
         )
-        await self._commit(moved, [*before(moved), self._reporter.change(moved, queue)])
+        await self._commit(moved, [*before(moved), *self._told(moved, queue, copy_to)])
         tell(moved)
         return moved
 
-    async def touch(self, record: TaskRecord, queue: QueuePosition | None) -> TaskRecord:
+    async def touch(
+        self, record: TaskRecord, queue: QueuePosition | None, copy_to: Reply | None = None
+    ) -> TaskRecord:
         """Commit and tell a change within a state; the gate is held."""
         touched = replace(
             record, previous_state=record.state, status_version=record.status_version + 1
         )
-        await self._commit(touched, [self._reporter.change(touched, queue)])
+        await self._commit(touched, self._told(touched, queue, copy_to))
         return touched
 
     async def add(self, record: TaskRecord, events: Sequence[Event]) -> TaskRecord:
         """Commit news of a task that are no change of its state; the gate is held."""
         await self._commit(record, events)
         return record
+
+    def _told(
+        self, record: TaskRecord, queue: QueuePosition | None, copy_to: Reply | None
+    ) -> list[Event]:
+        change = self._reporter.change(record, queue)
+        return [change] if copy_to is None else [change, self._reporter.copy(change, copy_to)]
 
     async def _commit(self, record: TaskRecord, events: Sequence[Event]) -> None:
         try:

@@ -1,6 +1,7 @@
 """A task's record → the exact bytes that the world gets to see."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from messages.plan import (
     GenerationReport,
@@ -13,7 +14,7 @@ from messages.problem import Problem
 from messages.status import Progress, QueuePosition, TaskState, TaskStatus, TaskTimes
 from messages.wire import encode, new_id
 from planner_node.clock import Clock
-from planner_node.tasks.record import Event, EventKind, Origin, TaskRecord
+from planner_node.tasks.record import Event, EventKind, Origin, Reply, TaskRecord
 
 _WITH_A_PLAN = frozenset(
     {TaskState.PLANNED, TaskState.EXECUTING, TaskState.REPLANNING, TaskState.COMPLETED}
@@ -64,9 +65,17 @@ class Reporter:
             record.reply,
         )
 
-    def notice(self, record: TaskRecord, problem: Problem, origin: Origin) -> Event:
-        """Return the answer to a refused word about a task that stays as it is."""
-        payload = encode(self.status(record, problem=problem))
+    def copy(self, change: Event, reply: Reply) -> Event:
+        """Return a change for whoever asked for it, with what is to be echoed.
+
+        Where a topic is named, it goes to that topic alone: the robot hears of the change anyway.
+        """
+        robot_id = change.robot_id if reply.topic is None else None
+        return replace(change, kind=EventKind.NOTICE, robot_id=robot_id, reply=reply)
+
+    def notice(self, record: TaskRecord, problem: Problem | None, origin: Origin) -> Event:
+        """Return the answer to a word about a task that stays as it is."""
+        payload = encode(self.status(record.warned(origin.warnings), problem=problem))
         return Event(EventKind.NOTICE, payload, record.task_id, record.robot_id, origin.reply)
 
     def rejection(self, problem: Problem, origin: Origin, task_id: str | None) -> Event:

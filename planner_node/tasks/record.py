@@ -1,12 +1,16 @@
 """What the house remembers of a task, and what it has said about it."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from messages.problem import Problem
 from messages.status import Question, TaskState
 from messages.task import TaskCommand
+
+MAX_WARNINGS: Final = 64  # of one task: a control may bring more with every word, for ever
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,11 @@ class TaskRecord:
     streamed: bool = False  # subtasks of this or an earlier attempt were told, and no closing event
     subtasks_total: int | None = None
     reply: Reply | None = None
+
+    def warned(self, warnings: Iterable[str]) -> "TaskRecord":
+        """Return the record with these warnings too, each once; the oldest of too many go."""
+        known = dict.fromkeys((*self.warnings, *warnings))
+        return replace(self, warnings=tuple(known)[-MAX_WARNINGS:])
 
 
 class EventKind(StrEnum):

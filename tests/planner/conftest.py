@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from tests.fakes.completion import ASKING, Script, ScriptedCompleter
 from tests.fakes.hall import Hall, HallMaker
 
 
@@ -26,3 +27,18 @@ async def open_hall() -> AsyncIterator[HallMaker]:
 async def hall(open_hall: HallMaker) -> Hall:
     """A hall at work."""
     return await open_hall(Hall())
+
+
+@pytest.fixture
+async def idle(open_hall: HallMaker) -> Hall:
+    """A hall that takes tasks in and plans none."""
+    return await open_hall(Hall(works=False))
+
+
+@pytest.fixture
+async def asking(open_hall: HallMaker) -> Hall:
+    """A hall whose task t1 has asked a question."""
+    hall = await open_hall(Hall(ScriptedCompleter({"藍": Script()}, Script(ASKING))))
+    await hall.submit("t1")
+    await hall.until("t1", "INPUT_REQUIRED")
+    return hall

@@ -11,21 +11,6 @@ from tests.fakes.completion import ASKING, TWO_SUBTASKS_CHARS, Script, ScriptedC
 from tests.fakes.hall import ROBOT, Hall, HallMaker
 
 
-@pytest.fixture
-async def idle(open_hall: HallMaker) -> Hall:
-    """A hall that takes tasks in and plans none."""
-    return await open_hall(Hall(works=False))
-
-
-@pytest.fixture
-async def asking(open_hall: HallMaker) -> Hall:
-    """A hall whose task t1 has asked a question."""
-    hall = await open_hall(Hall(ScriptedCompleter({"藍": Script()}, Script(ASKING))))
-    await hall.submit("t1")
-    await hall.until("t1", "INPUT_REQUIRED")
-    return hall
-
-
 async def test_cancel_of_a_waiting_task_ends_it(idle: Hall) -> None:
     await idle.submit("t1")
     record = await idle.say("CANCEL", "t1")
