@@ -24,7 +24,7 @@ TASKS = [(f"t{number}", f"robot-{number % 20}") for number in range(100)]
 async def at_work(file: Path) -> AsyncIterator[tuple[Planner, Journal]]:
     """A planner at work on a file, stopped without a drain as a killed node is."""
     async with open_journal(Journal(f"sqlite:///{file}", outbox=True, commit_wait_ms=1)) as journal:
-        hall = Hall(journal=journal)
+        hall = Hall(journal=journal)  # type: ignore[arg-type]  # a journal on disk does as well
         await hall.open()
         try:
             yield hall.planner, journal
