@@ -118,6 +118,12 @@ async def fill_up(journal: Journal) -> None:
     )
 
 
+async def be_refused(journal: Journal) -> None:
+    await fill_up(journal)
+    with pytest.raises(JournalLost):
+        await journal.admit(a_record(), [a_status(text="x" * 9_000)])
+
+
 async def test_a_refusal_reaches_every_caller_of_the_group(real: Journal) -> None:
     await fill_up(real)
     answers = await asyncio.gather(
@@ -131,9 +137,7 @@ async def test_a_refusal_reaches_every_caller_of_the_group(real: Journal) -> Non
 
 
 async def test_after_a_refusal_the_next_good_commit_heals(real: Journal) -> None:
-    await fill_up(real)
-    with pytest.raises(JournalLost):
-        await real.admit(a_record(), [a_status(text="x" * 9_000)])
+    await be_refused(real)
     assert not real.healthy
     assert "full" in real.reason
     assert (await real.admit(a_record(), [])).is_new
@@ -143,9 +147,7 @@ async def test_after_a_refusal_the_next_good_commit_heals(real: Journal) -> None
 
 @pytest.mark.slow
 async def test_a_disk_with_room_again_is_noticed_without_a_caller(real: Journal) -> None:
-    await fill_up(real)
-    with pytest.raises(JournalLost):
-        await real.admit(a_record(), [a_status(text="x" * 9_000)])
+    await be_refused(real)
     await until(lambda: real.healthy, 20)
     assert await real.unfinished() == []
 
@@ -154,8 +156,6 @@ async def test_a_refusal_is_logged_once_and_its_end_too(
     real: Journal, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
-    await fill_up(real)
-    with pytest.raises(JournalLost):
-        await real.admit(a_record(), [a_status(text="x" * 9_000)])
+    await be_refused(real)
     await real.admit(a_record(), [])
     assert [record.levelname for record in caplog.records] == ["ERROR", "INFO"]
