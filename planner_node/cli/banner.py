@@ -76,4 +76,6 @@ def _mqtt(node: Node) -> str:
     trouble = [
         check.reason for check in node.checks() if check.name == "broker" and not check.ready
     ]
-    return (node.broker_url or "off") + "".join(f"  not yet: {reason}" for reason in trouble)
+    return without_user(node.broker_url or "off") + "".join(
+        f"  not yet: {reason}" for reason in trouble
+    )

@@ -17,6 +17,7 @@ from planner_node.cli.session import visit
 from planner_node.completion.loading import EMBEDDED, weights_of
 from planner_node.errors import BrokerRefused, PlannerError, SettingsRefused
 from planner_node.settings import Settings, load
+from planner_node.settings.addresses import without_user
 
 _MIN_FREE_BYTES: Final = 1 << 30
 _GIB: Final = 1 << 30
@@ -64,7 +65,7 @@ async def _broker(settings: Settings) -> Finding:
         return _embedded_broker(settings.mqtt.port)
     try:
         async with visit(settings, [f"{settings.mqtt.root}/nodes/+/status"]):
-            return Finding(Verdict.FINE, "broker", settings.mqtt.url)
+            return Finding(Verdict.FINE, "broker", without_user(settings.mqtt.url))
     except BrokerRefused as error:
         advice = "Is it running? Check PLANNER__MQTT__URL, the user and PLANNER__MQTT__PASSWORD."
         return Finding(Verdict.FAULT, "broker", str(error), advice)

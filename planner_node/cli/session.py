@@ -77,7 +77,7 @@ async def visit(settings: Settings, filters: Sequence[str]) -> AsyncIterator[Vis
     try:
         codes = await connection.subscribe([Subscription(name) for name in filters])
         if len(codes) < len(filters) or any(code >= FIRST_REFUSAL for code in codes):
-            raise BrokerRefused(f"{url} does not let us subscribe to {', '.join(filters)}.")
+            raise BrokerRefused(f"{options.url} does not let us subscribe to {', '.join(filters)}.")
         yield Visit(connection, inbox)
     finally:
         await connection.close()

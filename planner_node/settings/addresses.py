@@ -18,6 +18,14 @@ def check_port(url: str) -> None:
         raise ValueError(fault)
 
 
+def has_password(url: str) -> bool:
+    """Whether a secret stands in the URL; one that cannot be read is refused elsewhere."""
+    try:
+        return urlsplit(url).password is not None
+    except ValueError:
+        return False
+
+
 def without_user(url: str) -> str:
     """Return the URL for logs and people, without user and password."""
     parts = urlsplit(url)

@@ -10,6 +10,7 @@ from pydantic import SecretStr, ValidationError
 from pydantic_settings import SettingsError
 
 from planner_node.errors import SettingsRefused
+from planner_node.settings.addresses import has_password
 from planner_node.settings.environment import not_json
 from planner_node.settings.sections import ENV_PREFIX, Settings
 
@@ -72,7 +73,18 @@ def _refuse_secrets(values: dict[str, Any], path: Path) -> None:
                 f"set {name} in the environment, or name a file in {file_key}.",
                 key=f"{section}.{key}",
             )
+    _refuse_password_of_url(values.get("mqtt"), path)
     _refuse_keys_of_endpoints(values.get("engine"), path)
+
+
+def _refuse_password_of_url(mqtt: Any, path: Path) -> None:  # noqa: ANN401  not checked yet
+    url = mqtt.get("url") if isinstance(mqtt, dict) else None
+    if isinstance(url, str) and has_password(url):
+        raise SettingsRefused(
+            f"mqtt.url holds a password, which is a secret and does not belong in {path}; set "
+            f"{ENV_PREFIX}MQTT__PASSWORD in the environment, or name a file in mqtt.password_file.",
+            key="mqtt.url",
+        )
 
 
 def _refuse_keys_of_endpoints(engine: Any, path: Path) -> None:  # noqa: ANN401  not checked yet

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from planner_node.broker.embedded import EmbeddedBroker
 from planner_node.cli.doctor import examine
 from tests.fakes.openai_server import OpenAiServer
 
@@ -40,6 +41,17 @@ async def test_fault_is_named_with_what_to_do(
     shown = capsys.readouterr().out
     assert words in shown
     assert "→" in shown
+
+
+async def test_a_password_in_the_brokers_url_is_not_shown(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with EmbeddedBroker(0) as broker:
+        monkeypatch.setenv("PLANNER__MQTT__URL", broker.url.replace("//", "//ann:geheim@"))
+        assert await examine(None) == 0
+        shown = capsys.readouterr().out
+        assert broker.url in shown
+    assert "geheim" not in shown
 
 
 def remote_settings(folder: Path, *urls: str) -> Path:

@@ -123,6 +123,7 @@ def test_a_port_that_cannot_be_is_refused(text: str, port: str, tmp_path: Path) 
     "text",
     [
         "mqtt: {password: x}",
+        "mqtt: {url: 'mqtt://ann:geheim@host'}",
         "http: {api_keys: [x]}",
         "journal: {password: x}",
         "engine: {api_key: x}",
@@ -130,8 +131,16 @@ def test_a_port_that_cannot_be_is_refused(text: str, port: str, tmp_path: Path) 
     ],
 )
 def test_secret_in_the_file_is_refused(text: str, tmp_path: Path) -> None:
-    with pytest.raises(SettingsRefused, match="is a secret"):
+    with pytest.raises(SettingsRefused, match="is a secret") as refusal:
         load(write(tmp_path, text))
+    assert "geheim" not in str(refusal.value)
+
+
+def test_a_password_in_the_brokers_url_may_come_from_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PLANNER__MQTT__URL", "mqtt://ann:geheim@host")
+    assert load(write(tmp_path, "")).mqtt.url == "mqtt://ann:geheim@host"
 
 
 @pytest.mark.parametrize(
