@@ -4,7 +4,6 @@ The node serves it beside MQTT through ``create_app``. ``uvicorn planner_node.ap
 the same without a broker, as ``alone`` tells.
 """
 
-import ipaddress
 import logging
 from typing import Final
 
@@ -16,6 +15,7 @@ from planner_node import __version__
 from planner_node.api import console, events, generate, health, refusals, schemas, tasks
 from planner_node.api.alone import lifespan_of
 from planner_node.api.guard import Guard
+from planner_node.api.limits import is_open
 from planner_node.api.metrics import HouseCollector, HttpMetrics
 from planner_node.api.openapi import Service
 from planner_node.api.ports import ApiParts, Hall, Limits
@@ -53,7 +53,7 @@ def create_app_alone() -> Service:
 
 def warn_if_open(settings: HttpSettings, *, has_keys: bool) -> None:
     """Say it loudly when anyone on the network may command the robots."""
-    if not has_keys and not _is_loopback(settings.host):
+    if is_open(settings, has_keys=has_keys):
         _log.warning(
             "! HTTP listens on %s without API keys: anyone who reaches it commands the robots. "
             "Set PLANNER__HTTP__API_KEYS or http.api_keys_file, or listen on 127.0.0.1.",
@@ -87,13 +87,6 @@ def assemble(hall: Hall, lifespan: Lifespan[Service] | None = None) -> Service:
     app.add_middleware(Surface)
     app.add_middleware(HttpMetrics, registry=registry)
     return app
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 app = create_app_alone()

@@ -1,5 +1,7 @@
 """What the settings allow a client, with the secrets read from their files."""
 
+import ipaddress
+
 from planner_node.api.ports import Limits
 from planner_node.settings import HttpSettings, Settings, secret
 
@@ -27,3 +29,15 @@ def keys_of(settings: HttpSettings) -> tuple[bytes, ...]:
     keys = [key.get_secret_value() for key in settings.api_keys]
     keys += (secret(None, settings.api_keys_file) or "").splitlines()
     return tuple(key.strip().encode() for key in keys if key.strip())
+
+
+def is_open(settings: HttpSettings, *, has_keys: bool) -> bool:
+    """Whether anyone on the network may command the robots."""
+    return not has_keys and not _is_loopback(settings.host)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -130,9 +130,9 @@ def watch(
 
 @app.command()
 def doctor(config: ConfigOption = None) -> None:
-    """Check settings, broker, model, GPU memory, journal and disk, and say what to do.
+    """Check settings, keys, tools, broker, model, GPU memory, journal and disk, and say what to do.
 
-    檢查設定、broker、模型、GPU 記憶體、日誌與磁碟，並說明該怎麼做。
+    檢查設定、金鑰、工具、broker、模型、GPU 記憶體、日誌與磁碟，並說明該怎麼做。
 
     Exits with 1 if something must be mended.
     """

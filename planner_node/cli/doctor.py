@@ -3,7 +3,6 @@
 import asyncio
 import os
 import shutil
-import socket
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Final
@@ -11,17 +10,17 @@ from typing import Final
 from rich.console import Console
 from rich.markup import escape
 
+from planner_node.cli.doors import look_at_broker, look_at_http
 from planner_node.cli.endpoints import look_at_endpoints
 from planner_node.cli.finding import Finding, Verdict
-from planner_node.cli.session import visit
+from planner_node.cli.tools import look_at_tools
 from planner_node.completion.loading import EMBEDDED, weights_of
-from planner_node.errors import BrokerRefused, PlannerError, SettingsRefused
-from planner_node.settings import Settings, load
-from planner_node.settings.addresses import without_user
+from planner_node.errors import PlannerError, SettingsRefused
+from planner_node.journal.file import path_of
+from planner_node.settings import JournalSettings, Settings, load, secret
 
 _MIN_FREE_BYTES: Final = 1 << 30
 _GIB: Final = 1 << 30
-_PROBE_TIMEOUT_S: Final = 2.0
 
 
 async def examine(config: Path | None) -> int:
@@ -49,9 +48,11 @@ async def _findings(config: Path | None) -> AsyncIterator[Finding]:
         yield Finding(Verdict.FAULT, "settings", str(error), "See config/planner.yaml.")
         return
     yield Finding(Verdict.FINE, "settings", f"node_id {settings.node_id}")
-    yield await _broker(settings)
-    yield await asyncio.to_thread(_http, settings)
-    yield _journal(settings)
+    yield await look_at_broker(settings.mqtt)
+    for finding in await asyncio.to_thread(lambda: [*look_at_http(settings.http)]):
+        yield finding
+    yield await asyncio.to_thread(look_at_tools, settings.planner)
+    yield _journal(settings.journal)
     if settings.engine.kind == "remote":
         async for finding in look_at_endpoints(settings):
             yield finding
@@ -60,52 +61,15 @@ async def _findings(config: Path | None) -> AsyncIterator[Finding]:
         yield finding
 
 
-async def _broker(settings: Settings) -> Finding:
-    if not settings.mqtt.url:
-        return _embedded_broker(settings.mqtt.port)
+def _journal(settings: JournalSettings) -> Finding:
     try:
-        async with visit(settings, [f"{settings.mqtt.root}/nodes/+/status"]):
-            return Finding(Verdict.FINE, "broker", without_user(settings.mqtt.url))
-    except BrokerRefused as error:
-        advice = "Is it running? Check PLANNER__MQTT__URL, the user and PLANNER__MQTT__PASSWORD."
-        return Finding(Verdict.FAULT, "broker", str(error), advice)
+        if settings.url.startswith("postgres"):
+            secret(settings.password, settings.password_file)
+            return Finding(Verdict.FINE, "journal", f"{settings.url}, asked at the start")
+        path = path_of(settings.url)
     except PlannerError as error:
-        return Finding(Verdict.FAULT, "broker", str(error))
-
-
-def _embedded_broker(port: int) -> Finding:
-    if _is_listening("127.0.0.1", port):
-        text = f"something listens on 127.0.0.1:{port}: a node that runs already, or another broker"
-        advice = (
-            f"To use that broker: PLANNER__MQTT__URL=mqtt://127.0.0.1:{port}. "
-            "To start a second one: PLANNER__MQTT__PORT=1884."
-        )
-        return Finding(Verdict.NOTE, "broker", text, advice)
-    return Finding(Verdict.FINE, "broker", f"embedded, will listen on 127.0.0.1:{port}")
-
-
-def _http(settings: Settings) -> Finding:
-    host, port = settings.http.host, settings.http.port
-    if not settings.http.enabled:
-        return Finding(Verdict.FINE, "http", "off")
-    if port and _is_listening(host, port):
-        text = f"something listens on {host}:{port}: a node that runs already, or another program"
-        return Finding(Verdict.NOTE, "http", text, "Another port: PLANNER__HTTP__PORT=8001.")
-    return Finding(Verdict.FINE, "http", f"will listen on {host}:{port}")
-
-
-def _is_listening(host: str, port: int) -> bool:
-    try:
-        with socket.create_connection((host, port), timeout=_PROBE_TIMEOUT_S):
-            return True
-    except OSError:
-        return False
-
-
-def _journal(settings: Settings) -> Finding:
-    if settings.journal.url.startswith("postgres"):
-        return Finding(Verdict.FINE, "journal", f"{settings.journal.url}, asked at the start")
-    path = Path(settings.journal.url.removeprefix("sqlite:///")).resolve()
+        advice = "Check PLANNER__JOURNAL__URL and journal.password_file."
+        return Finding(Verdict.FAULT, "journal", str(error), advice)
     folder = next(parent for parent in path.parents if parent.exists())
     free_bytes = shutil.disk_usage(folder).free
     text = f"{path}, {free_bytes / _GIB:.1f} GiB free"

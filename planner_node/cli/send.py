@@ -44,7 +44,7 @@ async def send_task(
         topic.name(root, robot_id=robot_id)
         for topic in (ROBOT_STATUS, ROBOT_STREAM, ROBOT_SUBTASKS)
     ]
-    async with visit(settings, topics) as visitor:
+    async with visit(settings.mqtt, topics) as visitor:
         story = _Story(visitor, root, robot_id, str(command["task_id"]))
         await visitor.publish(ROBOT_TASK.name(root, robot_id=robot_id), payload)
         try:

@@ -19,7 +19,7 @@ from planner_node.mqtt.packets import (
     Publication,
     Subscription,
 )
-from planner_node.settings import Settings
+from planner_node.settings import MqttSettings
 
 _OTHER_VERSION: Final = (EndKind.UNSUPPORTED_VERSION, EndKind.HUNG_UP)
 
@@ -63,15 +63,15 @@ class Visit:
 
 
 @asynccontextmanager
-async def visit(settings: Settings, filters: Sequence[str]) -> AsyncIterator[Visit]:
+async def visit(mqtt: MqttSettings, filters: Sequence[str]) -> AsyncIterator[Visit]:
     """Connect and subscribe while the block runs.
 
     Raises:
         BrokerRefused: no broker there, or it does not let us in or subscribe.
     """
-    url = settings.mqtt.url or f"mqtt://127.0.0.1:{settings.mqtt.port}"
-    mqtt = settings.mqtt.model_copy(update={"url": url})
-    options = connect_options(mqtt, f"planner-cli-{new_id()[:12]}", will=None)
+    url = mqtt.url or f"mqtt://127.0.0.1:{mqtt.port}"
+    found = mqtt.model_copy(update={"url": url})
+    options = connect_options(found, f"planner-cli-{new_id()[:12]}", will=None)
     inbox: asyncio.Queue[Delivery] = asyncio.Queue()
     connection = await _connect(replace(options, session_expiry_s=0), inbox)
     try:

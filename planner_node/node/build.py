@@ -46,7 +46,7 @@ def build(settings: Settings, *, broker: bool = True, completer: Completer | Non
     """Build a node that is not running yet; a given completer stands in for the model.
 
     Raises:
-        SettingsRefused: a tool, a prompt or a handler is wrong.
+        SettingsRefused: a tool, an answer, a prompt or a handler is wrong.
     """
     return Node(settings, broker=broker, completer=completer, clock=SystemClock())
 
@@ -66,6 +66,7 @@ class Node:
         self._given = completer
         self._clock = clock
         self._catalog = load_catalog(settings.planner.tools_dir, settings.planner.prompts_dir)
+        self._answers = self._catalog.answers(settings.planner.answers)
         tools = load_handlers(settings.planner.handlers)
         self._model = self._model_of(settings, clock)
         self._door: MqttDoor | None = None
@@ -145,8 +146,7 @@ class Node:
         """Load the model behind open doors, let the planner begin, then watch over the engine."""
         self._say(NodeState.LOADING_MODEL)
         self.completer.arrive(self._given or await self._model.start())
-        answers = tuple(self._catalog.tool(name) for name in self.settings.planner.answers)
-        await asyncio.to_thread(self.completer.check, answers)
+        await asyncio.to_thread(self.completer.check, self._answers)
         self.model_ready.set()
         self._model_changed()
         if self._given is None:

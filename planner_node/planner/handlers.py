@@ -116,7 +116,7 @@ def load_handlers(names: Iterable[str]) -> ToolRegistry:
     itself.
 
     Raises:
-        SettingsRefused: there is no such module or function.
+        SettingsRefused: there is no such module or function, or the module fails.
     """
     names, folder = tuple(names), os.getcwd()  # noqa: PTH109  sys.path holds strings
     if names and folder not in sys.path:
@@ -132,6 +132,12 @@ def _loaded(name: str) -> tuple[str, Handler]:
     except (ImportError, AttributeError, ValueError) as error:
         raise SettingsRefused(
             f"planner.handlers: {name!r} is not module:function ({error})", key="planner.handlers"
+        ) from error
+    except Exception as error:
+        raise SettingsRefused(
+            f"planner.handlers: {name!r} fails while it is imported: "
+            f"{type(error).__name__}: {error}",
+            key="planner.handlers",
         ) from error
     if not callable(function):
         raise SettingsRefused(

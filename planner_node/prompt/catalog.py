@@ -1,7 +1,7 @@
 """The configured tools and system texts, read once from their folders."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -29,6 +29,22 @@ class Catalog:
         except KeyError:
             known = ", ".join(sorted(self.tools))
             raise UnknownTool(f'no tool "{name}"; known are {known}', tool=name) from None
+
+    def answers(self, names: Sequence[str]) -> tuple[Tool, ...]:
+        """Return the tools that the settings name as answers to a task.
+
+        Raises:
+            SettingsRefused: there are none, or one of them is no tool here.
+        """
+        if not names:
+            raise SettingsRefused(
+                "planner.answers is empty: name the tools that may answer a task.",
+                key="planner.answers",
+            )
+        try:
+            return tuple(self.tool(name) for name in names)
+        except UnknownTool as error:
+            raise SettingsRefused(f"planner.answers: {error}", key="planner.answers") from error
 
     def system_text(self, language: str) -> str:
         """Return the system text for a BCP 47 tag: Chinese has its own, all others English."""

@@ -8,6 +8,8 @@ from planner_node.broker.embedded import EmbeddedBroker
 from planner_node.cli.doctor import examine
 from tests.fakes.openai_server import OpenAiServer
 
+CONFIG = Path(__file__).parents[2] / "config"
+
 
 @pytest.fixture(autouse=True)
 def _free_ports(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -27,6 +29,16 @@ async def test_shipped_settings_are_well(capsys: pytest.CaptureFixture[str]) -> 
         ("MODEL__ID", "/no/such/model", "no folder here"),
         ("MQTT__URL", "mqtt://127.0.0.1:1", "127.0.0.1:1"),
         ("MODEL__NAME", "x", "is not a setting"),
+        ("PLANNER__TOOLS_DIR", "/no/tools", "/no/tools holds no tool"),
+        ("PLANNER__PROMPTS_DIR", "/no/prompts", "system.en.txt is missing"),
+        ("PLANNER__HANDLERS", '["nowhere:weather"]', "'nowhere:weather' is not module:function"),
+        ("PLANNER__ANSWERS", '["fly"]', 'planner.answers: no tool "fly"'),
+        ("PLANNER__ANSWERS", "[]", "planner.answers is empty"),
+        ("HTTP__API_KEYS_FILE", "/no/keys", "/no/keys cannot be read"),
+        ("MQTT__PASSWORD_FILE", "/no/password", "/no/password cannot be read"),
+        ("JOURNAL__URL", "sqlite:///:memory:", "is not sqlite:///"),
+        ("MQTT__URL", "mqtt://host:abc", "number from 1 to 65535"),
+        ("HTTP__API_KEYS", "abc", "is not JSON"),
     ],
 )
 async def test_fault_is_named_with_what_to_do(
@@ -41,6 +53,27 @@ async def test_fault_is_named_with_what_to_do(
     shown = capsys.readouterr().out
     assert words in shown
     assert "→" in shown
+
+
+async def test_the_password_file_of_a_shared_journal_is_looked_for(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PLANNER__JOURNAL__URL", "postgresql://robot@db/planner")
+    monkeypatch.setenv("PLANNER__JOURNAL__PASSWORD_FILE", "/no/password")
+    assert await examine(None) == 1
+    assert "/no/password cannot be read" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("keys", "is_told"), [("[]", True), ('["geheim"]', False)])
+async def test_a_door_that_is_open_to_the_network_is_told_and_no_fault(
+    keys: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *, is_told: bool
+) -> None:
+    monkeypatch.setenv("PLANNER__HTTP__HOST", "0.0.0.0")  # noqa: S104
+    monkeypatch.setenv("PLANNER__HTTP__API_KEYS", keys)
+    assert await examine(None) == 0
+    shown = capsys.readouterr().out
+    assert ("anyone who reaches it commands the robots" in shown) is is_told
+    assert "geheim" not in shown
 
 
 async def test_a_password_in_the_brokers_url_is_not_shown(
@@ -59,7 +92,8 @@ def remote_settings(folder: Path, *urls: str) -> Path:
     endpoints = "".join(f"    - url: {url}\n" for url in urls)
     file = folder / "remote.yaml"
     text = f"engine:\n  kind: remote\n  prompt: chat\n  endpoints:\n{endpoints}"
-    file.write_text(text + "planner:\n  plan_bias_logits: 0\n", "utf-8")
+    folders = f"  tools_dir: {CONFIG / 'tools'}\n  prompts_dir: {CONFIG / 'prompts'}\n"
+    file.write_text(text + "planner:\n  plan_bias_logits: 0\n" + folders, "utf-8")
     return file
 
 

@@ -144,6 +144,12 @@ def test_without_functions_nothing_is_imported_from_the_working_folder() -> None
     assert sys.path == before
 
 
+def test_a_module_that_fails_refuses_the_start(working_folder: Path) -> None:
+    (working_folder / "failing_tools.py").write_text("1 / 0\n", encoding="utf-8")
+    with pytest.raises(SettingsRefused, match="imported: ZeroDivisionError"):
+        load_handlers(["failing_tools:weather"])
+
+
 def test_only_a_plan_that_nobody_changes_is_told_as_it_is_written() -> None:
     registry = ToolRegistry({"own": weather})
     streams = {name: registry.streams(name) for name in ("decompose_task", "unknown", "own")}

@@ -91,3 +91,15 @@ def test_folder_without_tools_is_refused(folders: tuple[Path, Path]) -> None:
 def test_missing_system_text_is_refused_by_name(folders: tuple[Path, Path]) -> None:
     (folders[1] / "system.zh-TW.txt").unlink()
     assert "system.zh-TW.txt" in refused(folders)
+
+
+def test_answers_are_the_tools_in_the_order_of_the_settings() -> None:
+    names = ["decline_task", "decompose_task"]
+    assert [tool.name for tool in shipped_catalog().answers(names)] == names
+
+
+@pytest.mark.parametrize(("names", "words"), [(["fly"], 'no tool "fly"'), ([], "is empty")])
+def test_answers_that_are_not_there_refuse_the_start(names: list[str], words: str) -> None:
+    with pytest.raises(SettingsRefused, match=words) as refusal:
+        shipped_catalog().answers(names)
+    assert refusal.value.references["key"] == "planner.answers"
