@@ -105,12 +105,18 @@ class LocalCompleter:
             stop_tokens=self._voice.vocabulary.stop_tokens,
             sampling=Sampling(request.temperature, request.top_p, seed),
             constraint=constraint,
-            biases=tuple(
-                (self._voice.vocabulary.first_token_of(name), logits)
-                for name, logits in request.preferred
-            ),
+            biases=self._biases(request),
             deadline_s=min((end_s for end_s in ends_s if end_s is not None), default=None),
         )
+
+    def _biases(self, request: CompletionRequest) -> tuple[tuple[int, float], ...]:
+        """Return what leans the choice of a tool: all of them, so that any one's name ends it."""
+        leaning = dict(request.preferred)
+        if not any(leaning.values()):
+            return ()
+        names = dict.fromkeys((*(tool.name for tool in request.tools), *leaning))
+        first_token_of = self._voice.vocabulary.first_token_of
+        return tuple((first_token_of(name), leaning.get(name, 0.0)) for name in names)
 
     def _usage(self, event: Event, begun_s: float, first_s: float | None) -> CompletionUsage:
         now_s = self._clock.monotonic_s()

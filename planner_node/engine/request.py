@@ -80,7 +80,8 @@ class Request:
     ``prefix_tokens`` leading ids of ``prompt`` are shared with other requests (system text and
     tool): they are prefilled once and kept. Stop tokens end the row and are not part of the output.
     ``max_new_tokens`` bounds everything the row puts out, forced ids included.
-    ``deadline_s`` is a ``time.monotonic()`` instant.
+    ``deadline_s`` is a ``time.monotonic()`` instant. ``biases`` lean one choice, the one between
+    their ids: they count until the first of these is written, so name what leans nowhere with 0.
     """
 
     request_id: str
@@ -91,7 +92,7 @@ class Request:
     sampling: Sampling = field(default_factory=Sampling)
     constraint: Constraint | None = None
     deadline_s: float | None = None
-    biases: tuple[tuple[int, float], ...] = ()  # (id, logits) added to that id's score each time
+    biases: tuple[tuple[int, float], ...] = ()  # (id, logits) added to that id's score, see above
 
     def __post_init__(self) -> None:
         if not self.prompt:

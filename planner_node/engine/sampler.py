@@ -83,8 +83,8 @@ class Sampler:
         if not sampling:
             return []
         self._masks.fill([sequence for sequence in sampling if not sequence.is_greedy])
-        owners = [s for s in sampling for _ in range(len(s.draft.token_ids) + 1)]
-        scores = biased(self._forward.scores(hidden), owners)
+        biases = [s.biases_after(n) for s in sampling for n in range(len(s.draft.token_ids) + 1)]
+        scores = biased(self._forward.scores(hidden), biases)
         picks = _picks(sampling, greedy(scores))
         self._draw([pick for pick in picks if not pick.sequence.is_greedy], scores)
         self._mend([pick for pick in picks if _is_refused(pick)], scores)
@@ -159,12 +159,10 @@ class Draw:
     chance: float
 
 
-def biased(scores: Tensor, sequences: Many[Sequence]) -> Tensor:
-    """Return ``scores`` [rows, vocabulary] with each sequence's biases added."""
+def biased(scores: Tensor, biases: Many[tuple[tuple[int, float], ...]]) -> Tensor:
+    """Return ``scores`` [rows, vocabulary] with the (id, logits) of each row added."""
     entries = [
-        (row, token_id, logits)
-        for row, sequence in enumerate(sequences)
-        for token_id, logits in sequence.request.biases
+        (row, token_id, logits) for row, of_row in enumerate(biases) for token_id, logits in of_row
     ]
     if not entries:
         return scores

@@ -43,6 +43,7 @@ class Sequence:
         "accepted_tokens",
         "added_s",
         "arrival",
+        "biases",
         "cached_tokens",
         "computed",
         "draft",
@@ -63,6 +64,7 @@ class Sequence:
     def __init__(self, request: Request, context_tokens: int) -> None:
         self.request = request
         self.tokens = list(request.prompt)
+        self.biases = request.biases  # nothing any more once the choice that they lean is made
         self.prefix = request.prompt[: request.prefix_tokens]  # what others share, or nothing
         self.max_tokens = min(len(request.prompt) + request.max_new_tokens, context_tokens)
         self.computed = 0
@@ -180,6 +182,12 @@ class Sequence:
         self._settle()
         return taken
 
+    def biases_after(self, num_drafted: int) -> tuple[tuple[int, float], ...]:
+        """Return the biases behind so many ids of the draft."""
+        if not self.biases or self._is_choice(self.draft.token_ids[:num_drafted]):
+            return ()
+        return self.biases
+
     def allows(self, token_id: int) -> bool:
         """Tell whether the id may come next; a quick no is to be checked with a mask."""
         constraint = self.request.constraint
@@ -237,7 +245,13 @@ class Sequence:
                 break
             self.tokens.append(token_id)
             taken.append(token_id)
+        if self.biases and self._is_choice(taken):
+            self.biases = ()
         return taken
+
+    def _is_choice(self, token_ids: list[int]) -> bool:
+        """Tell whether one of the ids that a bias leans is among these."""
+        return any(token_id in token_ids for token_id, _ in self.biases)
 
     def _settle(self) -> None:
         """Decide, after everything was taken, whether the request is at its end."""

@@ -167,6 +167,13 @@ async def test_prefix_and_stop_tokens_reach_the_engine() -> None:
     assert len(run.stop_tokens) == 3
 
 
+async def test_every_tool_has_a_part_in_the_leaning_of_their_choice() -> None:
+    other = replace(FLAG, name="other")
+    run = await asked_of(replace(ASKED, tools=(FLAG, other), preferred=(("flag", 2.0),)))
+    assert run.biases == ((ids("f")[0], 2.0), (ids("o")[0], 0.0))
+    assert not (await asked_of(replace(ASKED, tools=(FLAG, other)))).biases
+
+
 async def test_tools_that_may_not_be_used_are_not_shown() -> None:
     shown = await asked_of(replace(ASKED, tools=(FLAG,)))
     hidden = await asked_of(replace(ASKED, tools=(FLAG,), tool_choice=ToolUse.NONE))
