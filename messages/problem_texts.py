@@ -151,8 +151,20 @@ CATALOG: Mapping[ProblemCode, ProblemText] = {
         ("無法保證此工具的 JSON Schema，因此拒絕。", "請移除或簡化 references 所指出的部分。"),
     ),
     ProblemCode.CONTEXT_TOO_LONG: _entry(
-        ("The text is longer than the model can read.", "Shorten the instruction or its context."),
-        ("文字超過模型可讀取的長度。", "請縮短指令或背景資訊。"),
+        (
+            "The text is longer than the model can read.",
+            (
+                "Shorten the instruction or its context, or split the task: prompt and answer "
+                "share the model's context (engine.context_tokens)."
+            ),
+        ),
+        (
+            "文字超過模型可讀取的長度。",
+            (
+                "請縮短指令或背景資訊，或將任務拆小：提示與回答共用模型的上下文"
+                "（engine.context_tokens）。"
+            ),
+        ),
     ),
     ProblemCode.MODEL_NOT_READY: _entry(
         ("The model is not ready.", "Try again shortly; see /readyz for the reason."),

@@ -105,7 +105,7 @@ class UnsupportedSchema(CommandRejected):
 
 
 class ContextTooLong(CommandRejected):
-    """The prompt does not fit the model's context."""
+    """The prompt does not fit the model's context, or leaves too little of it for the answer."""
 
     code = ProblemCode.CONTEXT_TOO_LONG
 

@@ -80,8 +80,8 @@ async def generate_text(request: Request, hall: HallOfApp) -> Response:
 async def generate_with_function(request: Request, hall: HallOfApp) -> Response:
     """Answer with a call of one of the tools, always valid against its JSON Schema.
 
-    A call that does not fit `max_new_tokens` is refused with 422 `OUTPUT_TRUNCATED`: half a call
-    would break that promise.
+    A call that does not fit `max_new_tokens` is refused with 422 `OUTPUT_TRUNCATED`, one that fills
+    the model's context with 422 `CONTEXT_TOO_LONG`: half a call would break that promise.
     """
     limit_bytes = hall.limits.http.max_body_bytes
     asked = await decode_body(request, GenerateWithFunctionRequest, limit_bytes)

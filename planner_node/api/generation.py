@@ -22,11 +22,11 @@ from planner_node.completion.request import (
     ToolCall,
     ToolUse,
 )
+from planner_node.completion.truncation import truncation
 from planner_node.errors import (
     ConstraintBroken,
     DeadlinePassed,
     GenerationTimeout,
-    OutputTruncated,
 )
 
 _log = logging.getLogger(__name__)
@@ -52,6 +52,7 @@ async def generate(
 
     Raises:
         OutputTruncated: max_new_tokens ended the text inside a call.
+        ContextTooLong: the model's context did.
         GenerationTimeout: the request's deadline passed.
     """
     reader = EnvelopeReader(calls=request.tool_choice is not ToolUse.NONE)
@@ -135,12 +136,7 @@ def usage_of(usage: CompletionUsage) -> Usage:
 def _ended(reader: EnvelopeReader, event: Completed, request: CompletionRequest) -> Ended:
     must_call = request.tool_choice not in {ToolUse.NONE, ToolUse.AUTO}
     if event.finish is FinishReason.LENGTH and (must_call or reader.opened):
-        raise OutputTruncated(
-            f"max_new_tokens ({request.max_new_tokens}) was reached inside the tool call",
-            finish_reason="length",
-            max_new_tokens=request.max_new_tokens,
-            completion_tokens=event.usage.completion_tokens,
-        )
+        raise truncation(event, request)
     if reader.call is None and (must_call or reader.opened):
         raise ConstraintBroken("the model's text is not a call of an offered tool")
     return Ended(reader.text, reader.call, event.finish, event.usage)

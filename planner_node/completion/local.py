@@ -80,7 +80,10 @@ class LocalCompleter:
                     finish = _finish(event, event.finished, request, run)
                     if finish is FinishReason.STOP and constraint is not None and constraint.done:
                         finish = FinishReason.TOOL_CALL
-                    yield Completed(finish, self._usage(event, begun_s, first_s))
+                    is_cut = run.max_new_tokens < request.max_new_tokens
+                    full = finish is FinishReason.LENGTH and is_cut
+                    usage = self._usage(event, begun_s, first_s)
+                    yield Completed(finish, usage, self._info.context_tokens if full else None)
 
     def _prompt(self, request: CompletionRequest) -> Prompt:
         tools = () if request.tool_choice is ToolUse.NONE else request.tools

@@ -89,10 +89,14 @@ class TextChunk:
 
 @dataclass(frozen=True, slots=True)
 class Completed:
-    """The last event of a stream that ended well."""
+    """The last event of a stream that ended well.
+
+    ``context_tokens`` is the size of the context where this, and not max_new_tokens, is the LENGTH.
+    """
 
     finish: FinishReason
     usage: CompletionUsage
+    context_tokens: int | None = None
 
 
 CompletionEvent = TextChunk | Completed

@@ -19,7 +19,8 @@ from planner_node.completion.request import (
     TextChunk,
     ToolCall,
 )
-from planner_node.errors import OutputTruncated, PlanInvalid
+from planner_node.completion.truncation import truncation
+from planner_node.errors import PlanInvalid
 from planner_node.planner.leash import Leash
 from planner_node.stream.subtasks import CallClosed, CallReader, SubtaskClosed, ToolNamed
 from planner_node.tasks.record import TaskRecord
@@ -63,16 +64,15 @@ class Generation:
         """Return the call after every subtask of it was handed on.
 
         Raises:
-            OutputTruncated: the text ended before the call did.
+            OutputTruncated: max_new_tokens ended the text before the call did.
+            ContextTooLong: the model's context did.
             PlanInvalid: the text is no call.
             Pulled: somebody ended it; and whatever the completer raises.
         """
         self._began_s = self._clock.monotonic_s()
         completed = await self._read_all(completer, leash)
         if completed.finish is FinishReason.LENGTH:
-            limit = self._request.max_new_tokens
-            tokens = completed.usage.completion_tokens
-            raise OutputTruncated(max_new_tokens=limit, completion_tokens=tokens)
+            raise truncation(completed, self._request)
         if self._call is None:
             raise PlanInvalid("The model called no tool.", finish=completed.finish)
         return Generated(self._call, completed.usage, self._elapsed_ms(), self._first_subtask_ms)

@@ -8,7 +8,7 @@ import pytest
 from jsonschema import validate
 
 from planner_node.api.examples import FUNCTION_REQUESTS, GENERATE_REQUESTS
-from planner_node.completion.request import NamedTool, ToolUse
+from planner_node.completion.request import FinishReason, NamedTool, ToolUse
 from planner_node.errors import (
     ContextTooLong,
     DeadlinePassed,
@@ -204,6 +204,16 @@ async def test_a_call_cut_off_by_max_new_tokens_is_refused(http: httpx.AsyncClie
     problem = answer.json()["problem"]
     assert (answer.status_code, problem["code"]) == (422, "OUTPUT_TRUNCATED")
     assert {"key": "finish_reason", "value": "length"} in problem["references"]
+
+
+async def test_a_call_that_fills_the_context_is_refused_as_that(
+    http: httpx.AsyncClient, completer: ScriptedCompleter
+) -> None:
+    completer.default = Script(SEED_CONTENT[:40], FinishReason.LENGTH, context_tokens=2048)
+    answer = await http.post("/generate_with_function", json=SEED_FUNCTION)
+    problem = answer.json()["problem"]
+    assert (answer.status_code, problem["code"]) == (422, "CONTEXT_TOO_LONG")
+    assert {"key": "context_tokens", "value": "2048"} in problem["references"]
 
 
 async def test_text_cut_off_by_max_new_tokens_is_an_answer(http: httpx.AsyncClient) -> None:

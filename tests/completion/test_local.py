@@ -28,6 +28,7 @@ from planner_node.errors import (
     PlannerError,
     UnsupportedSchema,
 )
+from tests.fakes.asked import told as answered
 from tests.fakes.local import tiny_model
 
 ASKED = CompletionRequest("one", (Message("user", "Find the cup."),))
@@ -146,6 +147,16 @@ async def test_leaving_the_stream_leaves_the_engine() -> None:
 async def test_new_tokens_are_cut_to_the_room_left() -> None:
     run = await asked_of(replace(ASKED, max_new_tokens=10**6))
     assert run.max_new_tokens == 4096 - len(run.prompt)
+
+
+async def test_text_that_fills_the_context_is_told_as_that() -> None:
+    async def full_context(max_new_tokens: int) -> int | None:
+        speaks = completer(PlayedEngine(ended(Finish.LENGTH)))
+        _, end = await answered(speaks, replace(ASKED, max_new_tokens=max_new_tokens))
+        return end.context_tokens
+
+    assert await full_context(10**6) == 4096
+    assert await full_context(20) is None
 
 
 async def test_prompt_without_room_for_an_answer_is_refused_with_its_size() -> None:

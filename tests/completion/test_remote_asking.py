@@ -110,6 +110,26 @@ async def test_chat_shows_the_tools_and_keeps_the_turns(
     assert "tools" not in body
 
 
+async def test_context_that_ends_the_answer_is_told(remote: Remote, server: OpenAiServer) -> None:
+    server.scripts = [Played(text=PLAN[:20], finish="length"), Played()]
+    _, full = await told(remote.completer)
+    _, cut = await told(remote.completer, replace(ASKED, max_new_tokens=3))
+    assert (full.finish, full.context_tokens) == (FinishReason.LENGTH, 11 + 3)
+    assert (cut.finish, cut.context_tokens) == (FinishReason.LENGTH, None)
+
+
+async def test_room_that_the_prompt_leaves_is_told_where_it_ends_the_answer(
+    server: OpenAiServer,
+) -> None:
+    script = Played(text=PLAN[:20], finish="length", counts=False)
+    server.scripts = [script, script]
+    settings = engine(server.url, prompt="tokens", context_tokens=2048)
+    async with remote_engine(settings) as remote:
+        _, full = await told(remote.completer, replace(ASKED, max_new_tokens=4000))
+        _, cut = await told(remote.completer, replace(ASKED, max_new_tokens=3))
+    assert (full.context_tokens, cut.context_tokens) == (2048, None)
+
+
 async def test_named_tool_is_the_only_one_in_the_schema(
     remote: Remote, server: OpenAiServer
 ) -> None:

@@ -60,6 +60,7 @@ class Script:
 
     text: str = plan_call(*SEED_PLAN)
     finish: FinishReason = FinishReason.TOOL_CALL
+    context_tokens: int | None = None  # that ended it, with LENGTH
     error: PlannerError | None = None
     hold_after: int | None = None
     held: asyncio.Event = field(default_factory=asyncio.Event)
@@ -125,7 +126,7 @@ class ScriptedCompleter:
                 await asyncio.sleep(0)  # let others run, as between two steps of an engine
         if script.error is not None:
             raise script.error
-        yield Completed(script.finish, _usage(request, told, begun_s))
+        yield Completed(script.finish, _usage(request, told, begun_s), script.context_tokens)
 
     def _script(self, request: CompletionRequest) -> Script:
         said = [message.content for message in request.messages if message.role == "user"]

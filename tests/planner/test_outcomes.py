@@ -62,6 +62,18 @@ async def test_a_cut_off_plan_fails_and_keeps_what_was_sent(open_hall: HallMaker
     assert hall.said("t1", EventKind.PLAN) == []
 
 
+async def test_a_plan_that_fills_the_context_is_not_blamed_on_the_token_limit(
+    open_hall: HallMaker,
+) -> None:
+    text = plan_call(*SEED_PLAN)[:TWO_SUBTASKS_CHARS]
+    hall = await open_hall(playing(Script(text, FinishReason.LENGTH, context_tokens=2048)))
+    await hall.submit("t1")
+    await hall.until("t1", "FAILED")
+    assert problem_code(hall, "t1") == ProblemCode.CONTEXT_TOO_LONG
+    told = hall.said("t1", EventKind.STATUS)[-1]["problem"]["references"]
+    assert {"key": "context_tokens", "value": "2048"} in told
+
+
 async def test_the_last_word_of_a_failed_task_is_its_status(open_hall: HallMaker) -> None:
     hall = await open_hall(playing(Script(error=OutOfMemory("no room"))))
     await hall.submit("t1")

@@ -122,6 +122,7 @@ class RemoteCompleter:
     ) -> AsyncGenerator[CompletionEvent, None]:
         check = AnswerCheck(endpoint.name, self._grammars, run.request, run.tools)
         finish: FinishReason | None = None
+        counted: Cost | None = None
         cost = Cost(prompt_tokens=run.phrased.prompt_tokens)
         async with aclosing(endpoint.stream(self._phrasing.path, run.body(endpoint))) as pieces:
             while (piece := await run.patience.wait(_following(pieces))) is not None:
@@ -131,14 +132,15 @@ class RemoteCompleter:
                     # one piece is at least one token, for a server that does not count
                     cost = cost.model_copy(update={"completion_tokens": cost.completion_tokens + 1})
                     yield TextChunk(text)
-                finish, cost = piece.finish or finish, piece.cost or cost
+                finish, counted = piece.finish or finish, piece.cost or counted
         if finish is None:
             raise EndpointFailed(endpoint.name, Fault(Kind.STUMBLED, "stopped in mid-answer"))
         if check.done:
             finish = FinishReason.TOOL_CALL
         elif finish is FinishReason.STOP:
             check.finish()
-        yield Completed(finish, run.patience.usage(cost))
+        full = run.full_context(counted) if finish is FinishReason.LENGTH else None
+        yield Completed(finish, run.patience.usage(counted or cost), full)
 
 
 @dataclass(slots=True)
@@ -170,6 +172,15 @@ class _Run:
         if request.seed is not None:
             body["seed"] = request.seed
         return body if self.schema is None else body | constraint(served.field, self.schema)
+
+    def full_context(self, counted: Cost | None) -> int | None:
+        """Return the size of the context where it ended an answer that is cut; None: the limit."""
+        if self.phrased.context_tokens is not None:
+            return self.phrased.context_tokens
+        # A server that stops short of what it was allowed has a smaller context than was known.
+        if counted is not None and 0 < counted.completion_tokens < self.request.max_new_tokens:
+            return counted.prompt_tokens + counted.completion_tokens
+        return None
 
     def failed(self, endpoint: Endpoint, error: EndpointFailed) -> None:
         """Note it; raise the typed error where no other endpoint can help."""

@@ -25,10 +25,14 @@ _TOOLS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Phrased:
-    """The part of a request's body that says what is asked; ``prompt_tokens`` 0 = not known."""
+    """The part of a request's body that says what is asked; ``prompt_tokens`` 0 = not known.
+
+    ``context_tokens`` is the context's size where it has less room than the request asks for.
+    """
 
     body: Body
     prompt_tokens: int = 0
+    context_tokens: int | None = None
 
 
 class Phrasing(Protocol):
@@ -70,7 +74,7 @@ class TokenPhrasing:
                 str(self._vocabulary.first_token_of(name)): logits
                 for name, logits in request.preferred
             }
-        return Phrased(body, len(ids))
+        return Phrased(body, len(ids), context_tokens if room < request.max_new_tokens else None)
 
 
 class ChatPhrasing:
