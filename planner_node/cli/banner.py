@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 from rich.console import Console
 from rich.markup import escape
 
+from planner_node.journal.file import URL_PREFIX, path_of
 from planner_node.node import Node
 from planner_node.settings import Settings
 from planner_node.settings.addresses import without_user
@@ -31,7 +32,7 @@ def show_banner(node: Node, http_address: str | None, config: Path | None = None
         ("MQTT", _mqtt(node)),
         ("HTTP", f"{http_address}  (/docs, /readyz, /metrics)" if http_address else "off"),
         ("model", f"{info.id}  {info.dtype}, {info.quantization}, {info.device}"),
-        ("journal", node.settings.journal.url),
+        ("journal", _journal(node.settings.journal.url)),
         ("topics", f"{root}/robots/{{robot_id}}/task → status, subtasks/stream, subtasks"),
     ]
     console.print(f"\n[bold green]READY[/] {node.settings.node_id} · 節點已就緒")
@@ -79,3 +80,8 @@ def _mqtt(node: Node) -> str:
     return without_user(node.broker_url or "off") + "".join(
         f"  not yet: {reason}" for reason in trouble
     )
+
+
+def _journal(url: str) -> str:
+    """Name the file in full: a relative one begins anew wherever else the node is started."""
+    return str(path_of(url)) if url.startswith(URL_PREFIX) else url

@@ -11,6 +11,7 @@ from pydantic_settings import SettingsError
 
 from planner_node.errors import SettingsRefused
 from planner_node.settings.addresses import has_password
+from planner_node.settings.anchoring import anchored
 from planner_node.settings.environment import not_json
 from planner_node.settings.sections import ENV_PREFIX, Settings
 
@@ -19,7 +20,7 @@ _SHIPPED_FILE = Path(__file__).resolve().parents[2] / DEFAULT_FILE
 
 
 def load(file: Path | None = None) -> Settings:
-    """Read the settings; folders in the file are relative to the file's own folder.
+    """Read the settings; paths in the file are relative to the file's own folder.
 
     Raises:
         SettingsRefused: the file is missing or not YAML, or a key is unknown or wrong, there or in
@@ -27,13 +28,13 @@ def load(file: Path | None = None) -> Settings:
     """
     path = _find(file)
     try:
-        settings = Settings(**_read(path))
+        settings = Settings(**anchored(_read(path), path.parent))
     except ValidationError as error:
         raise _refusal(error, path) from error
     except SettingsError as error:
         raise not_json(error) from error
     _refuse_unknown_environment()
-    return _anchored(settings, path.parent)
+    return settings
 
 
 def _find(file: Path | None) -> Path:
@@ -97,16 +98,6 @@ def _refuse_keys_of_endpoints(engine: Any, path: Path) -> None:  # noqa: ANN401 
                 f"api_key_file, or set {ENV_PREFIX}ENGINE__API_KEY for all endpoints.",
                 key=key,
             )
-
-
-def _anchored(settings: Settings, folder: Path) -> Settings:
-    planner = settings.planner.model_copy(
-        update={
-            "tools_dir": folder / settings.planner.tools_dir,
-            "prompts_dir": folder / settings.planner.prompts_dir,
-        }
-    )
-    return settings.model_copy(update={"planner": planner})
 
 
 def _refusal(error: ValidationError, path: Path) -> SettingsRefused:

@@ -4,9 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from planner_node.cli.banner import try_line
-from planner_node.settings import MqttSettings, Settings
+from planner_node.cli.banner import show_banner, try_line
+from planner_node.node import build
+from planner_node.settings import MqttSettings, Settings, load
+from tests.fakes.completion import ScriptedCompleter
 
+CONFIG = Path(__file__).parents[2] / "config" / "planner.yaml"
 PLAIN = '.venv/bin/planner-node send "將書本放在側桌上。"'
 
 
@@ -51,3 +54,30 @@ def test_a_password_is_asked_for_and_not_printed(environment: dict[str, str]) ->
 def test_a_free_port_and_the_settings_file_are_named() -> None:
     place = "PLANNER__MQTT__PORT=40123 "
     assert line({}, Path("my node.yaml"), port=0) == f"{place}{PLAIN} --config 'my node.yaml'"
+
+
+def shown(capsys: pytest.CaptureFixture[str], **mqtt: object) -> str:
+    """Return the banner of a node whose journal lies below the working folder."""
+    settings = load(CONFIG)
+    update = {"mqtt": MqttSettings.model_validate(mqtt)}
+    node = build(settings.model_copy(update=update), completer=ScriptedCompleter())
+    node.completer.arrive(ScriptedCompleter())
+    node.broker_url = node.settings.mqtt.url
+    show_banner(node, None)
+    return capsys.readouterr().err
+
+
+async def test_the_journals_whole_path_is_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert f"{tmp_path}/var/planner.db" in shown(capsys)
+
+
+async def test_the_banner_shows_no_user_and_no_password(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    text = shown(capsys, url="mqtt://ann:geheim@broker:1883")
+    assert "mqtt://broker:1883" in text
+    assert "geheim" not in text
+    assert "@" not in text
