@@ -8,7 +8,8 @@ PlannerError
 │  └─ UnsupportedSchema · ContextTooLong · Unauthorized · DeadlineAlreadyPassed
 ├─ PlanningFailed     this task ends                caught in planner/run
 │  ├─ OutputTruncated · OutOfMemory · GenerationTimeout · DeadlinePassed
-│  └─ ConstraintBroken · PlanInvalid · ModelNotReady · EndpointRefused
+│  ├─ ConstraintBroken · PlanInvalid · ModelNotReady · EndpointRefused
+│  └─ RowUnreadable
 └─ NodeBroken         the node ends, or does not start    caught in node
    └─ SettingsRefused · ModelNotLoaded · EngineDied · JournalLost · LeaseLost ·
       BrokerRefused
@@ -168,6 +169,10 @@ class ModelNotReady(PlanningFailed):
 
 class EndpointRefused(PlanningFailed):
     """A server of the remote engine does not take this request, and would not take it again."""
+
+
+class RowUnreadable(PlanningFailed):
+    """The journal has the task, and nothing of it can be read: asking again does not help."""
 
 
 class NodeBroken(PlannerError):

@@ -1,21 +1,23 @@
 """Records and events ↔ rows: moments as UTC milliseconds, the rest as columns or JSON."""
 
-import json
 import logging
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final, TypeAlias, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from messages.problem import Problem
 from messages.status import Question, TaskState
 from messages.task import TaskCommand
+from planner_node.errors import RowUnreadable
 from planner_node.tasks.record import Event, EventKind, Exchange, Reply, StoredEvent, TaskRecord
 
 log = logging.getLogger(__name__)
 
 Found = TypeVar("Found")
+Model = TypeVar("Model", bound=BaseModel)
 Value: TypeAlias = str | int | bytes | None
 Row: TypeAlias = tuple[Value, ...]
 
@@ -23,6 +25,7 @@ TASK_COLUMNS: Final = (
     "arrival, task_id, robot_id, state, received_ms, finished_ms, command, details"
 )
 EVENT_COLUMNS: Final = "event_id, task_id, robot_id, kind, payload, reply, replay_of"
+_LOST_COMMAND: Final = "(the stored command cannot be read · 無法讀取已存的指令)"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MS: Final = timedelta(milliseconds=1)
 
@@ -72,7 +75,10 @@ def to_ms(moment: datetime) -> int:
 
 def from_ms(ms: int) -> datetime:
     """Return the moment in UTC."""
-    return _EPOCH + ms * _MS
+    try:
+        return _EPOCH + ms * _MS
+    except OverflowError as error:
+        raise ValueError(f"{ms} ms are no moment") from error
 
 
 def task_row(record: TaskRecord) -> Row:
@@ -88,18 +94,56 @@ def task_row(record: TaskRecord) -> Row:
     )
 
 
-def record_of(row: Row) -> TaskRecord:
-    """Return the record of a row of ``TASK_COLUMNS``.
+def task_of(row: Row) -> TaskRecord:
+    """Return the record of a row of ``TASK_COLUMNS``; of a damaged row what is left, and why.
 
     Raises:
-        ValueError: the row is not one that ``task_row`` wrote.
+        RowUnreadable: not even what the task is called, or how it stands.
     """
-    arrival, task_id, robot_id, state, received_ms, finished_ms, command, details = row
-    rest = _Details.model_validate_json(_text(details))
+    *_, command, details = row
+    try:
+        whole = TaskCommand.model_validate_json(_text(command))
+        return _record(row, whole, _Details.model_validate_json(_text(details)))
+    except ValueError as error:
+        why = _in_short(error)
+        log.error("! a row of the journal cannot be read: %s: %s", row[:2], why)  # noqa: TRY400  the row tells more than the stack
+    try:
+        return replace(_remains(row), damage=why)
+    except ValueError as error:
+        raise RowUnreadable(f"the journal's row cannot be read: {why}", row=row[:2]) from error
+
+
+def _remains(row: Row) -> TaskRecord:
+    """Return what is left of a task: its names, so that its end can be told, and what else is."""
+    _, task_id, robot_id, *_, command, details = row
+    lost = TaskCommand(
+        instruction=_LOST_COMMAND, task_id=_text(task_id), robot_id=_optional_text(robot_id)
+    )
+    unknown = _Details(content_hash="", language="en")
+    return _record(row, _read_or(lost, command), _read_or(unknown, details))
+
+
+def _read_or(otherwise: Model, text: Value) -> Model:
+    try:
+        return type(otherwise).model_validate_json(_text(text))
+    except ValueError:
+        return otherwise
+
+
+def _in_short(error: ValueError) -> str:
+    """Return what is wrong without what the user said."""
+    if not isinstance(error, ValidationError):
+        return str(error)
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    return f"/{'/'.join(map(str, first['loc']))}: {first['msg'].removeprefix('Value error, ')}"
+
+
+def _record(row: Row, command: TaskCommand, rest: _Details) -> TaskRecord:
+    arrival, task_id, robot_id, state, received_ms, finished_ms, *_ = row
     return TaskRecord(
         task_id=_text(task_id),
         robot_id=_optional_text(robot_id),
-        command=TaskCommand.model_validate_json(_text(command)),
+        command=command,
         content_hash=rest.content_hash,
         language=rest.language,
         received=from_ms(_number(received_ms)),
@@ -154,31 +198,11 @@ def readable(rows: Iterable[Row], read: Callable[[Row], Found]) -> list[Found]:
     for row in rows:
         try:
             found.append(read(row))
+        except RowUnreadable:
+            continue  # it was told
         except ValueError as error:
             log.error("! a row of the journal cannot be read: %s: %s", row[:2], error)  # noqa: TRY400  the row tells more than the stack
     return found
-
-
-def last_said(said: Sequence[StoredEvent], kinds: Collection[EventKind]) -> Iterable[StoredEvent]:
-    """Choose each kind's latest event, but of subtasks all that belong to the last attempt."""
-    stream = [item for item in said if item.event.kind is EventKind.SUBTASK]
-    last_attempt = max((_attempt(item) for item in stream), default=(0, 0))
-    latest = {item.event.kind: item.event_id for item in said}
-    for item in said:
-        kind = item.event.kind
-        if kind not in kinds:
-            continue
-        if kind is EventKind.SUBTASK:
-            if _attempt(item) == last_attempt:
-                yield item
-        elif latest[kind] == item.event_id:
-            yield item
-
-
-def _attempt(item: StoredEvent) -> tuple[int, int]:
-    """Return the revision and attempt that a line of the subtask stream names."""
-    line = json.loads(item.event.payload)
-    return int(line["revision"]), int(line["attempt"])
 
 
 def _details(record: TaskRecord) -> _Details:

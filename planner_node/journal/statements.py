@@ -8,16 +8,16 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
+from planner_node.journal.replay import last_said
 from planner_node.journal.rows import (
     EVENT_COLUMNS,
     TASK_COLUMNS,
     Row,
     Value,
     event_row,
-    last_said,
     readable,
-    record_of,
     stored_event_of,
+    task_of,
     to_ms,
 )
 from planner_node.tasks.record import (
@@ -107,7 +107,7 @@ def task(connection: sqlite3.Connection, task_id: str) -> TaskRecord | None:
         f"SELECT {TASK_COLUMNS} FROM tasks WHERE task_id = ?",  # noqa: S608  our own column names
         (task_id,),
     ).fetchone()
-    return None if row is None else record_of(row)
+    return None if row is None else task_of(row)
 
 
 def tasks(connection: sqlite3.Connection, wanted: TaskFilter) -> list[TaskRecord]:
@@ -179,7 +179,7 @@ def purge(
         (batch,),
     )
     _give_back(connection)
-    return readable(rows, record_of)
+    return readable(rows, task_of)
 
 
 def _give_back(connection: sqlite3.Connection) -> None:
@@ -264,7 +264,7 @@ def _conditions(wanted: TaskFilter) -> tuple[list[str], list[Value]]:
 def _records(
     connection: sqlite3.Connection, query: str, values: Sequence[Value]
 ) -> list[TaskRecord]:
-    return readable(connection.execute(query, values), record_of)
+    return readable(connection.execute(query, values), task_of)
 
 
 def _events(

@@ -14,8 +14,9 @@ from planner_node.errors import (
     TaskNotFound,
     WrongState,
 )
+from planner_node.planner.damage import end_damaged
 from planner_node.planner.desk import Desk
-from planner_node.tasks.lifecycle import IllegalTransition, TaskEvent
+from planner_node.tasks.lifecycle import TERMINAL, IllegalTransition, TaskEvent
 from planner_node.tasks.record import EventKind, Exchange, Origin, TaskRecord
 
 _TOLD: Final = (EventKind.STATUS, EventKind.PLAN)
@@ -46,6 +47,8 @@ class Control:
             record = await self._desk.ledger.get(word.task_id)
             if origin.robot_id not in {None, record.robot_id}:
                 raise TaskNotFound(task_id=word.task_id, robot_id=origin.robot_id)
+            if record.damage is not None and record.state not in TERMINAL:
+                record = await end_damaged(self._desk, record)
             try:
                 return await self._do(word, record, origin)
             except IllegalTransition as refusal:

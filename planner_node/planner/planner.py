@@ -10,8 +10,9 @@ from messages.plan import SubtaskList
 from messages.problem import Problem, ProblemCode, problem
 from messages.status import TaskState, TaskStatus
 from messages.task import TaskCommand, TaskControl
-from planner_node.errors import TaskMoved
+from planner_node.errors import RowUnreadable, TaskMoved
 from planner_node.planner.control import Control
+from planner_node.planner.damage import end_damaged
 from planner_node.planner.desk import Desk, with_problem
 from planner_node.planner.durations import Durations
 from planner_node.planner.intake import Intake, Submission
@@ -110,7 +111,7 @@ class Planner:
         Raises:
             JournalLost: the answer is not on its way.
         """
-        record = await self._desk.ledger.find(task_id) if task_id else None
+        record = await self._known(task_id) if task_id else None
         about_record = is_control or problem.code in _ABOUT_A_KNOWN_TASK
         if record is not None and about_record and origin.robot_id in {None, record.robot_id}:
             event = self._desk.reporter.notice(record, problem, origin)
@@ -118,6 +119,12 @@ class Planner:
             event = self._desk.reporter.rejection(problem, origin, task_id)
         await self._parts.journal.commit(None, [event])
         log.info("%s ! refused %s robot=%s", task_id, problem.code, origin.robot_id)
+
+    async def _known(self, task_id: str) -> TaskRecord | None:
+        try:
+            return await self._desk.ledger.find(task_id)
+        except RowUnreadable:  # which may be what is refused here
+            return None
 
     async def report(self, problem: Problem) -> None:
         """Tell of input that no robot can be told about."""
@@ -171,6 +178,9 @@ class Planner:
         return self._desk.first_subtasks
 
     async def _recover(self, record: TaskRecord) -> None:
+        if record.damage is not None:
+            await end_damaged(self._desk, record)
+            return
         if record.state is TaskState.PLANNING:
             recovered = await self._interrupted(record)
             if recovered is None:

@@ -17,6 +17,7 @@ from planner_node.errors import (
     PlanInvalid,
     PlannerError,
     QueueFull,
+    RowUnreadable,
     TaskMoved,
     TaskNotFound,
 )
@@ -39,7 +40,7 @@ class _Superseded(Exception):
     """The task was canceled or expired, or another run has it: nothing of ours counts any more."""
 
 
-_OVERTAKEN = (_Superseded, IllegalTransition, TaskMoved, TaskNotFound)
+_OVERTAKEN = (_Superseded, IllegalTransition, TaskMoved, TaskNotFound, RowUnreadable)
 
 
 class Run:

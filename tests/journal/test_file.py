@@ -215,20 +215,6 @@ async def test_a_file_removed_under_the_node_takes_no_promise(tmp_path: Path) ->
         assert (await journal.admit(a_record(), [])).is_new
 
 
-async def test_a_row_that_cannot_be_read_is_told_and_hides_no_other(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    await fill(tmp_path, tasks=2)
-    with sqlite3.connect(tmp_path / "planner.db") as connection:
-        connection.execute("UPDATE tasks SET details = '{' WHERE task_id = 'task-0'")
-    connection.close()
-    async with open_journal(make(tmp_path)) as journal:
-        assert [record.task_id for record in await journal.unfinished()] == ["task-1"]
-        assert "cannot be read: (1, 'task-0')" in caplog.text
-        with pytest.raises(JournalLost, match="cannot be read"):
-            await journal.task("task-0")
-
-
 async def test_the_log_has_its_length_before_the_first_commit(tmp_path: Path) -> None:
     async with open_journal(make(tmp_path)) as journal:
         log = tmp_path / "planner.db-wal"

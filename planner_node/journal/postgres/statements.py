@@ -7,14 +7,14 @@ from typing import Any, Final, LiteralString, TypeAlias
 
 from psycopg import AsyncConnection
 
+from planner_node.journal.replay import last_said
 from planner_node.journal.rows import (
     Row,
     Value,
     event_row,
-    last_said,
     readable,
-    record_of,
     stored_event_of,
+    task_of,
     task_row,
     to_ms,
 )
@@ -139,7 +139,7 @@ async def task(connection: AsyncConnection, task_id: str) -> TaskRecord | None:
     """Return one task."""
     cursor = await connection.execute(f"SELECT {_TASK} FROM tasks WHERE task_id = %s", [task_id])
     row = await cursor.fetchone()
-    return None if row is None else record_of(row)
+    return None if row is None else task_of(row)
 
 
 async def tasks(connection: AsyncConnection, wanted: TaskFilter) -> list[TaskRecord]:
@@ -162,7 +162,7 @@ async def tasks(connection: AsyncConnection, wanted: TaskFilter) -> list[TaskRec
             "limit": max(0, wanted.limit),
         },
     )
-    return readable(await cursor.fetchall(), record_of)
+    return readable(await cursor.fetchall(), task_of)
 
 
 async def unfinished(connection: AsyncConnection, node_id: str) -> list[TaskRecord]:
@@ -171,7 +171,7 @@ async def unfinished(connection: AsyncConnection, node_id: str) -> list[TaskReco
         f"SELECT {_TASK} FROM tasks WHERE finished_ms IS NULL AND node_id = %s ORDER BY arrival",
         [node_id],
     )
-    return readable(await cursor.fetchall(), record_of)
+    return readable(await cursor.fetchall(), task_of)
 
 
 async def events(connection: AsyncConnection, task_id: str, after_id: int) -> list[StoredEvent]:
@@ -234,7 +234,7 @@ async def purge(
         f" WHERE NOT pending AND {_WITHOUT_HISTORY} LIMIT %s)",
         [batch],
     )
-    return readable(rows, record_of)
+    return readable(rows, task_of)
 
 
 async def _too_old(connection: AsyncConnection, before: datetime, batch: int) -> list[Row]:

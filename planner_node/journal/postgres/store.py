@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
@@ -11,7 +12,7 @@ from uuid import uuid4
 import psycopg
 from psycopg import AsyncConnection
 
-from planner_node.errors import JournalLost, PlannerError, TaskMoved
+from planner_node.errors import JournalLost, PlannerError, RowUnreadable, TaskMoved
 from planner_node.journal.admit import Admission
 from planner_node.journal.errand import Written
 from planner_node.journal.postgres import lease, statements
@@ -133,7 +134,10 @@ class PostgresJournal:
             task_ids, copies = await lease.take_over(connection, self._node_id)
             return Written(task_ids, copies)
 
-        found = [await self.task(task_id) for task_id in await self._writing.do(work)]
+        found = []
+        for task_id in await self._writing.do(work):
+            with suppress(RowUnreadable):  # the others are not lost with it
+                found.append(await self.task(task_id))
         return sorted((one for one in found if one is not None), key=lambda one: one.arrival)
 
     async def admit(self, record: TaskRecord, events: Sequence[Event]) -> Admission:
