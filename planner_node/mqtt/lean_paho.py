@@ -146,6 +146,8 @@ class LeanPaho(paho.Client):
     on_puback: Callable[[int, int], None]
     on_plain_message: Callable[[PlainMessage], None]
     later: Later | None = None  # calls something when the turn of the thread that starts us is over
+    _line: BufferedSocket | None = None  # there before paho knows of it
+    _is_cut = False
 
     def loop_start(self) -> MQTTErrorCode:
         """Start the network thread."""
@@ -171,9 +173,12 @@ class LeanPaho(paho.Client):
             del error  # its traceback holds this frame: a circle would keep the sockets
 
     def cut(self) -> None:
-        """Cut the line, which wakes the thread and ends it; the last will is published."""
-        sock = self.socket()
-        plain = sock.plain if isinstance(sock, BufferedSocket) else sock
+        """Cut the line, which wakes the thread and ends it; the last will is published.
+
+        A thread that still looks up the name, connects or shakes hands ends when that is done.
+        """
+        self._is_cut = True  # before the look: the thread leaves its line there, then looks here
+        plain = None if self._line is None else self._line.plain
         if isinstance(plain, socket.socket):
             # The plain method: SSLSocket's would pull the TLS state from under the thread.
             with contextlib.suppress(OSError):
@@ -221,7 +226,12 @@ class LeanPaho(paho.Client):
         return mid
 
     def _create_socket(self) -> Any:  # noqa: ANN401  paho's union of sockets
-        return BufferedSocket(super()._create_socket())
+        self._line = line = BufferedSocket(super()._create_socket())
+        if self._is_cut:
+            # A CONNECT now would take our id from the connection that has followed this one.
+            line.close()
+            raise ConnectionAbortedError("given up before the line was there")
+        return line
 
     def _packet_handle(self) -> MQTTErrorCode:
         command, body = self._in_packet["command"], self._in_packet["packet"]

@@ -89,6 +89,25 @@ async def test_silent_broker_is_left_after_the_timeout(options: Make) -> None:
         assert ending == Ending(EndKind.UNREACHABLE, "no CONNACK within 0.1 s")
 
 
+async def test_attempt_that_was_given_up_never_reaches_the_broker(
+    options: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else it takes our id from the healthy connection, and nobody hears what it is sent."""
+    is_found, look_up = threading.Event(), socket.getaddrinfo
+
+    def slowly(*address: object) -> object:
+        is_found.wait(5)
+        return look_up(*address)  # type: ignore[arg-type]  # passed on as they are
+
+    async with scripted(Script()) as broker:
+        monkeypatch.setattr(socket, "getaddrinfo", slowly)
+        ending = await Client(options(broker.port, connect_timeout_s=0.1)).connection.open()
+        assert ending == Ending(EndKind.UNREACHABLE, "no CONNACK within 0.1 s")
+        is_found.set()
+        await until(lambda: not network_threads())
+        assert broker.connects == 0
+
+
 async def test_refused_connect_says_why(options: Make) -> None:
     async with scripted(Script(connack=NOT_AUTHORIZED_V5)) as broker:
         ending = await Client(options(broker.port)).connection.open()
