@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import random
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import Final
 from messages.status import NodeInfo, NodeState
 from messages.wire import new_id
 from planner_node.clock import Clock
-from planner_node.errors import BrokerRefused
+from planner_node.errors import BrokerRefused, JournalLost
 from planner_node.mqtt.address import connect_options
 from planner_node.mqtt.commands import INBOUND, Commands
 from planner_node.mqtt.inbound import Inbound
@@ -25,6 +26,7 @@ from planner_node.mqtt.reply import ReplyPolicy
 from planner_node.mqtt.routes import clearing_of
 from planner_node.settings import MqttSettings
 
+logger = logging.getLogger(__name__)
 _FAREWELL_S: Final = 2.0
 
 
@@ -136,14 +138,29 @@ class MqttDoor:
     async def stop(self, drain_s: float) -> None:
         """Publish what is left for at most ``drain_s``, say OFFLINE, and leave."""
         self.pause()
-        if self._link.is_up:
+        try:
+            if self._link.is_up:
+                await self._drain(drain_s)
+        finally:
+            await self._depart()
+
+    async def _drain(self, drain_s: float) -> None:
+        try:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(drain_s):
                     await self._outbound.drained()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_FAREWELL_S):
-                    await self._presence.farewell(await self._link.connection())
-        await self._link.leave()
+        except JournalLost as error:
+            reason = f"the outbox waits for the next start: {error}"
+            logger.error("! mqtt %s", reason)  # noqa: TRY400  the reason says it all
+
+    async def _depart(self) -> None:
+        try:
+            if self._link.is_up:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(_FAREWELL_S):
+                        await self._presence.farewell(await self._link.connection())
+        finally:
+            await self._link.leave()
 
     def _subscriptions(self, granted: Granted) -> list[Subscription]:
         """Return what to subscribe to.
