@@ -6,6 +6,8 @@ import psycopg
 import pytest
 
 from planner_node.errors import JournalLost
+from planner_node.journal.postgres import lease, writer
+from planner_node.journal.postgres.connecting import Address
 from planner_node.journal.postgres.schema import MIGRATIONS
 from planner_node.journal.postgres.store import PostgresJournal
 from tests.fakes.journal import open_journal
@@ -62,6 +64,39 @@ async def test_a_commit_whose_answer_was_lost_is_looked_up(
     assert losing.has_lost
     assert admission.is_new
     assert len(await one.events("task-1")) == 1
+
+
+async def test_a_commit_that_a_restored_database_never_heard_of_is_lost(
+    one: PostgresJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has fallen back behind the commit, so that its number is still to come."""
+
+    async def of_the_future(*_: object) -> str:
+        return "999999999999"
+
+    LosesTheAnswer(monkeypatch)
+    monkeypatch.setattr(lease, "check", of_the_future)
+    with pytest.raises(JournalLost, match="in the middle of a commit"):
+        await one.admit(a_record(), [a_status()])
+    monkeypatch.undo()
+    await until(lambda: one.healthy)
+
+
+async def test_a_node_can_stop_while_nobody_says_what_became_of_a_commit(
+    one: PostgresJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def nobody_there(_: object) -> None:
+        raise OSError("the database is gone")
+
+    LosesTheAnswer(monkeypatch)
+    monkeypatch.setattr(Address, "connect", nobody_there)
+    monkeypatch.setattr(writer, "PROBE_S", 0.01)
+    admission = asyncio.create_task(one.admit(a_record(), [a_status()]))
+    await until(lambda: not one.healthy)
+    async with asyncio.timeout(5):
+        await one.close()
+    with pytest.raises(JournalLost, match="in the middle of a commit"):
+        await admission
 
 
 class LosesTheAnswer:

@@ -20,6 +20,7 @@ from planner_node.errors import JournalLost, LeaseLost, PlannerError
 from planner_node.journal.errand import Answer, Losses
 from planner_node.journal.postgres import lease
 from planner_node.journal.postgres.connecting import Address
+from planner_node.journal.postgres.doubt import InDoubt, status_of
 from planner_node.journal.postgres.errand import Errand, Work
 from planner_node.journal.postgres.statements import Query
 from planner_node.journal.writer import CommitFigures
@@ -32,14 +33,6 @@ PROBE_S: Final = 1.0  # how soon a database that is back is noticed
 GROUP_TIMEOUT_S: Final = 20.0
 _RETRY: Final = "40"  # SQLSTATE class: serialization failure or deadlock, to be run again
 _MAX_RUNS: Final = 3
-
-
-class _InDoubt(Exception):
-    """The connection broke while the commit was under way."""
-
-    def __init__(self, transaction_id: str) -> None:
-        super().__init__(transaction_id)
-        self.transaction_id = transaction_id
 
 
 class Writer:
@@ -131,7 +124,7 @@ class Writer:
         try:
             async with asyncio.timeout(GROUP_TIMEOUT_S):
                 await self._insist(group)
-        except _InDoubt as doubt:
+        except InDoubt as doubt:
             if not await self._became_true(doubt.transaction_id):
                 self._lose(group, "the connection broke in the middle of a commit")
                 return False
@@ -154,7 +147,7 @@ class Writer:
         for run in range(_MAX_RUNS):
             try:
                 return await self._transaction(group, apart=apart)
-            except (_InDoubt, LeaseLost, OSError):
+            except (InDoubt, LeaseLost, OSError):
                 raise
             except psycopg.Error as error:
                 is_over = _is_connection(error) or run == _MAX_RUNS - 1
@@ -177,11 +170,14 @@ class Writer:
         except (psycopg.OperationalError, OSError, asyncio.CancelledError) as error:
             await self._drop_connection()
             if is_complete and not (isinstance(error, psycopg.Error) and error.sqlstate):
-                raise _InDoubt(transaction_id) from error
+                raise InDoubt(transaction_id) from error
             raise
 
     async def _became_true(self, transaction_id: str) -> bool:
-        """Ask until the database knows; meanwhile everybody else hears that it cannot write."""
+        """Ask until the database knows; meanwhile everybody else hears that it cannot write.
+
+        Who closes does not wait for that: at the next start the journal is what the database has.
+        """
         while True:
             self._refuse_waiting("the database does not answer in the middle of a commit")
             try:
@@ -193,14 +189,15 @@ class Writer:
                 await self._drop_connection()
             if status in {"committed", "aborted"}:
                 return status == "committed"
+            if self._task is None:
+                log.warning("journal closes, and nobody knows what became of %s", transaction_id)
+                return False
             await asyncio.sleep(PROBE_S)
 
     async def _status_of(self, transaction_id: str) -> str:
         if self._connection is None:
             self._connection = await self._address.connect()
-        cursor = await self._connection.execute("SELECT pg_xact_status(%s::xid8)", [transaction_id])
-        (status,) = await cursor.fetchone() or (None,)
-        return str(status or "aborted")  # too long ago to be known: it was not answered either
+        return await status_of(self._connection, transaction_id)
 
     def _refuse_waiting(self, reason: str) -> None:
         self._note(reason)
