@@ -79,6 +79,7 @@ class _Place:
 
     is_barrier: bool
     is_left: bool = False  # to the broker, who delivers it again
+    fault: str | None = None  # why the journal has refused it last
     task: asyncio.Task[None] | None = None
 
     @property
@@ -151,6 +152,8 @@ class Inbound:
         await _turn(place, before)
         is_in = not self._must_wait(before) and await self._journalled(delivery, place, before)
         place.is_left = not is_in
+        if self.fault is place.fault:  # the very same: another one that still waits has its own
+            self.fault = None
         if is_in and self._line.acknowledge(delivery):
             self._spare_ids.forget(delivery)
 
@@ -175,7 +178,7 @@ class Inbound:
                 self.fault = None
             except JournalLost as error:
                 place.is_barrier = True  # at once: what comes behind it must not overtake it
-                self.fault = f"the journal takes nothing: {error}"
+                self.fault = place.fault = f"the journal takes nothing: {error}"
                 logger.error("! mqtt %s", self.fault)  # noqa: TRY400  the reason says it all
                 await _turn(place, before)
                 if await self._should_end():

@@ -120,7 +120,28 @@ async def test_delivery_of_a_lost_connection_is_not_tried_again() -> None:
         line.put(delivery(TASK, "go"))
         await until(lambda: inbound.fault is not None)
         line.epoch = 2
+        await until(lambda: inbound.fault is None)  # nothing waits any more that could say so
     assert (planner.submitted, line.acknowledged) == ([], [])
+
+
+async def test_delivery_that_is_given_up_leaves_the_fault_of_another_standing() -> None:
+    line, planner = HandLine(), RecordingPlanner()
+    planner.failures += [JournalLost("disk full")] * 10_000
+    inbound = Inbound(line, Commands(planner, ReplyPolicy(ROOT, ())), ROOT, journal_retry_s=0.05)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(inbound.run())
+        line.put(delivery(TASK, "go"))
+        await until(lambda: inbound.fault is not None)
+        line.epoch = 2
+        line.put(delivery(OTHER_TASK, "go", epoch=2))
+        await until(lambda: len(planner.calls) == 2)
+        await until(lambda: "mqtt.inbound[r1]" not in task_names())
+        assert inbound.fault is not None
+        line.end()
+
+
+def task_names() -> set[str]:
+    return {task.get_name() for task in asyncio.all_tasks()}
 
 
 async def test_closing_door_leaves_unjournalled_deliveries_to_the_broker() -> None:
