@@ -10,6 +10,7 @@ from pydantic import SecretStr
 from planner_node.api.app import create_app, warn_if_open
 from planner_node.api.guard import OPEN_PATHS, is_local_name
 from planner_node.api.limits import keys_of
+from planner_node.errors import SettingsRefused
 from planner_node.settings import HttpSettings
 from tests.api.house import House, a_house
 from tests.api.test_tasks import TASK
@@ -141,6 +142,22 @@ def test_keys_come_from_the_environment_and_from_a_file(tmp_path: Path) -> None:
     file.write_text("second\n\n third \n", encoding="utf-8")
     settings = HttpSettings(api_keys=[SecretStr("first")], api_keys_file=file)
     assert keys_of(settings) == (b"first", b"second", b"third")
+
+
+@pytest.mark.parametrize("text", ["", "\n \n"])
+def test_a_named_file_without_a_key_does_not_open_the_door(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "keys"
+    file.write_text(text, encoding="utf-8")
+    settings = HttpSettings(api_keys=[SecretStr("first")], api_keys_file=file)
+    with pytest.raises(SettingsRefused, match=r"holds no key: [\s\S]*沒有任何金鑰"):
+        keys_of(settings)
+
+
+@pytest.mark.parametrize("keys", [[""], [" "], ["first", ""]])
+def test_an_empty_key_does_not_open_the_door(keys: list[str]) -> None:
+    settings = HttpSettings(api_keys=[SecretStr(key) for key in keys])
+    with pytest.raises(SettingsRefused, match=r"an empty key: [\s\S]*空的金鑰"):
+        keys_of(settings)
 
 
 @pytest.mark.parametrize(
