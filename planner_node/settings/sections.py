@@ -52,8 +52,9 @@ class MqttSettings(Section):
     shared_group: Id | None = None
     partition_index: Annotated[int, Field(ge=0, le=1_023)] = 0
     partition_count: Annotated[int, Field(ge=1, le=1_024)] = 1
-    keepalive_s: Positive = 15
-    session_expiry_s: Positive = 86_400
+    # MQTT writes the one in two bytes and the other in four.
+    keepalive_s: Annotated[int, Field(ge=1, le=65_535)] = 15
+    session_expiry_s: Annotated[int, Field(ge=1, le=4_294_967_295)] = 86_400
     receive_maximum: Annotated[int, Field(ge=1, le=65_535)] = 32
     publish_window: Annotated[int, Field(ge=1, le=1_000)] = 20
     connect_timeout_s: Positive = 10

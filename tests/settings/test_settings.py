@@ -151,6 +151,12 @@ def test_wrong_file_is_refused(text: str, tmp_path: Path) -> None:
         load(write(tmp_path, text))
 
 
+@pytest.mark.parametrize("key", ["keepalive_s: 65536", "session_expiry_s: 4294967296"])
+def test_more_seconds_than_mqtt_can_say_are_refused(key: str, tmp_path: Path) -> None:
+    with pytest.raises(SettingsRefused, match=key.split(":", maxsplit=1)[0]):
+        load(write(tmp_path, f"mqtt: {{{key}}}"))
+
+
 def test_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsRefused, match="There is no settings file"):
         load(tmp_path / "none.yaml")
