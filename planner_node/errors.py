@@ -8,7 +8,7 @@ PlannerError
 │  └─ UnsupportedSchema · ContextTooLong · Unauthorized · DeadlineAlreadyPassed
 ├─ PlanningFailed     this task ends                caught in planner/run
 │  ├─ OutputTruncated · OutOfMemory · GenerationTimeout · DeadlinePassed
-│  ├─ ConstraintBroken · PlanInvalid · ModelNotReady · EndpointRefused
+│  ├─ ConstraintBroken · PlanInvalid · ModelNotReady (ModelNotReached) · EndpointRefused
 │  └─ RowUnreadable
 └─ NodeBroken         the node ends, or does not start    caught in node
    └─ SettingsRefused · ModelNotLoaded · EngineDied · JournalLost · LeaseLost ·
@@ -165,6 +165,10 @@ class ModelNotReady(PlanningFailed):
     """The model is still loading, or is gone."""
 
     code = ProblemCode.MODEL_NOT_READY
+
+
+class ModelNotReached(ModelNotReady):
+    """Nobody began to answer: the task may be asked again and loses no attempt by it."""
 
 
 class EndpointRefused(PlanningFailed):

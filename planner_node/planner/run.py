@@ -13,6 +13,7 @@ from messages.wire import new_id
 from planner_node.errors import (
     DeadlinePassed,
     EngineDied,
+    ModelNotReached,
     ModelNotReady,
     PlanInvalid,
     PlannerError,
@@ -80,12 +81,12 @@ class Run:
             await self._telling.settled()
             if pulled.why is Pull.DRAIN:
                 await self._hand_back()
+        except (QueueFull, ModelNotReached):  # nothing was begun, and this task was promised a plan
+            self.lost_model = True
+            await self._hand_back(next_attempt=False)
         except (EngineDied, ModelNotReady) as error:
             self.lost_model = True
             await self._try_again(error)
-        except QueueFull:  # of the model, which other doors use too; this task was promised a plan
-            self.lost_model = True
-            await self._hand_back(next_attempt=False)
         except DeadlinePassed:
             why = self._desk.too_late(record)
             await self._leave(TaskEvent.DEADLINE_PASSED, lambda one: with_problem(one, why))

@@ -8,13 +8,17 @@ from dataclasses import replace
 import pytest
 
 from planner_node.completion.remote.endpoint import STUMBLES_TO_BE_GONE
+from planner_node.completion.remote.failure import Fault, Kind
+from planner_node.completion.remote.model import RemoteModel
 from planner_node.errors import (
     DeadlinePassed,
     GenerationTimeout,
+    ModelNotReached,
     ModelNotReady,
     PlannerError,
     QueueFull,
 )
+from planner_node.settings import ModelSettings
 from tests.fakes.asked import ASKED, told
 from tests.fakes.openai_server import PLAN, OpenAiServer, Played
 from tests.fakes.remote import Remote, engine, remote_engine
@@ -25,8 +29,9 @@ async def test_half_an_answer_is_never_begun_anew(
     pair: Remote, server: OpenAiServer, other: OpenAiServer
 ) -> None:
     server.scripts, other.scripts = [Played(break_after=5)], [Played(break_after=5)]
-    with pytest.raises(ModelNotReady, match="mid-answer"):
+    with pytest.raises(ModelNotReady, match="mid-answer") as failure:
         await told(pair.completer)
+    assert not isinstance(failure.value, ModelNotReached)
     assert len(server.bodies) + len(other.bodies) == 1
 
 
@@ -153,8 +158,42 @@ async def test_nobody_there_at_all_is_told_at_once(
 ) -> None:
     server.loading = other.loading = True
     await until(lambda: bool(pair.completer.trouble))
-    with pytest.raises(ModelNotReady, match=r"no endpoint is well: .*Loading model.*; .*Loading"):
+    with pytest.raises(ModelNotReached, match=r"no endpoint is well: .*Loading model.*; .*Loading"):
         await told(pair.completer)
+
+
+async def test_request_that_waited_for_a_seat_was_not_begun(server: OpenAiServer) -> None:
+    endpoints = [{"url": server.url, "max_concurrent": 1}]
+    async with remote_engine(engine(endpoints=endpoints)) as remote:
+        server.scripts = [script := Played(hold_after=1)]
+        running = asyncio.create_task(told(remote.completer))
+        await until(script.held.is_set)
+        waiting = asyncio.create_task(told(remote.completer))
+        await asyncio.sleep(0)
+        remote.completer._pool.blame(remote.model.endpoints[0], Fault(Kind.GONE, "left"))
+        with pytest.raises(ModelNotReached, match="left"):
+            await waiting
+        script.gate.set()
+        await running
+
+
+async def test_request_that_no_server_took_was_not_begun() -> None:
+    async with OpenAiServer().listening() as server:
+        model = RemoteModel(ModelSettings(), engine(server.url))
+        completer = await model.start()
+    assert not completer.trouble  # nobody has noticed yet
+    with pytest.raises(ModelNotReached, match="cannot be reached"):
+        await told(completer)
+    await model.stop()
+
+
+async def test_request_that_a_server_refused_counts_as_begun(
+    remote: Remote, server: OpenAiServer
+) -> None:
+    server.scripts = [Played(status=503, error={"error": {"message": "gone"}})]
+    with pytest.raises(ModelNotReady, match="503") as failure:
+        await told(remote.completer)
+    assert not isinstance(failure.value, ModelNotReached)
 
 
 async def test_server_that_stumbles_often_is_out_until_it_is_looked_at(

@@ -14,6 +14,7 @@ from planner_node.errors import (
     ContextTooLong,
     EngineDied,
     GenerationTimeout,
+    ModelNotReached,
     ModelNotReady,
     OutOfMemory,
     PlannerError,
@@ -171,8 +172,11 @@ async def test_a_model_that_stays_away_fails_the_task_in_the_end(
     assert len(completer.requests) == 2
 
 
-async def test_a_model_that_is_busy_with_others_costs_no_attempt(open_hall: HallMaker) -> None:
-    completer = ScriptedCompleter(default=Script("", error=QueueFull("256 requests wait")))
+@pytest.mark.parametrize("error", [QueueFull("256 requests wait"), ModelNotReached("no endpoint")])
+async def test_a_model_that_did_not_begin_costs_no_attempt(
+    open_hall: HallMaker, error: PlannerError
+) -> None:
+    completer = ScriptedCompleter(default=Script("", error=error))
     hall = await open_hall(Hall(completer, settings=PlannerSettings(max_attempts=1)))
     await hall.submit("t1")
     await hall.until_record("t1", lambda one: one.status_version >= 7)

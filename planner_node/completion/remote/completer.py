@@ -30,6 +30,7 @@ from planner_node.errors import (
     DeadlinePassed,
     EndpointRefused,
     GenerationTimeout,
+    ModelNotReached,
     ModelNotReady,
     PlannerError,
     QueueFull,
@@ -115,7 +116,7 @@ class RemoteCompleter:
         try:
             return await run.patience.wait(self._pool.take(run.tried))
         except NoneLeft:
-            raise _told(run.failures[0]) from run.failures[0]
+            raise run.nobody() from run.failures[0]
 
     async def _attempt(
         self, endpoint: Endpoint, run: "_Run"
@@ -181,6 +182,13 @@ class _Run:
         if counted is not None and 0 < counted.completion_tokens < self.request.max_new_tokens:
             return counted.prompt_tokens + counted.completion_tokens
         return None
+
+    def nobody(self) -> PlannerError:
+        """Return what is told where every endpoint failed and nothing was handed on."""
+        first = self.failures[0]
+        if any(one.fault.reached for one in self.failures):
+            return _told(first)
+        return ModelNotReached(str(first), endpoint=first.endpoint)
 
     def failed(self, endpoint: Endpoint, error: EndpointFailed) -> None:
         """Note it; raise the typed error where no other endpoint can help."""

@@ -33,11 +33,16 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One failure, told for people; ``pause_s`` only where the endpoint is busy."""
+    """One failure, told for people; ``pause_s`` only where the endpoint is busy.
+
+    ``reached`` is False where the request did not arrive. A refusal did: it may be the request's
+    doing, so it is not asked again for ever.
+    """
 
     kind: Kind
     reason: str
     pause_s: float = 0.0
+    reached: bool = True
 
 
 class EndpointFailed(Exception):
@@ -53,7 +58,7 @@ def fault_of(error: httpx2.HTTPError) -> Fault:
     """Return what a broken connection means."""
     said = str(error) or type(error).__name__
     if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.UnsupportedProtocol):
-        return Fault(Kind.GONE, f"cannot be reached ({said})")
+        return Fault(Kind.GONE, f"cannot be reached ({said})", reached=False)
     if isinstance(error, httpx2.ReadTimeout | httpx2.WriteTimeout):
         return Fault(Kind.STUMBLED, "was silent for longer than engine.idle_timeout_s")
     return Fault(Kind.STUMBLED, f"broke off ({said})")

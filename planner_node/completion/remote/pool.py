@@ -6,7 +6,7 @@ from itertools import count
 
 from planner_node.completion.remote.endpoint import Endpoint, Served
 from planner_node.completion.remote.failure import Fault, Kind
-from planner_node.errors import ModelNotReady, QueueFull
+from planner_node.errors import ModelNotReached, QueueFull
 
 
 class NoneLeft(Exception):
@@ -44,7 +44,7 @@ class Pool:
 
         Raises:
             NoneLeft: there is no other.
-            ModelNotReady: none is well at all.
+            ModelNotReached: none is well at all.
             QueueFull: too many wait already.
         """
         while (endpoint := self._pick(tried)) is None:
@@ -98,6 +98,6 @@ class Pool:
         if not well and tried:
             raise NoneLeft
         if not well:
-            raise ModelNotReady(self.trouble)
+            raise ModelNotReached(self.trouble)
         free = [one for one in well if one.is_free]
         return min(free, key=lambda one: (one.load, self._last_turn[one]), default=None)
