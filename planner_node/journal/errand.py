@@ -22,6 +22,16 @@ class Written(Generic[Answer]):
     events: Sequence[StoredEvent] = ()
 
 
+class Sent(Protocol):
+    """What somebody sent to be written; ``losses_heard`` is None where order means nothing."""
+
+    @property
+    def losses_heard(self) -> int | None: ...
+
+    def fail(self, error: PlannerError) -> None:
+        """Remember, where the writer runs, why nothing was written."""
+
+
 @dataclass(slots=True)
 class Losses:
     """How often a group was lost, and how much of that the loop's callers can have heard.
@@ -39,6 +49,13 @@ class Losses:
         self.happened += 1
         self.reason = reason
 
+    def reach(self, errand: Sent) -> bool:
+        """Fail an errand that was sent before its sender could hear of a loss; False: it may go."""
+        if errand.losses_heard is None or errand.losses_heard >= self.happened:
+            return False
+        errand.fail(JournalLost(self.reason))
+        return True
+
     def tell(self, happened: int) -> None:
         """On the loop, before the callers are answered: what they then send is sent anew.
 
@@ -51,17 +68,11 @@ class Losses:
         self.heard = max(self.heard, happened)
 
 
-class Errand(Protocol):
-    """One caller's piece of a group; ``losses_heard`` is None where order means nothing."""
-
-    @property
-    def losses_heard(self) -> int | None: ...
+class Errand(Sent, Protocol):
+    """One caller's piece of a group."""
 
     def run(self, connection: sqlite3.Connection) -> None:
         """Write, in the writer's thread, inside the group's transaction; perhaps once more."""
-
-    def fail(self, error: PlannerError) -> None:
-        """Remember, in the writer's thread, why nothing was written."""
 
     def settle(self) -> Sequence[StoredEvent]:
         """Answer the caller, on the loop; return the events that are now true."""

@@ -1,21 +1,21 @@
 """The journal as the house sees it: async calls over one writer and one reader thread."""
 
 import asyncio
-import logging
 import sqlite3
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import partial
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from planner_node.errors import JournalLost
 from planner_node.journal import statements
 from planner_node.journal.admit import Admission, Admit
+from planner_node.journal.chronicle import PURGE_BATCH, Chronicle
 from planner_node.journal.errand import Written
 from planner_node.journal.file import JournalFile, path_of
 from planner_node.journal.rows import event_row, task_row
-from planner_node.journal.writer import CommitFigures, Writer
+from planner_node.journal.writer import Writer
 from planner_node.tasks.record import (
     Event,
     EventKind,
@@ -25,29 +25,23 @@ from planner_node.tasks.record import (
     TaskRecord,
 )
 
-log = logging.getLogger(__name__)
-
-PURGE_TASKS: Final = 5_000
-_PURGE_BATCH: Final = 100
 Found = TypeVar("Found")
-Listener = Callable[[Sequence[StoredEvent]], None]
 
 
-class Journal:
+class Journal(Chronicle[Writer]):
     """Tasks, and the log of what was said about them, in one SQLite file.
 
     Every method raises ``JournalLost`` when the disk refuses; then nothing was written.
     """
 
     def __init__(self, url: str, *, outbox: bool, commit_wait_ms: int) -> None:
+        super().__init__()
         self._url = url
         self._outbox = outbox
         self._commit_wait_ms = commit_wait_ms
         self._file: JournalFile | None = None
-        self._writer: Writer | None = None
         self._reader: ThreadPoolExecutor | None = None
         self._reading: sqlite3.Connection | None = None
-        self._listeners: list[Listener] = []
 
     async def start(self) -> None:
         """Open the file, or move a damaged one aside (see ``damage``) and begin anew.
@@ -70,21 +64,6 @@ class Journal:
             reader.shutdown()
         if writer is not None:
             await writer.close()
-
-    @property
-    def healthy(self) -> bool:
-        """Whether the last commit went through."""
-        return self._writer is not None and not self._writer.trouble
-
-    @property
-    def reason(self) -> str:
-        """Why it is not healthy, for people; empty when it is."""
-        return "The journal is not open." if self._writer is None else self._writer.trouble
-
-    @property
-    def figures(self) -> CommitFigures:
-        """How many groups and calls were committed since the start, and how long it took."""
-        return CommitFigures() if self._writer is None else self._writer.figures
 
     @property
     def damage(self) -> str | None:
@@ -156,38 +135,11 @@ class Journal:
 
         await self._writing.do(work)
 
-    async def purge(self, before: datetime, max_tasks: int) -> list[TaskRecord]:
-        """Delete finished tasks with their log, and return them, at most ``PURGE_TASKS`` a call.
-
-        Go: those finished before ``before`` of which nothing waits in the outbox, and the oldest
-        of more than ``max_tasks`` finished ones. Call again while something is returned.
-        """
-        gone: list[TaskRecord] = []
-        while len(gone) < PURGE_TASKS:
-            batch = await self._purge_batch(before, max_tasks)
-            gone.extend(batch)
-            if len(batch) == 0:
-                break
-        return gone
-
     async def _purge_batch(self, before: datetime, max_tasks: int) -> list[TaskRecord]:
-        """Delete a little, so that those who wait to commit wait little."""
-
         def work(connection: sqlite3.Connection) -> Written[list[TaskRecord]]:
-            return Written(statements.purge(connection, before, max_tasks, _PURGE_BATCH))
+            return Written(statements.purge(connection, before, max_tasks, PURGE_BATCH))
 
         return await self._writing.do(work)
-
-    def listen(self, listener: Listener) -> Callable[[], None]:
-        """Call ``listener`` on the loop with the events of each commit; returns the un-listen."""
-        self._listeners.append(listener)
-        return lambda: self._listeners.remove(listener)
-
-    @property
-    def _writing(self) -> Writer:
-        if self._writer is None:
-            raise JournalLost("The journal is not open.")
-        return self._writer
 
     async def _read(self, query: Callable[[sqlite3.Connection], Found]) -> Found:
         if self._reader is None:
@@ -211,10 +163,3 @@ class Journal:
         if self._reading is not None:
             self._reading.close()
             self._reading = None
-
-    def _tell(self, events: Sequence[StoredEvent]) -> None:
-        for listener in tuple(self._listeners):
-            try:
-                listener(events)
-            except Exception:
-                log.exception("a listener of the journal failed")

@@ -14,7 +14,6 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
@@ -22,21 +21,13 @@ from planner_node.errors import JournalLost, PlannerError
 from planner_node.journal.admit import Admit
 from planner_node.journal.errand import Answer, Awaited, Call, Errand, Losses, Probe, Written
 from planner_node.journal.file import JournalFile
+from planner_node.journal.pace import Pace
 from planner_node.tasks.record import StoredEvent
 
 log = logging.getLogger(__name__)
 
 MAX_GROUP: Final = 256
 PROBE_S: Final = 1.0  # how soon a disk that has room again is noticed
-
-
-@dataclass(frozen=True, slots=True)
-class CommitFigures:
-    """What the writer has done since its start; groups that failed are not in it."""
-
-    groups: int = 0
-    errands: int = 0
-    seconds: float = 0.0
 
 
 class Writer:
@@ -49,18 +40,16 @@ class Writer:
         on_committed: Callable[[Sequence[StoredEvent]], None],
     ) -> None:
         self._file = file
-        self._wait_s = commit_wait_ms / 1_000
         self._on_committed = on_committed
         self._errands: queue.SimpleQueue[Errand | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._connection: sqlite3.Connection | None = None
-        self._patience_s = 0.0  # how long a first errand waits for others
         self._closed = True
         self._losses = Losses()
-        # Written whole by the thread, read by anybody:
+        # Written by the thread, read by anybody:
         self.trouble = ""  # why the last commit failed
-        self.figures = CommitFigures()
+        self.pace = Pace(commit_wait_ms)
 
     async def start(self) -> None:
         """Open the file and start the thread.
@@ -131,9 +120,9 @@ class Writer:
         if first is None:
             return None
         group = [first]
-        if self._patience_s:
+        if self.pace.patience_s:
             # Asleep, not waiting at the queue: each errand that comes would wake the thread.
-            time.sleep(self._patience_s)
+            time.sleep(self.pace.patience_s)
         while len(group) < MAX_GROUP:
             try:
                 errand = self._errands.get_nowait()
@@ -148,17 +137,9 @@ class Writer:
     def _commit(self, group: Sequence[Errand]) -> None:
         # New tasks first, which are written together; events are told in the order of their ids.
         group = sorted(group, key=lambda errand: not isinstance(errand, Admit))
-        if timely := [errand for errand in group if not self._is_too_early(errand)]:
+        if timely := [errand for errand in group if not self._losses.reach(errand)]:
             self._write(timely)
         self._call_loop(partial(self._deliver, group, self._losses.happened))
-
-    def _is_too_early(self, errand: Errand) -> bool:
-        """Whether it was sent before its sender could hear of a loss, which it then shares."""
-        heard = errand.losses_heard
-        if heard is None or heard >= self._losses.happened:
-            return False
-        errand.fail(JournalLost(self._losses.reason))
-        return True
 
     def _write(self, group: Sequence[Errand]) -> None:
         begun_s = time.monotonic()
@@ -170,16 +151,7 @@ class Writer:
             if self.trouble:
                 log.info("journal writes again after: %s", self.trouble)
             self.trouble = ""
-            self._count(group, time.monotonic() - begun_s)
-
-    def _count(self, group: Sequence[Errand], taken_s: float) -> None:
-        """Keep the figures, and learn from the group how long the next one may gather."""
-        known = self.figures
-        self.figures = CommitFigures(
-            known.groups + 1, known.errands + len(group), known.seconds + taken_s
-        )
-        # Who comes alone is not kept waiting, and waiting longer than a commit takes gains nothing.
-        self._patience_s = min(self._wait_s, taken_s) if len(group) > 1 else 0.0
+            self.pace.count(len(group), time.monotonic() - begun_s)
 
     def _transaction(self, group: Sequence[Errand]) -> None:
         self._file.check_in_place()

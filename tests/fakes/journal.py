@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar
 
 from planner_node.errors import JournalLost
 from planner_node.journal.admit import Admission
-from planner_node.journal.store import Listener
+from planner_node.journal.chronicle import Listener
 from planner_node.tasks.record import (
     Event,
     EventKind,

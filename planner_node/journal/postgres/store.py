@@ -14,18 +14,16 @@ from psycopg import AsyncConnection
 
 from planner_node.errors import JournalLost, PlannerError, RowUnreadable, TaskMoved
 from planner_node.journal.admit import Admission
+from planner_node.journal.chronicle import PURGE_BATCH, Chronicle
 from planner_node.journal.errand import Written
 from planner_node.journal.postgres import lease, statements
 from planner_node.journal.postgres.connecting import Address
 from planner_node.journal.postgres.errand import AnyRow
 from planner_node.journal.postgres.schema import migrate
 from planner_node.journal.postgres.writer import Writer
-from planner_node.journal.store import PURGE_TASKS, Listener
-from planner_node.journal.writer import CommitFigures
 from planner_node.tasks.record import Event, EventKind, Reply, StoredEvent, TaskFilter, TaskRecord
 
 log = logging.getLogger(__name__)
-_PURGE_BATCH = 100
 _READ_TIMEOUT_S = 20.0
 Found = TypeVar("Found")
 
@@ -39,7 +37,7 @@ class Sharing:
     commit_wait_ms: int
 
 
-class PostgresJournal:
+class PostgresJournal(Chronicle[Writer]):
     """Tasks of several nodes, and the log of what was said about them, in one PostgreSQL.
 
     Every method raises ``JournalLost`` when the database refuses; then nothing was written.
@@ -49,14 +47,13 @@ class PostgresJournal:
     damage: str | None = None  # the database looks after its own files
 
     def __init__(self, address: Address, sharing: Sharing) -> None:
+        super().__init__()
         self._address = address
         self._node_id = address.node_id
         self._sharing = sharing
         self._session = ""
-        self._writer: Writer | None = None
         self._reading: AsyncConnection | None = None
         self._reader_lock = asyncio.Lock()
-        self._listeners: list[Listener] = []
 
     async def start(self) -> None:
         """Open the database and begin this node's lease.
@@ -89,21 +86,6 @@ class PostgresJournal:
             await writer.close()
         async with self._reader_lock:
             await self._stop_reading()
-
-    @property
-    def healthy(self) -> bool:
-        """Whether the last commit went through."""
-        return self._writer is not None and not self._writer.trouble
-
-    @property
-    def reason(self) -> str:
-        """Why it is not healthy, for people; empty when it is."""
-        return "The journal is not open." if self._writer is None else self._writer.trouble
-
-    @property
-    def figures(self) -> CommitFigures:
-        """How many groups and calls were committed since the start, and how long it took."""
-        return CommitFigures() if self._writer is None else self._writer.figures
 
     async def renew(self) -> None:
         """Say that this node is alive.
@@ -224,34 +206,11 @@ class PostgresJournal:
 
         await self._writing.do(work)
 
-    async def purge(self, before: datetime, max_tasks: int) -> list[TaskRecord]:
-        """Delete finished tasks of all nodes with their log, at most ``PURGE_TASKS`` a call.
-
-        Go: those finished before ``before`` of which nothing waits in an outbox, and the oldest
-        of more than ``max_tasks`` finished ones. Call again while something is returned.
-        """
-
+    async def _purge_batch(self, before: datetime, max_tasks: int) -> list[TaskRecord]:
         async def work(connection: AsyncConnection, _: AnyRow) -> Written[list[TaskRecord]]:
-            return Written(await statements.purge(connection, before, max_tasks, _PURGE_BATCH))
+            return Written(await statements.purge(connection, before, max_tasks, PURGE_BATCH))
 
-        gone: list[TaskRecord] = []
-        while len(gone) < PURGE_TASKS:
-            batch = await self._writing.do(work)
-            gone.extend(batch)
-            if not batch:
-                break
-        return gone
-
-    def listen(self, listener: Listener) -> Callable[[], None]:
-        """Call ``listener`` with the events of each commit of this node; returns the un-listen."""
-        self._listeners.append(listener)
-        return lambda: self._listeners.remove(listener)
-
-    @property
-    def _writing(self) -> Writer:
-        if self._writer is None:
-            raise JournalLost("The journal is not open.")
-        return self._writer
+        return await self._writing.do(work)
 
     async def _opened(self) -> AsyncConnection:
         connection = await self._address.connect()
@@ -288,10 +247,3 @@ class PostgresJournal:
         connection, self._reading = self._reading, None
         if connection is not None:
             await connection.close()
-
-    def _tell(self, events: Sequence[StoredEvent]) -> None:
-        for listener in tuple(self._listeners):
-            try:
-                listener(events)
-            except Exception:
-                log.exception("a listener of the journal failed")

@@ -18,12 +18,12 @@ from psycopg import AsyncConnection, AsyncCursor
 
 from planner_node.errors import JournalLost, LeaseLost, PlannerError
 from planner_node.journal.errand import Answer, Losses
+from planner_node.journal.pace import Pace
 from planner_node.journal.postgres import lease
 from planner_node.journal.postgres.connecting import Address
 from planner_node.journal.postgres.doubt import InDoubt, status_of
 from planner_node.journal.postgres.errand import Errand, Work
 from planner_node.journal.postgres.statements import Query
-from planner_node.journal.writer import CommitFigures
 from planner_node.tasks.record import StoredEvent
 
 log = logging.getLogger(__name__)
@@ -46,12 +46,10 @@ class Writer:
         on_committed: Callable[[Sequence[StoredEvent]], None],
     ) -> None:
         self.trouble = ""  # why the last commit failed
-        self.figures = CommitFigures()
+        self.pace = Pace(commit_wait_ms)
         self.lost_lease: LeaseLost | None = None
         self._address = address
         self._session = session
-        self._wait_s = commit_wait_ms / 1_000
-        self._patience_s = 0.0  # how long a first errand waits for others
         self._on_committed = on_committed
         self._losses = Losses()
         self._errands: asyncio.Queue[Errand[object] | None] = asyncio.Queue()
@@ -87,9 +85,9 @@ class Writer:
     async def _run(self) -> None:
         while (group := await self._next_group()) is not None:
             began_s = time.monotonic()
-            timely = [errand for errand in group if not self._is_too_early(errand)]
+            timely = [errand for errand in group if not self._losses.reach(errand)]
             if (timely or not group) and await self._committed(timely):
-                self._count(timely, time.monotonic() - began_s)
+                self.pace.count(len(timely), time.monotonic() - began_s)
             self._answer(group)
         await self._drop_connection()
 
@@ -103,8 +101,8 @@ class Writer:
         if first is None:
             return None
         group = [first]
-        if self._patience_s:
-            await asyncio.sleep(self._patience_s)
+        if self.pace.patience_s:
+            await asyncio.sleep(self.pace.patience_s)
         while len(group) < MAX_GROUP and not self._errands.empty():
             errand = self._errands.get_nowait()
             if errand is None:
@@ -112,13 +110,6 @@ class Writer:
                 break
             group.append(errand)
         return group
-
-    def _is_too_early(self, errand: Errand[object]) -> bool:
-        """Whether it was sent before its sender could hear of a loss, which it then shares."""
-        if errand.losses_heard >= self._losses.happened:
-            return False
-        errand.fail(JournalLost(self._losses.reason))
-        return True
 
     async def _committed(self, group: Sequence[Errand[object]]) -> bool:
         try:
@@ -234,15 +225,6 @@ class Writer:
         events = [event for errand in group for event in errand.settle()]
         if events:
             self._on_committed(events)
-
-    def _count(self, group: Sequence[Errand[object]], taken_s: float) -> None:
-        """Keep the figures, and learn from the group how long the next one may gather."""
-        known = self.figures
-        self.figures = CommitFigures(
-            known.groups + 1, known.errands + len(group), known.seconds + taken_s
-        )
-        # Who comes alone is not kept waiting, and waiting longer than a commit takes gains nothing.
-        self._patience_s = min(self._wait_s, taken_s) if len(group) > 1 else 0.0
 
     async def _drop_connection(self) -> None:
         connection, self._connection = self._connection, None

@@ -1,0 +1,90 @@
+"""What every journal is, wherever it writes: how it fares, who listens, how it forgets."""
+
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Final, Generic, Protocol, TypeVar
+
+from planner_node.errors import JournalLost
+from planner_node.journal.pace import CommitFigures, Pace
+from planner_node.tasks.record import StoredEvent, TaskRecord
+
+log = logging.getLogger(__name__)
+
+PURGE_TASKS: Final = 5_000
+PURGE_BATCH: Final = 100  # little at a time, so that those who wait to commit wait little
+Listener = Callable[[Sequence[StoredEvent]], None]
+
+
+class Commits(Protocol):
+    """What is asked of a writer beside its writing."""
+
+    trouble: str  # why the last commit failed
+    pace: Pace
+
+
+AnyWriter = TypeVar("AnyWriter", bound=Commits)
+
+
+class Chronicle(ABC, Generic[AnyWriter]):
+    """A journal but for its reading and writing; it is open while it has a writer."""
+
+    def __init__(self) -> None:
+        self._writer: AnyWriter | None = None
+        self._listeners: list[Listener] = []
+
+    @property
+    def healthy(self) -> bool:
+        """Whether the last commit went through."""
+        return self._writer is not None and not self._writer.trouble
+
+    @property
+    def reason(self) -> str:
+        """Why it is not healthy, for people; empty when it is."""
+        return "The journal is not open." if self._writer is None else self._writer.trouble
+
+    @property
+    def figures(self) -> CommitFigures:
+        """How many groups and calls were committed since the start, and how long it took."""
+        return CommitFigures() if self._writer is None else self._writer.pace.figures
+
+    async def purge(self, before: datetime, max_tasks: int) -> list[TaskRecord]:
+        """Delete finished tasks with their log, and return them, at most ``PURGE_TASKS`` a call.
+
+        Go: those finished before ``before`` of which nothing waits in an outbox, and the oldest
+        of more than ``max_tasks`` finished ones; of a shared journal, those of all nodes. Call
+        again while something is returned.
+        """
+        gone: list[TaskRecord] = []
+        while len(gone) < PURGE_TASKS:
+            batch = await self._purge_batch(before, max_tasks)
+            gone.extend(batch)
+            if not batch:
+                break
+        return gone
+
+    @abstractmethod
+    async def _purge_batch(self, before: datetime, max_tasks: int) -> list[TaskRecord]:
+        """Delete at most ``PURGE_BATCH`` of them in one commit."""
+
+    def listen(self, listener: Listener) -> Callable[[], None]:
+        """Call ``listener`` on the loop with the events of each commit made here.
+
+        Returns the un-listen.
+        """
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    def _tell(self, events: Sequence[StoredEvent]) -> None:
+        for listener in tuple(self._listeners):
+            try:
+                listener(events)
+            except Exception:
+                log.exception("a listener of the journal failed")
+
+    @property
+    def _writing(self) -> AnyWriter:
+        if self._writer is None:
+            raise JournalLost("The journal is not open.")
+        return self._writer
