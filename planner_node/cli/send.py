@@ -4,7 +4,9 @@ import asyncio
 import json
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from rich.console import Console
 from rich.markup import escape
@@ -13,8 +15,16 @@ from messages.decode import Refused, decode_task
 from messages.plan import SubtaskEvent, SubtaskEventType, SubtaskList
 from messages.problem import problem
 from messages.status import TaskState, TaskStatus
-from messages.topics import ROBOT_CONTROL, ROBOT_STATUS, ROBOT_STREAM, ROBOT_SUBTASKS, ROBOT_TASK
+from messages.topics import (
+    ROBOT_CONTROL,
+    ROBOT_STATUS,
+    ROBOT_STREAM,
+    ROBOT_SUBTASKS,
+    ROBOT_TASK,
+    Topic,
+)
 from messages.wire import new_id
+from planner_node.cli.heard import heard
 from planner_node.cli.keyboard import typed_line
 from planner_node.cli.problems import problem_lines
 from planner_node.cli.session import Visit, visit
@@ -23,6 +33,7 @@ from planner_node.settings import Settings
 from planner_node.tasks.lifecycle import TERMINAL
 
 _OK, _FAILED, _TIMED_OUT = 0, 1, 124
+_FOLLOWED: Final = (ROBOT_STATUS, ROBOT_STREAM, ROBOT_SUBTASKS)
 
 
 async def send_task(
@@ -40,12 +51,10 @@ async def send_task(
     if (refusal := _refusal(payload)) is not None:
         return refusal
     root = settings.mqtt.root
-    topics = [
-        topic.name(root, robot_id=robot_id)
-        for topic in (ROBOT_STATUS, ROBOT_STREAM, ROBOT_SUBTASKS)
-    ]
-    async with visit(settings.mqtt, topics) as visitor:
-        story = _Story(visitor, root, robot_id, str(command["task_id"]))
+    topics = {topic.name(root, robot_id=robot_id): topic for topic in _FOLLOWED}
+    control_topic = ROBOT_CONTROL.name(root, robot_id=robot_id)
+    async with visit(settings.mqtt, [*topics]) as visitor:
+        story = _Story(visitor, topics, control_topic, str(command["task_id"]))
         await visitor.publish(ROBOT_TASK.name(root, robot_id=robot_id), payload)
         try:
             async with asyncio.timeout(timeout_s):
@@ -71,8 +80,8 @@ class _Story:
     """What is shown of one task."""
 
     visitor: Visit
-    root: str
-    robot_id: str
+    topics: Mapping[str, Topic]  # by their names: what is followed
+    control_topic: str  # where an answer goes
     task_id: str
     console: Console = field(default_factory=lambda: Console(highlight=False))
     began_s: float = field(default_factory=time.monotonic)
@@ -80,20 +89,18 @@ class _Story:
 
     async def follow(self) -> int:
         async for delivery in self.visitor.deliveries():
-            if json.loads(delivery.payload).get("task_id") != self.task_id:
-                continue
-            code = await self._tell(delivery)
-            if code is not None:
+            if (code := await self._tell(delivery)) is not None:
                 return code
         return _FAILED
 
     async def _tell(self, delivery: Delivery) -> int | None:
-        if delivery.topic == ROBOT_STREAM.name(self.root, robot_id=self.robot_id):
-            self._subtask(SubtaskEvent.model_validate_json(delivery.payload))
-        elif delivery.topic == ROBOT_SUBTASKS.name(self.root, robot_id=self.robot_id):
-            self._plan(SubtaskList.model_validate_json(delivery.payload))
-        else:
-            return await self._status(TaskStatus.model_validate_json(delivery.payload))
+        match heard(self.topics[delivery.topic].message, delivery):
+            case SubtaskEvent(task_id=self.task_id) as event:
+                self._subtask(event)
+            case SubtaskList(task_id=self.task_id) as plan:
+                self._plan(plan)
+            case TaskStatus(task_id=self.task_id) as status:
+                return await self._status(status)
         return None
 
     def _subtask(self, event: SubtaskEvent) -> None:
@@ -138,8 +145,9 @@ class _Story:
                 return _FAILED
             answer = typed.strip()
         control = {"op": "ANSWER", "task_id": self.task_id, "answer": answer}
-        topic = ROBOT_CONTROL.name(self.root, robot_id=self.robot_id)
-        await self.visitor.publish(topic, json.dumps(control, ensure_ascii=False).encode())
+        await self.visitor.publish(
+            self.control_topic, json.dumps(control, ensure_ascii=False).encode()
+        )
         return None
 
     def _line(self, text: str) -> None:

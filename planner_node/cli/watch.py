@@ -1,8 +1,8 @@
 """Follows what the node says to robots."""
 
-import json
-from typing import Final
+from typing import Final, Self
 
+from pydantic import BaseModel, ConfigDict, JsonValue, model_validator
 from rich.console import Console
 from rich.markup import escape
 
@@ -14,12 +14,51 @@ from messages.topics import (
     ROBOT_SUBTASKS,
     Topic,
 )
+from planner_node.cli.heard import heard
 from planner_node.cli.session import visit
 from planner_node.mqtt.packets import Delivery
 from planner_node.settings import Settings
 
 _ROBOT_TOPICS: Final = (ROBOT_STATUS, ROBOT_STREAM, ROBOT_SUBTASKS)
 _NODE_TOPICS: Final = (NODE_STATUS, ERRORS)
+
+
+class _Part(BaseModel):
+    """Fields that a newer node may have added are left alone: whoever watches still sees."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class _Subtask(_Part):
+    task: str
+
+
+class _Problem(_Part):
+    code: str
+
+
+class _Glimpse(_Part):
+    """What is shown of any message of the node."""
+
+    task_id: str | None = None
+    status: str | None = None
+    type: str | None = None
+    state: str | None = None
+    code: str | None = None
+    subtask: _Subtask | None = None
+    problem: _Problem | None = None
+    tasks: list[JsonValue] | None = None
+
+    @property
+    def kind(self) -> str | None:
+        """What it says, in the word of its kind of message."""
+        return self.status or self.type or self.state or self.code
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if self.kind is None and self.tasks is None:
+            raise ValueError("no message of the node")
+        return self
 
 
 async def watch_robots(settings: Settings, robot_id: str | None) -> None:
@@ -35,22 +74,26 @@ async def watch_robots(settings: Settings, robot_id: str | None) -> None:
     console.print(f"[dim]following {', '.join(filters)} · Ctrl-C ends[/]", soft_wrap=True)
     async with visit(settings.mqtt, filters) as visitor:
         async for delivery in visitor.deliveries():
-            console.print(_line(delivery, root), soft_wrap=True)
+            if (line := _line(delivery, root)) is not None:
+                console.print(line, soft_wrap=True)
 
 
 def _filter(topic: Topic, root: str, robot_id: str | None) -> str:
     return topic.filter(root) if robot_id is None else topic.name(root, robot_id=robot_id)
 
 
-def _line(delivery: Delivery, root: str) -> str:
-    place = delivery.topic.removeprefix(f"{root}/")
-    message = json.loads(delivery.payload) if delivery.payload else {}
-    subtask = message.get("subtask") or {}
+def _line(delivery: Delivery, root: str) -> str | None:
+    place = f"[dim]{escape(delivery.topic.removeprefix(f'{root}/'))}[/]  "
+    if not delivery.payload:  # a retained message was taken away
+        return place
+    glimpse = heard(_Glimpse, delivery)
+    if glimpse is None:
+        return None
     words = (
-        message.get("task_id"),
-        message.get("status") or message.get("type") or message.get("state") or message.get("code"),
-        subtask.get("task"),
-        (message.get("problem") or {}).get("code"),
-        f"{len(message['tasks'])} subtasks" if "tasks" in message else None,
+        glimpse.task_id,
+        glimpse.kind,
+        glimpse.subtask and glimpse.subtask.task,
+        glimpse.problem and glimpse.problem.code,
+        None if glimpse.tasks is None else f"{len(glimpse.tasks)} subtasks",
     )
-    return f"[dim]{escape(place)}[/]  " + "  ".join(escape(str(word)) for word in words if word)
+    return place + "  ".join(escape(word) for word in words if word)
