@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+from planner_node.training.familiar import by_form
 from planner_node.training.scoring.answers import Answer
 from planner_node.training.scoring.engines import CheckpointEngine, Engine, NodeEngine
 from planner_node.training.scoring.judging import Verdict, judge
@@ -44,6 +45,8 @@ examples:
 how to read it:
   "all checks hold" is the headline: a plan counts only if everything about it is right.
   Each share stands with its 95 % interval; two runs whose intervals overlap did not differ.
+  "forms of the generator" are instructions that some pattern of the training data could say,
+  names aside; "other forms" are those that none can.
   A failure names its first reason, the steps, and what exactly went wrong in which step.
 """
 
@@ -57,9 +60,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(f"{measure.name:<26}{measure.share}")  # noqa: T201
         return 0
     verdicts = list(score(_engine(options), records, quiet=options.quiet))
-    print(render(verdicts))  # noqa: T201
+    forms = by_form(verdicts)
+    print(render(verdicts, forms))  # noqa: T201
     if options.json is not None:
-        text = json.dumps(as_json(verdicts), ensure_ascii=False, indent=1)
+        text = json.dumps(as_json(verdicts, forms), ensure_ascii=False, indent=1)
         options.json.write_text(text + "\n", encoding="utf-8")
     return 0
 

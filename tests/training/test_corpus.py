@@ -95,7 +95,7 @@ def test_training_never_draws_a_held_out_name() -> None:
 
     names = Names(random.Random(1), "en", made_up_share=0.0)
     drawn = {
-        names._listed(("apple", "pear", "cup", "book", "lamp", "sofa", "pen", "bowl"))
+        names.listed(("apple", "pear", "cup", "book", "lamp", "sofa", "pen", "bowl"))
         for _ in range(300)
     }
     assert not [text for text in drawn if held_out(text)]

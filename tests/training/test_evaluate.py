@@ -135,7 +135,12 @@ def test_report_is_written_as_json(node: ThreadingHTTPServer, tmp_path: Path) ->
     path = tmp_path / "report.json"
     arguments = ["--url", url_of(node), "--limit", "5", "--json", str(path), "--quiet"]
     assert evaluate.main(arguments) == 0
-    assert json.loads(path.read_text(encoding="utf-8"))["records"] == 5
+    report = json.loads(path.read_text(encoding="utf-8"))
+    assert report["records"] == 5
+    forms = [
+        report["headline"][name]["total"] for name in ("forms of the generator", "other forms")
+    ]
+    assert sum(forms) == 5
 
 
 def test_reply_in_openai_form_is_read() -> None:

@@ -122,9 +122,9 @@ def thing(rng: random.Random, lang: str) -> Name:
             return Name(f"{noun} {code(rng)}", proper=True)
         return Name(_english(rng))
     shape = rng.random()
-    if shape < 0.10:
+    if shape < 0.30:
         return Name(_compound(rng))
-    if shape < 0.40:
+    if shape < 0.44:
         return Name(_characters(rng, 2, 3))
     if shape < 0.74:
         return Name(_characters(rng, 1, 3) + rng.choice(words("zh", "others", "head")))
@@ -168,10 +168,12 @@ def place(rng: random.Random, lang: str, kind: str) -> Name:
         if rng.random() < 0.25:
             return Name(_english(rng), Rel.AT)
         head = rng.choice(words("en", "others", section))
-        return Name(f"{_word(rng)} {head}", Rel.IN if head in _EN_ROOMS else rel)
-    if rng.random() < 0.2:
+        first = rng.choice(_english_words()) if rng.random() < 0.4 else _word(rng)
+        return Name(f"{first} {head}", Rel.IN if head in _EN_ROOMS else rel)
+    if rng.random() < 0.12:
         return Name(_characters(rng, 2, 3), Rel.AT)
-    return Name(_characters(rng, 1, 3) + rng.choice(words("zh", "others", section)), rel)
+    first = rng.choice(_chinese_words()) if rng.random() < 0.3 else _characters(rng, 1, 3)
+    return Name(first + rng.choice(words("zh", "others", section)), rel)
 
 
 def station(rng: random.Random, lang: str) -> Name:

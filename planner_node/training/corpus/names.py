@@ -1,6 +1,6 @@
 """Names of things, places and people: from the lists, composed, or made up.
 
-Two in five names are made up for each sample, so that a model can only learn to copy. A tenth
+More than one in four names is made up for each sample: a model can only learn to copy. A tenth
 of the listed names never occurs in training (``held_out``) and measures unseen names.
 """
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from planner_node.training.corpus import made_up
-from planner_node.training.corpus.lexicon import held_out, sections, words
+from planner_node.training.corpus.lexicon import of_training, things, words
 from planner_node.training.corpus.plans.world import Name, Rel
 
 THINGS: Final = ("item", "item", "item", "food", "dish", "dish", "box", "drink", "cargo")
@@ -24,7 +24,7 @@ class Names:
     rng: random.Random
     lang: str
     unseen: bool = False
-    made_up_share: float = 0.4
+    made_up_share: float = 0.28
     used: list[str] = field(default_factory=list)
 
     def thing(self, *categories: str) -> Name:
@@ -61,16 +61,14 @@ class Names:
                 return name
         raise LookupError("no fresh name found")
 
-    def _listed(self, pool: tuple[str, ...]) -> str:
-        wanted = [text for text in pool if held_out(text) == self.unseen]
-        return self.rng.choice(wanted or pool)
+    def listed(self, pool: tuple[str, ...]) -> str:
+        """One of ``pool``: of those that training may see, or of the others."""
+        return self.rng.choice(of_training(pool, unseen=self.unseen) or pool)
 
     def _thing(self, category: str) -> Name:
         if self.chance(self.made_up_share):
             return made_up.thing(self.rng, self.lang)
-        headers = [h for h in sections(self.lang, "things") if h.split()[0] == category]
-        text = self._listed(words(self.lang, "things", self.rng.choice(headers)))
-        text = self._with_attribute(text)
+        text = self._with_attribute(self.listed(things(self.lang, category)))
         if self.chance(0.06):
             return self._owned(text)
         return self._marked(
@@ -88,7 +86,7 @@ class Names:
     def _place(self, kind: str) -> Name:
         if self.chance(self.made_up_share):
             return made_up.place(self.rng, self.lang, kind)
-        text = self._listed(words(self.lang, "places", kind))
+        text = self.listed(words(self.lang, "places", kind))
         if self.chance(0.08):
             return self._part_of(text, kind)
         text = self._with_attribute(text, 0.12)
@@ -107,7 +105,7 @@ class Names:
     def _person(self) -> Name:
         if self.chance(0.35):
             return made_up.person(self.rng, self.lang)
-        text = self._listed(words(self.lang, "others", "person"))
+        text = self.listed(words(self.lang, "others", "person"))
         if self.lang == "en":
             if text.startswith(("the ", "my ")):
                 return Name(text.split(" ", 1)[1], lead=text.split(" ", 1)[0])
@@ -120,7 +118,7 @@ class Names:
         if self.chance(self.made_up_share * 0.6):
             return made_up.thing(self.rng, self.lang)
         return self._marked(
-            self._with_attribute(self._listed(words(self.lang, "others", section)), 0.12), Rel.IN
+            self._with_attribute(self.listed(words(self.lang, "others", section)), 0.12), Rel.IN
         )
 
     def _with_attribute(self, text: str, share: float = 0.16) -> str:

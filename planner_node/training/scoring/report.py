@@ -87,12 +87,13 @@ def baseline_measures(records: Sequence[Record]) -> list[Measure]:
     ]
 
 
-def render(verdicts: Sequence[Verdict]) -> str:
-    """Return the whole report as text for a terminal."""
+def render(verdicts: Sequence[Verdict], more: Sequence[Measure] = ()) -> str:
+    """Return the whole report as text for a terminal, ``more`` lines below its headline."""
     quality = sum(v.quality for v in verdicts) / max(1, len(verdicts))
-    width = max(len(m.name) for m in headline(verdicts))
+    measured = [*headline(verdicts), *more]
+    width = max(len(m.name) for m in measured)
     lines = [f"{VERSION}, {len(verdicts)} records: share [95 % interval] count", ""]
-    lines += [f"{m.name:<{width}}  {m.share}" for m in headline(verdicts)]
+    lines += [f"{m.name:<{width}}  {m.share}" for m in measured]
     lines += [f"{'PQ (diagnostic)':<{width}}  {100 * quality:5.1f}", "", "Baselines"]
     measures = baseline_measures([v.record for v in verdicts])
     lines += [f"{m.name:<{width}}  {m.share}" for m in measures]
@@ -126,12 +127,12 @@ def _one_failure(verdict: Verdict) -> list[str]:
     ]
 
 
-def as_json(verdicts: Sequence[Verdict]) -> dict[str, object]:
+def as_json(verdicts: Sequence[Verdict], more: Sequence[Measure] = ()) -> dict[str, object]:
     """Return the report for other programs; ``failures`` holds every failed answer."""
     return {
         "version": VERSION,
         "records": len(verdicts),
-        "headline": {m.name: _numbers(m.share) for m in headline(verdicts)},
+        "headline": {m.name: _numbers(m.share) for m in [*headline(verdicts), *more]},
         "pq": sum(v.quality for v in verdicts) / max(1, len(verdicts)),
         "baselines": {
             m.name: _numbers(m.share) for m in baseline_measures([v.record for v in verdicts])

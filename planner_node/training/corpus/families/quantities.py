@@ -51,18 +51,13 @@ def _counted(names: Names, count: int) -> tuple[tuple[Name, ...], str]:
 
 
 def _counted_zh(names: Names, count: int) -> tuple[tuple[Name, ...], str]:
-    tables = sections("zh", "things")
-    header = names.rng.choice(
-        [h for h in tables if h.split()[0] in {"item", "food", "dish", "box", "drink", "cargo"}]
-    )
+    header = _header_zh(names)
     classifier = header.split()[1]
     if header.startswith("drink") and names.chance(0.4):
         classifier = "罐"
-    noun = (
-        names.thing().text if names.chance(0.4) else names.rng.choice(words("zh", "things", header))
-    )
-    if noun[0].isascii():
-        noun = names.rng.choice(words("zh", "things", header))
+    noun = names.thing().text if names.chance(0.4) else ""
+    if not noun or noun[0].isascii():
+        noun = names.listed(words("zh", "things", header))
     number = names.rng.choice(("兩三四"[count - 2], "兩三四"[count - 2], str(count)))
     marker = f"{OPEN}{noun}{SHUT}"
     said = names.rng.choice(
@@ -123,8 +118,15 @@ def lot(names: Names) -> Name:
     return _lot_zh(names) if names.lang == "zh" else _lot_en(names)
 
 
+def _header_zh(names: Names, but: str = "") -> str:
+    """A category and its classifier, as often as there are names under them."""
+    headers = [header for header in sections("zh", "things") if header.split()[0] != but]
+    sizes = [len(words("zh", "things", header)) for header in headers]
+    return names.rng.choices(headers, sizes)[0]
+
+
 def _lot_zh(names: Names) -> Name:
-    header = names.rng.choice([h for h in sections("zh", "things") if h.split()[0] != "drink"])
+    header = _header_zh(names, but="drink")
     noun = names.thing(header.split()[0]).text
     measure = names.word("many") + header.split()[1]
     if names.chance(0.3):

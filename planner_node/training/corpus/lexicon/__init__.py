@@ -48,9 +48,22 @@ def words(lang: str, file: str, section: str) -> tuple[str, ...]:
     return tuple(w for line in lines for w in line.split())
 
 
+@cache
+def things(lang: str, category: str) -> tuple[str, ...]:
+    """Return the things of one category, those of all its classifiers (Chinese) together."""
+    headers = [h for h in sections(lang, "things") if h.split()[0] == category]
+    return tuple(name for header in headers for name in words(lang, "things", header))
+
+
 def held_out(text: str) -> bool:
     """Whether a listed name is kept out of training: one in ten, by a stable hash.
 
     Never one that nobody does without, like that of the seed's own example.
     """
     return zlib.crc32(text.encode()) % 10 == 0 and text not in _EVERYDAY
+
+
+@cache
+def of_training(names: tuple[str, ...], *, unseen: bool = False) -> tuple[str, ...]:
+    """Return those names of a list that training shows; with ``unseen`` the others."""
+    return tuple(name for name in names if held_out(name) == unseen)

@@ -3,7 +3,7 @@
 import random
 
 from planner_node.training.corpus import made_up
-from planner_node.training.corpus.lexicon import held_out, sections, words
+from planner_node.training.corpus.lexicon import of_training, sections, words
 from planner_node.training.corpus.plans.world import Name, Rel
 from planner_node.training.corpus.speech.patterns import expand, fill
 from planner_node.training.corpus.speech.surface import Surface
@@ -47,17 +47,17 @@ def _asides(rng: random.Random, lang: str) -> dict[str, str]:
 
 
 def _person(rng: random.Random, lang: str) -> Name:
-    listed = [w for w in words(lang, "others", "person") if not held_out(w) and " " not in w]
+    listed = [w for w in of_training(words(lang, "others", "person")) if " " not in w]
     known = Name(rng.choice(listed), proper=True)
     return known if rng.random() < 0.6 else made_up.person(rng, lang)
 
 
 def _other(rng: random.Random, lang: str) -> Name:
-    listed = [w for w in words(lang, "things", "item") if not held_out(w)]
+    listed = of_training(words(lang, "things", "item"))
     return Name(rng.choice(listed)) if listed and rng.random() < 0.5 else made_up.thing(rng, lang)
 
 
 def _room(rng: random.Random, lang: str) -> Name:
-    listed = [w for w in words(lang, "places", "room") if not held_out(w)]
+    listed = of_training(words(lang, "places", "room"))
     known = Name(rng.choice(listed), Rel.IN)
     return known if rng.random() < 0.5 else made_up.place(rng, lang, "room")
