@@ -15,7 +15,8 @@ from planner_node.cli.endpoints import look_at_endpoints
 from planner_node.cli.finding import Finding, Verdict
 from planner_node.cli.tools import look_at_tools
 from planner_node.completion.loading import EMBEDDED, weights_of
-from planner_node.errors import PlannerError, SettingsRefused
+from planner_node.engine.folders import check_adapter
+from planner_node.errors import ModelNotLoaded, PlannerError, SettingsRefused
 from planner_node.journal.file import path_of
 from planner_node.settings import JournalSettings, Settings, load, secret
 
@@ -91,6 +92,16 @@ def _model(settings: Settings) -> Iterator[Finding]:
         yield Finding(Verdict.FAULT, "model", f"{folder} holds no model", advice)
     else:
         yield _hub_model(name)
+    if settings.model.adapter is not None:
+        yield _adapter(settings.model.adapter, name)
+
+
+def _adapter(folder: Path, model_id: str) -> Finding:
+    try:
+        check_adapter(folder, model_id)
+    except ModelNotLoaded as error:
+        return Finding(Verdict.FAULT, "adapter", str(error), "Check PLANNER__MODEL__ADAPTER.")
+    return Finding(Verdict.FINE, "adapter", str(folder))
 
 
 def _hub_model(name: str) -> Finding:

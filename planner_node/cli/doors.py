@@ -1,10 +1,12 @@
 """What the doctor finds at the node's two doors: the broker, and HTTP."""
 
+import errno
 import socket
 from collections.abc import Iterator
 from typing import Final
 
 from planner_node.api.limits import is_open, keys_of
+from planner_node.api.listening import listen
 from planner_node.cli.finding import Finding, Verdict
 from planner_node.cli.session import visit
 from planner_node.errors import BrokerRefused, PlannerError, SettingsRefused
@@ -31,7 +33,7 @@ async def look_at_broker(mqtt: MqttSettings) -> Finding:
 
 
 def _embedded_broker(port: int) -> Finding:
-    if _is_listening("127.0.0.1", port):
+    if _is_listening(port):
         text = f"something listens on 127.0.0.1:{port}: a node that runs already, or another broker"
         advice = (
             f"To use that broker: PLANNER__MQTT__URL=mqtt://127.0.0.1:{port}. "
@@ -42,32 +44,38 @@ def _embedded_broker(port: int) -> Finding:
 
 
 def look_at_http(http: HttpSettings) -> Iterator[Finding]:
-    """Read the keys, and look at the port and at who may reach it."""
+    """Read the keys, take the address for a moment, and look at who may reach it."""
     if not http.enabled:
         yield Finding(Verdict.FINE, "http", "off")
         return
     try:
         has_keys = bool(keys_of(http))
     except SettingsRefused as error:
-        yield Finding(Verdict.FAULT, "http", str(error), "Check http.api_keys_file.")
+        advice = "Check PLANNER__HTTP__API_KEYS and http.api_keys_file."
+        yield Finding(Verdict.FAULT, "http", str(error), advice)
         return
-    yield _port(http.host, http.port)
+    yield _address(http)
     if is_open(http, has_keys=has_keys):
         text = f"no API keys on {http.host}: anyone who reaches it commands the robots"
         advice = "Set PLANNER__HTTP__API_KEYS='[\"…\"]' or http.api_keys_file."
         yield Finding(Verdict.NOTE, "http", text, advice)
 
 
-def _port(host: str, port: int) -> Finding:
-    if port and _is_listening(host, port):
-        text = f"something listens on {host}:{port}: a node that runs already, or another program"
-        return Finding(Verdict.NOTE, "http", text, "Another port: PLANNER__HTTP__PORT=8001.")
-    return Finding(Verdict.FINE, "http", f"will listen on {host}:{port}")
-
-
-def _is_listening(host: str, port: int) -> bool:
+def _address(http: HttpSettings) -> Finding:
+    place = f"{http.host}:{http.port}"
     try:
-        with socket.create_connection((host, port), timeout=_PROBE_TIMEOUT_S):
+        listen(http).close()
+    except SettingsRefused as error:
+        if error.references["errno"] == errno.EADDRINUSE:
+            text = f"something listens on {place}: a node that runs already, or another program"
+            return Finding(Verdict.NOTE, "http", text, "Another port: PLANNER__HTTP__PORT=8001.")
+        return Finding(Verdict.FAULT, "http", str(error), str(error.references["hint"]))
+    return Finding(Verdict.FINE, "http", f"will listen on {place}")
+
+
+def _is_listening(port: int) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=_PROBE_TIMEOUT_S):
             return True
     except OSError:
         return False

@@ -9,8 +9,8 @@ from typing import Any, Final, Literal
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
+from planner_node.engine.folders import check_adapter, check_model
 from planner_node.engine.refusal import explain
-from planner_node.errors import ModelNotLoaded
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +76,7 @@ def load(spec: ModelSpec) -> LoadedModel:
     Raises ``ModelNotLoaded``, whose text says what to do, when the weights are missing, gated,
     unreachable, broken, of an unknown kind or too big.
     """
-    _check_folder(spec)
+    _check_folders(spec)
     try:
         loaded = _load(spec)
     except Exception as exc:
@@ -88,7 +88,7 @@ def load(spec: ModelSpec) -> LoadedModel:
 
 def load_tokenizer(spec: ModelSpec) -> Any:  # noqa: ANN401  transformers is untyped here
     """Load the tokenizer alone, as ``load`` does; for a model that runs elsewhere."""
-    _check_folder(spec)
+    _check_folders(spec)
     origin = {"revision": spec.revision, "local_files_only": spec.folder is not None}
     try:
         return AutoTokenizer.from_pretrained(str(spec.folder or spec.id), **origin)
@@ -96,16 +96,11 @@ def load_tokenizer(spec: ModelSpec) -> Any:  # noqa: ANN401  transformers is unt
         raise explain(spec.id, exc) from exc
 
 
-def _check_folder(spec: ModelSpec) -> None:
-    for folder, needed in ((spec.folder, "config.json"), (spec.adapter, "adapter_config.json")):
-        if folder is not None and not folder.is_dir():
-            raise ModelNotLoaded(f"there is no folder {folder}", cause="MISSING", model=spec.id)
-        if folder is not None and not (folder / needed).is_file():
-            raise ModelNotLoaded(
-                f"the folder {folder} has no {needed}: it is not a checkpoint of transformers",
-                cause="MISSING",
-                model=spec.id,
-            )
+def _check_folders(spec: ModelSpec) -> None:
+    if spec.folder is not None:
+        check_model(spec.folder, spec.id)
+    if spec.adapter is not None:
+        check_adapter(spec.adapter, spec.id)
 
 
 def _load(spec: ModelSpec) -> LoadedModel:

@@ -10,11 +10,10 @@ from typing import Any, Final
 
 import uvicorn
 
-from planner_node.errors import SettingsRefused
+from planner_node.api.listening import listen
 from planner_node.node.patience import PatientHttp
 from planner_node.settings import HttpSettings
 
-_BACKLOG: Final = 2_048
 _GRACE_S: Final = 5
 
 
@@ -31,9 +30,9 @@ async def http_server(settings: HttpSettings, app: Callable[..., Any]) -> AsyncI
     """Serve the application while the block runs; yield its address.
 
     Raises:
-        SettingsRefused: the port is taken or the host is not ours.
+        SettingsRefused: the port is not to be had, or the host is not ours.
     """
-    listener = _listen(settings)
+    listener = listen(settings)
     server = _Server(_config(settings, app))
     serving = asyncio.create_task(server.serve(sockets=[listener]), name="http.server")
     try:
@@ -57,26 +56,6 @@ def _config(settings: HttpSettings, app: Callable[..., Any]) -> uvicorn.Config:
         server_header=False,
         timeout_graceful_shutdown=_GRACE_S,
     )
-
-
-def _listen(settings: HttpSettings) -> socket.socket:
-    """Bind before uvicorn does: its own failure would end the process without a word of ours."""
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((settings.host, settings.port))
-        listener.listen(_BACKLOG)
-    except OSError as error:
-        listener.close()
-        raise SettingsRefused(
-            f"HTTP cannot listen on {settings.host}:{settings.port}: {error.strerror}. "
-            "Choose another port: PLANNER__HTTP__PORT=8001.",
-            host=settings.host,
-            port=settings.port,
-        ) from error
-    listener.settimeout(0)
-    return listener
 
 
 def _authority(listener: socket.socket) -> str:

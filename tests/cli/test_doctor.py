@@ -1,5 +1,6 @@
 """The doctor finds what is wrong and says what to do."""
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,11 @@ async def test_shipped_settings_are_well(capsys: pytest.CaptureFixture[str]) -> 
         ("JOURNAL__URL", "sqlite:///:memory:", "is not sqlite:///"),
         ("MQTT__URL", "mqtt://host:abc", "number from 1 to 65535"),
         ("HTTP__API_KEYS", "abc", "is not JSON"),
+        ("HTTP__API_KEYS", '[""]', "Check PLANNER__HTTP__API_KEYS and http.api_keys_file"),
+        ("HTTP__HOST", "192.0.2.1", "HTTP cannot listen on 192.0.2.1:0"),  # nobody's address
+        ("HTTP__HOST", "192.0.2.1", "PLANNER__HTTP__HOST"),
+        ("MODEL__ADAPTER", "/no/adapter", "there is no folder /no/adapter"),
+        ("MODEL__ADAPTER", str(CONFIG), "has no adapter_config.json"),
     ],
 )
 async def test_fault_is_named_with_what_to_do(
@@ -62,6 +68,18 @@ async def test_the_password_file_of_a_shared_journal_is_looked_for(
     monkeypatch.setenv("PLANNER__JOURNAL__PASSWORD_FILE", "/no/password")
     assert await examine(None) == 1
     assert "/no/password cannot be read" in capsys.readouterr().out
+
+
+async def test_a_port_that_is_taken_is_told_and_no_fault(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        monkeypatch.setenv("PLANNER__HTTP__PORT", str(port))
+        assert await examine(None) == 0
+    shown = capsys.readouterr().out
+    assert f"something listens on 127.0.0.1:{port}" in shown
+    assert "→ Another port" in shown
 
 
 @pytest.mark.parametrize(("keys", "is_told"), [("[]", True), ('["geheim"]', False)])
