@@ -2,6 +2,7 @@
 
 import functools
 import ssl
+from dataclasses import replace
 from typing import Any, Final
 
 from paho.mqtt import client as paho
@@ -163,13 +164,8 @@ def delivery_from(message: paho.MQTTMessage | PlainMessage, epoch: int) -> Deliv
         topic, payload, mid = message.topic, message.payload, message.mid
         return Delivery(topic, payload, message.qos, message.retain, epoch, mid, message.dup)
     properties = message.properties
-    return Delivery(
-        topic=_topic_of(message),
-        payload=bytes(message.payload),
-        qos=message.qos,
-        retain=bool(message.retain),
-        epoch=epoch,
-        mid=message.mid,
+    return replace(
+        _bare(message, epoch),
         dup=bool(message.dup),
         expiry_s=getattr(properties, "MessageExpiryInterval", None),
         properties=MessageProperties(
@@ -183,6 +179,10 @@ def delivery_from(message: paho.MQTTMessage | PlainMessage, epoch: int) -> Deliv
 
 def unreadable(message: paho.MQTTMessage | PlainMessage, epoch: int, fault: str) -> Delivery:
     """Copy what is needed to report and to acknowledge a message that ``delivery_from`` refused."""
+    return replace(_bare(message, epoch), fault=fault)
+
+
+def _bare(message: paho.MQTTMessage | PlainMessage, epoch: int) -> Delivery:
     return Delivery(
         topic=_topic_of(message),
         payload=bytes(message.payload),
@@ -190,7 +190,6 @@ def unreadable(message: paho.MQTTMessage | PlainMessage, epoch: int, fault: str)
         retain=bool(message.retain),
         epoch=epoch,
         mid=message.mid,
-        fault=fault,
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.fakes.completion import ASKING, Script, ScriptedCompleter
+from tests.fakes.completion import ASKING, TWO_SUBTASKS_CHARS, Script, ScriptedCompleter
 from tests.fakes.hall import Hall, HallMaker
 
 
@@ -33,6 +33,17 @@ async def hall(open_hall: HallMaker) -> Hall:
 async def idle(open_hall: HallMaker) -> Hall:
     """A hall that takes tasks in and plans none."""
     return await open_hall(Hall(works=False))
+
+
+@pytest.fixture
+async def killed(open_hall: HallMaker) -> Hall:
+    """A hall that was closed while two subtasks of t1 were out and a third was being written."""
+    script = Script(hold_after=TWO_SUBTASKS_CHARS)
+    hall = await open_hall(Hall(ScriptedCompleter(default=script)))
+    await hall.submit("t1")
+    await script.held.wait()
+    await hall.close()
+    return hall
 
 
 @pytest.fixture

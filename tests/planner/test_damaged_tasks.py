@@ -12,7 +12,6 @@ from messages.status import TaskState
 from messages.task import ControlOp, TaskCommand, TaskControl
 from planner_node.errors import RowUnreadable, WrongState
 from planner_node.tasks.record import EventKind, Origin, TaskRecord
-from tests.fakes.completion import TWO_SUBTASKS_CHARS, Script, ScriptedCompleter
 from tests.fakes.hall import ROBOT, Hall, HallMaker
 from tests.fakes.journal import MemoryJournal
 from tests.planner.test_on_disk import at_work, ended
@@ -50,13 +49,8 @@ async def test_a_damaged_task_ends_with_the_next_version_although_its_row_knows_
     assert hall.states("t1")[-1] == "FAILED"
 
 
-async def test_the_stream_of_a_damaged_task_is_closed(open_hall: HallMaker) -> None:
-    script = Script(hold_after=TWO_SUBTASKS_CHARS)
-    before = await open_hall(Hall(ScriptedCompleter(default=script)))
-    await before.submit("t1")
-    await script.held.wait()
-    await before.close()
-    hall = await open_hall(Hall(journal=damaged(before)))
+async def test_the_stream_of_a_damaged_task_is_closed(killed: Hall, open_hall: HallMaker) -> None:
+    hall = await open_hall(Hall(journal=damaged(killed)))
     assert hall.said("t1", EventKind.SUBTASK)[-1]["type"] == "PLAN_FAILED"
 
 

@@ -44,6 +44,13 @@ def problem_code(hall: Hall, task_id: str) -> str | None:
     return problem["code"] if problem else None
 
 
+async def code_of_failure(hall: Hall) -> str | None:
+    """Hand in t1, which fails, and return the code that is told."""
+    await hall.submit("t1")
+    await hall.until("t1", "FAILED")
+    return problem_code(hall, "t1")
+
+
 def stream(hall: Hall, task_id: str) -> list[tuple[str, int | None]]:
     lines = hall.said(task_id, EventKind.SUBTASK)
     return [(line["type"], line["total"]) for line in lines]
@@ -52,9 +59,7 @@ def stream(hall: Hall, task_id: str) -> list[tuple[str, int | None]]:
 async def test_a_cut_off_plan_fails_and_keeps_what_was_sent(open_hall: HallMaker) -> None:
     script = Script(plan_call(*SEED_PLAN)[:TWO_SUBTASKS_CHARS], FinishReason.LENGTH)
     hall = await open_hall(playing(script))
-    await hall.submit("t1")
-    await hall.until("t1", "FAILED")
-    assert problem_code(hall, "t1") == ProblemCode.OUTPUT_TRUNCATED
+    assert await code_of_failure(hall) == ProblemCode.OUTPUT_TRUNCATED
     assert stream(hall, "t1") == [
         ("SUBTASK_ADDED", None),
         ("SUBTASK_ADDED", None),
@@ -68,9 +73,7 @@ async def test_a_plan_that_fills_the_context_is_not_blamed_on_the_token_limit(
 ) -> None:
     text = plan_call(*SEED_PLAN)[:TWO_SUBTASKS_CHARS]
     hall = await open_hall(playing(Script(text, FinishReason.LENGTH, context_tokens=2048)))
-    await hall.submit("t1")
-    await hall.until("t1", "FAILED")
-    assert problem_code(hall, "t1") == ProblemCode.CONTEXT_TOO_LONG
+    assert await code_of_failure(hall) == ProblemCode.CONTEXT_TOO_LONG
     told = hall.said("t1", EventKind.STATUS)[-1]["problem"]["references"]
     assert {"key": "context_tokens", "value": "2048"} in told
 
@@ -96,9 +99,7 @@ async def test_an_error_of_the_model_fails_the_task_with_its_code(
     open_hall: HallMaker, error: PlannerError, code: ProblemCode
 ) -> None:
     hall = await open_hall(playing(Script("", error=error)))
-    await hall.submit("t1")
-    await hall.until("t1", "FAILED")
-    assert problem_code(hall, "t1") == code
+    assert await code_of_failure(hall) == code
 
 
 @pytest.mark.parametrize(
@@ -106,9 +107,7 @@ async def test_an_error_of_the_model_fails_the_task_with_its_code(
 )
 async def test_an_answer_without_sense_fails_the_task(open_hall: HallMaker, text: str) -> None:
     hall = await open_hall(playing(Script(text, FinishReason.STOP)))
-    await hall.submit("t1")
-    await hall.until("t1", "FAILED")
-    assert problem_code(hall, "t1") == ProblemCode.PLAN_INVALID
+    assert await code_of_failure(hall) == ProblemCode.PLAN_INVALID
 
 
 class Mute(ScriptedCompleter):
@@ -129,9 +128,7 @@ class Mute(ScriptedCompleter):
 
 async def test_an_answer_without_end_fails_the_task(open_hall: HallMaker) -> None:
     hall = await open_hall(Hall(Mute(ends=True)))
-    await hall.submit("t1")
-    await hall.until("t1", "FAILED")
-    assert problem_code(hall, "t1") == ProblemCode.PLAN_INVALID
+    assert await code_of_failure(hall) == ProblemCode.PLAN_INVALID
 
 
 async def test_a_model_that_hangs_is_given_up(
@@ -139,9 +136,7 @@ async def test_a_model_that_hangs_is_given_up(
 ) -> None:
     monkeypatch.setattr("planner_node.planner.generation._GRACE_S", -0.99)
     hall = await open_hall(Hall(Mute(ends=False), generation=GenerationSettings(timeout_s=1)))
-    await hall.submit("t1")
-    await hall.until("t1", "FAILED")
-    assert problem_code(hall, "t1") == ProblemCode.GENERATION_TIMEOUT
+    assert await code_of_failure(hall) == ProblemCode.GENERATION_TIMEOUT
 
 
 async def test_a_lost_model_is_tried_again_as_a_new_attempt(open_hall: HallMaker) -> None:
@@ -166,9 +161,7 @@ async def test_a_model_that_stays_away_fails_the_task_in_the_end(
 ) -> None:
     completer = ScriptedCompleter(default=Script("", error=error))
     hall = await open_hall(Hall(completer, settings=PlannerSettings(max_attempts=2)))
-    await hall.submit("t1")
-    await hall.until("t1", "FAILED")
-    assert problem_code(hall, "t1") == error.code
+    assert await code_of_failure(hall) == error.code
     assert len(completer.requests) == 2
 
 
@@ -273,9 +266,7 @@ async def test_a_function_that_answers_nonsense_fails_its_task(open_hall: HallMa
         return {"tasks": []}
 
     hall = await open_hall(Hall(handlers=ToolRegistry({"decompose_task": nonsense})))
-    await hall.submit("t1")
-    await hall.until("t1", "FAILED")
-    assert problem_code(hall, "t1") == ProblemCode.INTERNAL
+    assert await code_of_failure(hall) == ProblemCode.INTERNAL
 
 
 async def test_the_log_tells_the_story_and_not_the_words(

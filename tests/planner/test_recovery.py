@@ -16,15 +16,6 @@ from tests.fakes.hall import Hall, HallMaker
 from tests.fakes.journal import MemoryJournal
 
 
-async def killed_while_planning(open_hall: HallMaker) -> Hall:
-    script = Script(hold_after=TWO_SUBTASKS_CHARS)
-    hall = await open_hall(Hall(ScriptedCompleter(default=script)))
-    await hall.submit("t1")
-    await script.held.wait()
-    await hall.close()
-    return hall
-
-
 async def test_a_waiting_task_is_planned_after_the_restart(open_hall: HallMaker) -> None:
     before = await open_hall(Hall(works=False))
     await before.submit("t1")
@@ -34,9 +25,10 @@ async def test_a_waiting_task_is_planned_after_the_restart(open_hall: HallMaker)
     assert hall.states("t1") == ["QUEUED", "PLANNING", "PLANNED"]
 
 
-async def test_a_task_killed_while_planning_is_the_next_attempt(open_hall: HallMaker) -> None:
-    before = await killed_while_planning(open_hall)
-    hall = await open_hall(Hall(journal=before.journal))
+async def test_a_task_killed_while_planning_is_the_next_attempt(
+    killed: Hall, open_hall: HallMaker
+) -> None:
+    hall = await open_hall(Hall(journal=killed.journal))
     record = await hall.until("t1", "PLANNED")
     assert (record.attempt, record.subtasks_done) == (2, 4)
     assert hall.states("t1") == ["QUEUED", "PLANNING", "QUEUED", "PLANNING", "PLANNED"]
@@ -46,9 +38,10 @@ async def test_a_task_killed_while_planning_is_the_next_attempt(open_hall: HallM
     assert len(set(keys)) == len(keys)
 
 
-async def test_subtask_ids_are_the_same_after_the_restart(open_hall: HallMaker) -> None:
-    before = await killed_while_planning(open_hall)
-    hall = await open_hall(Hall(journal=before.journal))
+async def test_subtask_ids_are_the_same_after_the_restart(
+    killed: Hall, open_hall: HallMaker
+) -> None:
+    hall = await open_hall(Hall(journal=killed.journal))
     await hall.until("t1", "PLANNED")
     ids = [
         one["subtask"]["subtask_id"] for one in hall.said("t1", EventKind.SUBTASK) if one["subtask"]
@@ -56,9 +49,10 @@ async def test_subtask_ids_are_the_same_after_the_restart(open_hall: HallMaker) 
     assert ids == ["s0", "s1", "s0", "s1", "s2", "s3"]
 
 
-async def test_a_task_that_kills_the_node_again_and_again_fails(open_hall: HallMaker) -> None:
-    journal = (await killed_while_planning(open_hall)).journal
-    hall = await open_hall(Hall(journal=journal, settings=PlannerSettings(max_attempts=1)))
+async def test_a_task_that_kills_the_node_again_and_again_fails(
+    killed: Hall, open_hall: HallMaker
+) -> None:
+    hall = await open_hall(Hall(journal=killed.journal, settings=PlannerSettings(max_attempts=1)))
     assert hall.states("t1") == ["QUEUED", "PLANNING", "FAILED"]
     assert hall.said("t1", EventKind.SUBTASK)[-1]["type"] == "PLAN_FAILED"
 
