@@ -39,7 +39,7 @@ class CompletionRequest:
 
     With tools and a ``tool_choice`` that forces a call, the text is the Llama 3.1 envelope
     ``{"name": "decompose_task", "parameters": {...}}``, valid by construction.
-    ``deadline_s`` is a ``time.monotonic()`` instant and ends in DeadlinePassed; ``timeout_s``
+    ``deadline_s`` is an instant of ``Clock.monotonic_s`` and ends in DeadlinePassed; ``timeout_s``
     counts from the call and ends in GenerationTimeout. ``temperature`` 0 is greedy. ``language``
     is the BCP 47 tag that a call's texts keep to: ``zh-TW`` cannot drift to Simplified.
     """

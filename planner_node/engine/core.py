@@ -6,10 +6,10 @@ Synchronous and single-threaded; ``worker`` gives it a thread.
 import logging
 from collections.abc import Callable
 from dataclasses import replace
-from time import monotonic
 
 import torch
 
+from planner_node.clock import monotonic_s
 from planner_node.engine.batch import Chunk
 from planner_node.engine.drafts import Drafter
 from planner_node.engine.kv_cache import PrefixStore
@@ -33,7 +33,7 @@ class Engine:
         self,
         forward: Forward,
         limits: EngineLimits,
-        clock: Callable[[], float] = monotonic,
+        clock: Callable[[], float] = monotonic_s,
         threads: ThreadChoice | None = None,
     ) -> None:
         self._forward = forward

@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 class SharedJournal(Protocol):
     """What a lease is kept on."""
 
-    async def renew(self) -> None: ...
+    async def renew(self) -> bool: ...
     async def take_over(self) -> list[TaskRecord]: ...
 
 
@@ -29,8 +29,9 @@ class Heir(Protocol):
 class Lease:
     """One heartbeat after the other.
 
-    A node whose own heart has just missed a beat judges nobody: when the database was away, all
-    leases have run out, and each node needs the time of one to say that it is alive.
+    A node whose own lease has just run out, by the database's clock or by its own, judges nobody
+    for the length of one: where the database was away, or all machines slept, every lease has run
+    out, and each node needs that time to say that it is alive.
     """
 
     def __init__(
@@ -65,9 +66,9 @@ class Lease:
             JournalLost: the database cannot be reached now.
             LeaseLost: too late.
         """
-        await self._journal.renew()
+        was_in_time = await self._journal.renew()
         now_s = self._clock.monotonic_s()
-        if now_s - self._last_beat_s > self._lease_s:
+        if not was_in_time or now_s - self._last_beat_s > self._lease_s:
             self._steady_since_s = now_s
         self._last_beat_s = now_s
         if now_s - self._steady_since_s >= self._lease_s:

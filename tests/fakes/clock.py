@@ -1,7 +1,8 @@
 """A clock that stands still until a test moves it."""
 
-import time
 from datetime import UTC, datetime, timedelta
+
+from planner_node.clock import SystemClock
 
 START = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 
@@ -11,7 +12,7 @@ class ManualClock:
 
     def __init__(self, now: datetime = START) -> None:
         self._now = now
-        self._monotonic_s = time.monotonic()
+        self._monotonic_s = SystemClock().monotonic_s()
 
     def now(self) -> datetime:
         return self._now

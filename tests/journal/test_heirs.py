@@ -107,8 +107,9 @@ async def test_a_lease_that_ran_out_and_that_nobody_took_can_be_renewed(
     one: PostgresJournal, two: PostgresJournal, database: str
 ) -> None:
     await one.admit(a_record(), [])
+    assert await one.renew()
     let_the_lease_run_out(database, "one")
-    await one.renew()
+    assert not await one.renew()  # too late, and told so: it must not judge others just now
     assert await two.take_over() == []
 
 

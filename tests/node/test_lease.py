@@ -20,10 +20,12 @@ class Shared:
     def __init__(self) -> None:
         self.left = [a_record()]
         self.failures: list[Exception] = []
+        self.is_in_time = True
 
-    async def renew(self) -> None:
+    async def renew(self) -> bool:
         if self.failures:
             raise self.failures.pop(0)
+        return self.is_in_time
 
     async def take_over(self) -> list[TaskRecord]:
         taken, self.left = self.left, []
@@ -87,6 +89,19 @@ async def test_after_a_silence_all_nodes_get_the_time_to_say_that_they_live(
     lease: Lease, clock: ManualClock, hands: Hands
 ) -> None:
     await beats(lease, clock, 10, 60, 5, 5, 5)
+    assert hands.taken == []
+    await beats(lease, clock, 5)
+    assert hands.taken == ["task-1"]
+
+
+async def test_a_node_that_the_database_heard_too_late_judges_nobody_though_its_clock_stood_still(
+    lease: Lease, clock: ManualClock, shared: Shared, hands: Hands
+) -> None:
+    await beats(lease, clock, 0, 5, 5, 5)
+    shared.is_in_time = False
+    await beats(lease, clock, 5)
+    shared.is_in_time = True
+    await beats(lease, clock, 5, 5, 5)
     assert hands.taken == []
     await beats(lease, clock, 5)
     assert hands.taken == ["task-1"]

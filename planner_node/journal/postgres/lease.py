@@ -57,12 +57,17 @@ async def check(connection: AsyncConnection, node_id: str, session: str) -> str:
     return str(transaction_id)
 
 
-async def renew(connection: AsyncConnection, node_id: str, lease_s: float) -> None:
-    """Let the lease run anew; ``lease_s`` 0 ends it."""
-    await connection.execute(
-        f"UPDATE nodes SET lease_until = {_UNTIL} WHERE node_id = %(node_id)s",
+async def renew(connection: AsyncConnection, node_id: str, lease_s: float) -> bool:
+    """Let the lease run anew, ``lease_s`` 0 ends it; return whether it had not run out yet."""
+    cursor = await connection.execute(
+        "WITH before AS (SELECT lease_until >= clock_timestamp() AS in_time FROM nodes"
+        " WHERE node_id = %(node_id)s)"
+        f" UPDATE nodes SET lease_until = {_UNTIL} FROM before WHERE node_id = %(node_id)s"
+        " RETURNING in_time",
         {"node_id": node_id, "lease_s": lease_s},
     )
+    (in_time,) = await cursor.fetchone() or (False,)
+    return bool(in_time)
 
 
 async def take_over(

@@ -87,20 +87,19 @@ class PostgresJournal(Chronicle[Writer]):
         async with self._reader_lock:
             await self._stop_reading()
 
-    async def renew(self) -> None:
-        """Say that this node is alive.
+    async def renew(self) -> bool:
+        """Say that this node is alive; return whether that was in time, by the database's clock.
 
         Raises:
             JournalLost: the database does not hear it now.
             LeaseLost: too late; the node must end.
         """
 
-        async def work(connection: AsyncConnection, _: AnyRow) -> Written[None]:
-            await lease.renew(connection, self._node_id, self._sharing.lease_s)
-            return Written(None)
+        async def work(connection: AsyncConnection, _: AnyRow) -> Written[bool]:
+            return Written(await lease.renew(connection, self._node_id, self._sharing.lease_s))
 
         try:
-            await self._writing.do(work)
+            return await self._writing.do(work)
         except JournalLost as error:
             raise self._writing.lost_lease or error from error
 
