@@ -15,7 +15,7 @@ from planner_node.settings.endpoints import EndpointSettings
 ENV_PREFIX = "PLANNER__"
 Port = Annotated[int, Field(ge=0, le=65_535)]
 Positive = Annotated[int, Field(ge=1)]
-
+_CENTURY_H = 876_600  # "for ever": what is added to or taken from now must stay a date
 
 _OF_A_REMOTE_ENGINE = {
     "kind",
@@ -106,7 +106,7 @@ class JournalSettings(Section):
     password_file: Path | None = None
     lease_s: Annotated[int, Field(ge=1, le=3_600)] = 20
     heartbeat_s: Annotated[int, Field(ge=1, le=1_200)] = 5
-    history_h: Positive = 24
+    history_h: Annotated[int, Field(ge=1, le=_CENTURY_H)] = 24
     history_max_tasks: Positive = 100_000
     commit_wait_ms: Annotated[int, Field(ge=0, le=100)] = 2
 
@@ -175,6 +175,16 @@ class GenerationSettings(Section):
     max_new_tokens_limit: Positive = 4_096
     timeout_s: Positive = 120
 
+    @model_validator(mode="after")
+    def _default_is_within_the_limit(self) -> Self:
+        if self.max_new_tokens > self.max_new_tokens_limit:
+            raise ValueError(
+                f"max_new_tokens ({self.max_new_tokens}) is above max_new_tokens_limit"
+                f" ({self.max_new_tokens_limit}), which would not bind a task that does not say:"
+                " lower the one or raise the other"
+            )
+        return self
+
 
 class QueueSettings(Section):
     """The waiting room."""
@@ -194,7 +204,7 @@ class PlannerSettings(Section):
     plan_bias_logits: Annotated[float, Field(ge=0, le=20)] = 1.0
     handlers: list[str] = []
     max_attempts: Positive = 3
-    input_timeout_s: Positive = 3_600
+    input_timeout_s: Annotated[int, Field(ge=1, le=_CENTURY_H * 3_600)] = 3_600
     drain_s: Positive = 10
 
 

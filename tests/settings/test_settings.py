@@ -1,5 +1,6 @@
 """The settings are complete, strict and helpful."""
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -155,6 +156,24 @@ def test_wrong_file_is_refused(text: str, tmp_path: Path) -> None:
 def test_more_seconds_than_mqtt_can_say_are_refused(key: str, tmp_path: Path) -> None:
     with pytest.raises(SettingsRefused, match=key.split(":", maxsplit=1)[0]):
         load(write(tmp_path, f"mqtt: {{{key}}}"))
+
+
+@pytest.mark.parametrize(
+    "text", ["journal: {history_h: 20000000}", "planner: {input_timeout_s: 250000000000}"]
+)
+def test_a_time_that_ends_after_the_calendar_is_refused(text: str, tmp_path: Path) -> None:
+    with pytest.raises(SettingsRefused, match="less than or equal to"):
+        load(write(tmp_path, text))
+
+
+def test_a_century_is_as_good_as_for_ever(tmp_path: Path) -> None:
+    kept = load(write(tmp_path, "journal: {history_h: 876600}")).journal
+    assert datetime.now(UTC) - timedelta(hours=kept.history_h) < datetime.now(UTC)
+
+
+def test_a_default_above_its_own_limit_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(SettingsRefused, match=r"max_new_tokens \(1024\) is above .* lower the one"):
+        load(write(tmp_path, "generation: {max_new_tokens_limit: 512}"))
 
 
 def test_missing_file_is_refused(tmp_path: Path) -> None:
