@@ -80,8 +80,8 @@ class Request:
     ``prefix_tokens`` leading ids of ``prompt`` are shared with other requests (system text and
     tool): they are prefilled once and kept. Stop tokens end the row and are not part of the output.
     ``max_new_tokens`` bounds everything the row puts out, forced ids included.
-    ``deadline_s`` is an instant of ``Clock.monotonic_s``. ``biases`` lean one choice, the one between
-    their ids: they count until the first of these is written, so name what leans nowhere with 0.
+    ``deadline_s`` is of ``Clock.monotonic_s``. ``biases`` lean one choice, the one between their
+    ids: they count until the first of these is written, so name what leans nowhere with 0.
     """
 
     request_id: str

@@ -12,6 +12,7 @@ from messages.wire import format_timestamp
 from planner_node.settings import LogSettings
 
 _TEXT: Final = "%(asctime)s %(levelname)-7s %(name)s  %(message)s"
+_MOMENT: Final = "%Y-%m-%d %H:%M:%S%z"  # local time, and how far that is from UTC
 # Libraries that tell of every connection, request or file at INFO.
 _CHATTY: Final = (
     "transformers",
@@ -90,7 +91,7 @@ def set_up(settings: LogSettings) -> None:
     """Send the log to standard error."""
     handler = Gathered()
     handler.setFormatter(
-        _JsonLines() if settings.format == "json" else logging.Formatter(_TEXT, "%H:%M:%S")
+        _JsonLines() if settings.format == "json" else logging.Formatter(_TEXT, _MOMENT)
     )
     # Our lines name no thread and no process, so nobody needs to look them up.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False

@@ -1,7 +1,6 @@
 """What submitting, controlling, expiring and planning share."""
 
 import asyncio
-import contextlib
 from dataclasses import replace
 
 from messages.problem import Problem, problem
@@ -87,8 +86,10 @@ class Desk:
                 self.deadlines.watch(task_id, None)
                 return
             if self.is_due(record):
-                with contextlib.suppress(TaskMoved):  # its new owner watches the time
+                try:
                     await self.end(record, TaskEvent.DEADLINE_PASSED)
+                except TaskMoved:  # its new owner watches the time
+                    self.deadlines.watch(task_id, None)
             else:
                 self.watch_deadline(record)
 

@@ -2,6 +2,7 @@
 
 import io
 import logging
+import re
 
 import pytest
 
@@ -40,3 +41,13 @@ def test_library_tells_no_request_at_info(library: str, monkeypatch: pytest.Monk
     monkeypatch.setattr(logging, "basicConfig", lambda **_: None)  # pytest's handlers stay
     set_up(LogSettings())
     assert not logging.getLogger(library).isEnabledFor(logging.INFO)
+
+
+def test_a_line_for_people_has_its_date_and_says_which_clock(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    given: dict[str, list[logging.Handler]] = {}
+    monkeypatch.setattr(logging, "basicConfig", lambda **settings: given.update(settings))
+    set_up(LogSettings())
+    written = given["handlers"][0].format(line("accepted"))
+    assert re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[+-]\d{4} INFO", written)

@@ -1,16 +1,20 @@
 """Who is due ends EXPIRED, wherever the task is; who is not stays."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import NoReturn
 
 import pytest
 
+from planner_node.errors import TaskMoved
 from planner_node.planner.deadlines import Deadlines, Timetable
 from planner_node.settings import PlannerSettings
-from planner_node.tasks.record import EventKind
+from planner_node.tasks.record import Event, EventKind, TaskRecord
 from tests.fakes.clock import START, ManualClock
 from tests.fakes.completion import TWO_SUBTASKS_CHARS, Script, ScriptedCompleter, tool_call
 from tests.fakes.hall import Hall, HallMaker
+from tests.fakes.journal import MemoryJournal
 
 SOON_S = 0.05
 
@@ -163,3 +167,17 @@ async def test_one_task_that_cannot_expire_does_not_stop_the_others(
         await expired.wait()
         work.cancel()
     assert "bad cannot expire now" in caplog.text
+
+
+async def test_a_task_that_another_node_has_is_watched_no_more(open_hall: HallMaker) -> None:
+    class Moved(MemoryJournal):
+        async def commit(self, record: TaskRecord | None, events: Sequence[Event]) -> NoReturn:
+            raise TaskMoved(task_id=record and record.task_id, events=len(events))
+
+    clock = ManualClock()
+    hall = await open_hall(Hall(journal=Moved(), clock=clock, works=False))
+    await hall.submit("t1", deadline=START + timedelta(seconds=60))
+    clock.advance(61)
+    desk = hall.planner._desk
+    await desk.expire("t1")
+    assert not desk.deadlines._known_s
