@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if not checkpoint_of(args.out).exists():
         raise SystemExit(f"no checkpoint in {args.out}: run planner_node.training.train first")
     run = Run(args.out, stored_recipe(args.out), "cpu")
-    run.resume()
+    run.load()
     export(run, args.to)
     print(f"{run.progress.tokens:,} tokens, {run.progress.seconds / 60:.0f} minutes -> {args.to}")  # noqa: T201
 

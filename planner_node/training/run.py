@@ -5,6 +5,7 @@ place in the data, and the rate depends on tokens only. Until it begins to fall 
 be changed, and a fresh run with the final total gives the same weights.
 """
 
+import json
 from dataclasses import asdict, dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
@@ -14,6 +15,7 @@ import torch
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 from planner_node.training.batches import Batch, Position
+from planner_node.training.corpus import lexicon
 from planner_node.training.corpus.samples import dump, sample
 from planner_node.training.forward import precision_for
 from planner_node.training.gradients import Gradients
@@ -63,9 +65,12 @@ class OtherRunError(ValueError):
     """The folder holds a run of another recipe or of other data."""
 
 
-def fingerprint(seed: int) -> str:
-    """A short checksum of the seed's first samples: equal where the generator is equal."""
-    text = dump([sample(seed, number) for number in range(_PROBED_SAMPLES)])
+def fingerprint(seed: int, tokenizer: PreTrainedTokenizerFast) -> str:
+    """A short checksum of the lists, the seed's first samples with their tools, the vocabulary."""
+    made = [sample(seed, number) for number in range(_PROBED_SAMPLES)]
+    tools = json.dumps([one.tools for one in made], ensure_ascii=False)
+    vocabulary = tokenizer.backend_tokenizer.to_str()
+    text = "\n".join([dump(made), tools, lexicon.whole("zh"), lexicon.whole("en"), vocabulary])
     return sha256(text.encode()).hexdigest()[:16]
 
 
@@ -77,9 +82,9 @@ class Run:
         self.recipe = recipe
         self.device = device
         self.precision = precision_for(device)
-        self.data = fingerprint(recipe.seed)
         self.progress = Progress()
         self.tokenizer: PreTrainedTokenizerFast = load_or_build(folder / "tokenizer", recipe.seed)
+        self.data = fingerprint(recipe.seed, self.tokenizer)
         self.model: LlamaForCausalLM = create(recipe.shape, self.tokenizer, recipe.seed)
         self.model.to(device)
         self.optimizers = optimizers(self.model, recipe.lr, self.precision)
@@ -111,14 +116,27 @@ class Run:
         """Load the last checkpoint, if there is one; OtherRunError where it cannot go on."""
         if not self.checkpoint.exists():
             return False
-        saved = torch.load(self.checkpoint, map_location=self.device, weights_only=True)
+        saved = self._saved()
         self._refuse_another(saved)
+        self._take(saved)
+        return True
+
+    def load(self) -> None:
+        """Load the last checkpoint whatever the generator makes by now: for its weights."""
+        self._take(self._saved())
+
+    def _saved(self) -> dict[str, Any]:
+        saved: dict[str, Any] = torch.load(
+            self.checkpoint, map_location=self.device, weights_only=True
+        )
+        return saved
+
+    def _take(self, saved: dict[str, Any]) -> None:
         self.model.load_state_dict(saved["model"])
         for optimizer, state in zip(self.optimizers, saved["optimizers"], strict=True):
             optimizer.load_state_dict(state)
         self.progress = Progress(**saved["progress"])
         self.progress.position = Position(**saved["progress"]["position"])
-        return True
 
     def _refuse_another(self, saved: dict[str, Any]) -> None:
         before, tokens = _recipe(saved), saved["progress"]["tokens"]

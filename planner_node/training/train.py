@@ -10,6 +10,7 @@ last checkpoint and ends with the same weights. Until the rate begins to fall, -
 """
 
 import argparse
+import shutil
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -139,6 +140,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     device = device_name(args.device)
     workers = (args.threads or torch.get_num_threads()) if device == "cpu" else 1
     torch.set_num_threads(1)  # one a worker; threads that wait for each other would keep cores busy
+    if args.fresh:  # a vocabulary of another corpus or seed would stay otherwise
+        shutil.rmtree(args.out / "tokenizer", ignore_errors=True)
     run = Run(args.out, recipe_of(args), device, workers)
     try:
         resumed = not args.fresh and run.resume()

@@ -18,6 +18,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 import planner_node
 from planner_node.training.batches import IGNORED, Batch, Position, batches
+from planner_node.training.corpus import lexicon
 from planner_node.training.export import export
 from planner_node.training.feeding import FeedError, feeding
 from planner_node.training.forward import loss_of, precision_for
@@ -25,7 +26,7 @@ from planner_node.training.muon import orthogonal
 from planner_node.training.network import Shape
 from planner_node.training.run import OtherRunError, Recipe, Run, stored_recipe
 from planner_node.training.tokenizer import build, wrapped
-from planner_node.training.train import Pace, parser, train
+from planner_node.training.train import Pace, main, parser, train
 from tests.fakes.waiting import until
 
 SHAPE = Shape(64, 3, 4, 2, 128)
@@ -222,6 +223,42 @@ def test_another_recipe_does_not_go_on_with_these_weights(folder: Path, tmp_path
     assert stored_recipe(tmp_path) == TINY
     with pytest.raises(OtherRunError, match="same recipe"):
         Run(tmp_path, replace(TINY, lr=1e-3), "cpu").resume()
+
+
+@pytest.mark.usefixtures("small_pools")
+def test_a_changed_list_of_words_is_other_data(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(folder / "tokenizer", tmp_path / "tokenizer")
+    run = Run(tmp_path, TINY, "cpu")
+    run.step(next(data(run)))
+    run.save()
+    whole = lexicon.whole
+    monkeypatch.setattr(lexicon, "whole", lambda lang: f"{whole(lang)} {lang}")
+    other = Run(tmp_path, TINY, "cpu")
+    with pytest.raises(OtherRunError, match="generator changed"):
+        other.resume()
+    other.load()  # what was learned is there all the same, to be exported
+    assert other.progress.step == 1
+    for name, weight in weights(other).items():
+        assert torch.equal(weight, weights(run)[name]), name
+
+
+def test_a_fresh_run_learns_its_vocabulary_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tokenizer").mkdir()
+    seen = []
+
+    def stop(folder: Path, *_: object) -> None:
+        seen.append((folder / "tokenizer").exists())
+        raise OtherRunError("far enough")
+
+    monkeypatch.setattr("planner_node.training.train.Run", stop)
+    for flags in ([], ["--fresh"]):
+        with pytest.raises(OtherRunError):
+            main(["--out", str(tmp_path), "--device", "cpu", *flags])
+    assert seen == [True, False]
 
 
 def test_products_run_in_what_the_processor_can(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,6 +33,8 @@ class Offer:
     shown: tuple[str, ...] = ()
     arguments: tuple[str, str] = ("", "")
     """How the robot calls what a skill handles and where."""
+    complete: bool = False
+    """Whether both must be written of every step, empty where it has none."""
 
     def tools(self) -> tuple[dict[str, object], ...]:
         """The offered tools in OpenAI's form."""
@@ -46,7 +48,8 @@ class Offer:
     def _schema(self, key: str) -> dict[str, object]:
         if key == "arguments":
             inner = {name: {"type": "string"} for name in self.arguments}
-            return {"type": "object", "properties": inner}
+            required = {"required": list(inner)} if self.complete else {}
+            return {"type": "object", "properties": inner, **required}
         return (
             {"type": "string", "enum": list(self.shown)} if key == "skill" else {"type": "string"}
         )
@@ -109,6 +112,7 @@ def _shaped(rng: random.Random, steps: Sequence[Step], *, others: bool) -> Offer
         skills=chosen,
         shown=tuple(shown),
         arguments=arguments,
+        complete="arguments" in keys and rng.random() < 0.5,
     )
 
 

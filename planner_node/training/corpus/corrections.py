@@ -64,7 +64,8 @@ def failed(names: Names, steps: Sequence[Step]) -> tuple[tuple[Step, ...], str]:
     number = names.rng.randrange(1, len(steps))
     title = subtask(steps[number], names.lang)[0]
     lines = sections(names.lang, "corrections")["failed"]
-    said = fill(expand(names.rng.choice(lines), names.rng), {"x": title, "k": str(number + 1)})
+    slots = {"x": title, "l": title[0].lower() + title[1:], "k": str(number + 1)}
+    said = fill(expand(names.rng.choice(lines), names.rng), slots)
     rest = tuple(steps[number:])
     if rest[0].verb is Verb.PICK:
         rest = (Step(Verb.FIND, rest[0].things), *rest)

@@ -19,7 +19,8 @@ ASK_SHARE: Final = 0.08
 DECLINE_SHARE: Final = 0.10
 CONTEXT_SHARE: Final = 0.10
 LANGUAGE_SHARE: Final = 0.06
-SECOND_TURN_SHARE: Final = 0.03
+SECOND_TURN_SHARE: Final = 0.05
+FAILURE_SHARE: Final = 0.55
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,7 @@ def _second_turn(names: Names) -> Sample:
     intent = corrections.request(names)
     said = Speaker(rng, lang).instruction([intent])
     first = _checked(plan([intent]))
-    if len(first) > 1 and names.chance(0.35):
+    if len(first) > 1 and names.chance(FAILURE_SHARE):
         steps, told = corrections.failed(names, first)
     else:
         meant, told = corrections.corrected(names, intent)
@@ -173,7 +174,9 @@ def written(steps: Sequence[Step], lang: str, offer: Offer) -> str:
             "skill": offer.skills.get(step.verb, ""),
         }
         if "arguments" in offer.keys:
-            values["arguments"] = skills.arguments(step, offer.arguments, lang)
+            values["arguments"] = skills.arguments(
+                step, offer.arguments, lang, complete=offer.complete
+            )
         items.append({key: values[key] for key in offer.keys})
     return conversation.call("decompose_task", {"tasks": items})
 

@@ -63,10 +63,15 @@ def argument_names(rng: random.Random) -> tuple[str, str]:
     return rng.choice(_HANDLED), rng.choice(_PLACED)
 
 
-def arguments(step: Step, names: tuple[str, str], lang: str) -> dict[str, str]:
-    """The arguments of the step's skill: only those that it has, names as the plan writes them."""
+def arguments(
+    step: Step, names: tuple[str, str], lang: str, *, complete: bool = False
+) -> dict[str, str]:
+    """The arguments of the step's skill, as the plan writes names.
+
+    Only those that it has; where the request wants all of them ``complete``, empty ones too.
+    """
     handled, placed = names
-    found = {}
+    found = dict.fromkeys(names, "") if complete else {}
     if step.things:
         found[handled] = listed([noun(name, lang, bare=True) for name in step.things], lang)
     if step.place is not None:

@@ -30,6 +30,13 @@ def sections(lang: str, file: str) -> dict[str, tuple[str, ...]]:
     return {header: tuple(lines) for header, lines in found.items()}
 
 
+def whole(lang: str) -> str:
+    """All lists of a language, one text after another: for a checksum."""
+    folder = files(__package__).joinpath(lang)
+    names = sorted(part.name.removesuffix(".txt") for part in folder.iterdir())
+    return "\n".join(_text(lang, name) for name in names)
+
+
 def _text(lang: str, file: str) -> str:
     """A list file, or those of a folder of that name one after another, ordered by name."""
     folder = files(__package__).joinpath(lang, file)
