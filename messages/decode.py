@@ -1,6 +1,6 @@
 """Bytes from strangers → messages, or a typed refusal that names the fault.
 
-The order matters: size, then UTF-8, then nesting depth, then JSON, then the schema, so that no
+The order matters: size, then UTF-8, then brackets, then JSON, then the schema, so that no
 input reaches a parser that it could hurt.
 """
 
@@ -19,6 +19,9 @@ from messages.wire import SCHEMA_VERSION, JsonValue
 
 MAX_PAYLOAD_BYTES: Final = 65_536
 MAX_DEPTH: Final = 32
+# An empty list takes two bytes on the wire and some sixty in memory. A task whose lists are all
+# full opens 525; a hand-written tool and the longest conversation that fits a model open fewer.
+MAX_BRACKETS: Final = 4_096
 MAX_INTEGER_DIGITS: Final = 20
 _MAX_NAMED_FIELDS: Final = 16
 _MAX_FIELD_CHARS: Final = 128
@@ -94,7 +97,7 @@ def parse_json(text: str) -> JsonValue:
     Raises:
         Refused: with the reason and the place.
     """
-    _check_depth(text)
+    _check_brackets(text)
     try:
         value: JsonValue = _STRICT.decode(text)
         text.encode("utf-8")
@@ -130,7 +133,10 @@ def _validate(model: type[Model], value: dict[str, JsonValue], text: str) -> Dec
         message = model.model_validate_json(text, strict=True)
     except ValidationError as error:
         raise _refusal(error, value) from error
-    return Decoded(message, _warnings(message))
+    warnings = _warnings(message)
+    if warnings:
+        _drop_unknown(message)
+    return Decoded(message, warnings)
 
 
 def _check_version(value: dict[str, JsonValue]) -> None:
@@ -184,6 +190,19 @@ def _unknown(value: object, path: str) -> Iterator[str]:
             yield from _unknown(item, f"{path}/{index}")
 
 
+def _drop_unknown(value: object) -> None:
+    """Let go of the ignored fields, which would be held, stored and shown as long as the task."""
+    if isinstance(value, BaseModel):
+        if extra := value.model_extra:
+            value.model_fields_set.difference_update(extra)
+            extra.clear()
+        for item in value.__dict__.values():
+            _drop_unknown(item)
+    elif isinstance(value, list):
+        for item in value:
+            _drop_unknown(item)
+
+
 def _shown(path: str) -> str:
     """Make a path that a stranger chose fit for a log line: short, and without control signs."""
     if len(path) > _MAX_FIELD_CHARS:
@@ -191,16 +210,20 @@ def _shown(path: str) -> str:
     return "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in path)
 
 
-def _check_depth(text: str) -> None:
-    """Count open brackets outside strings, so that no parser ever recurses too deep."""
+def _check_brackets(text: str) -> None:
+    """Count brackets outside strings, so that no parser recurses too deep or makes too many."""
     if text.count("{") + text.count("[") <= MAX_DEPTH:
         return
-    depth = 0
+    depth = opened = 0
     for match in _STRING_OR_BRACKET.finditer(text):
         if match[0] in "{[":
             depth += 1
+            opened += 1
             if depth > MAX_DEPTH:
                 _refuse(ProblemCode.MALFORMED_JSON, reason=f"nested deeper than {MAX_DEPTH}")
+            if opened > MAX_BRACKETS:
+                reason = f"more than {MAX_BRACKETS} brackets are opened"
+                _refuse(ProblemCode.MALFORMED_JSON, reason=reason)
         elif match[0] in "}]":
             depth -= 1
 

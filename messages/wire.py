@@ -63,7 +63,7 @@ def new_id() -> str:
 class Incoming(BaseModel):
     """A message that others send: strict about what it knows, tolerant of what it does not.
 
-    Unknown fields are kept in ``model_extra`` so that they can be reported as warnings.
+    Unknown fields are kept in ``model_extra`` until ``decode`` has named them as warnings.
     """
 
     model_config = ConfigDict(strict=True, extra="allow", frozen=True)

@@ -2,7 +2,14 @@
 
 import pytest
 
-from messages.decode import MAX_DEPTH, MAX_PAYLOAD_BYTES, Refused, decode_task, parse_json
+from messages.decode import (
+    MAX_BRACKETS,
+    MAX_DEPTH,
+    MAX_PAYLOAD_BYTES,
+    Refused,
+    decode_task,
+    parse_json,
+)
 from messages.problem import ProblemCode, problem
 from messages.task import TaskCommand
 from messages.wire import encode
@@ -19,6 +26,7 @@ MALFORMED = ProblemCode.MALFORMED_JSON
         (b'{"a":' * 10_000, "nested deeper"),
         (b'[{"a":' * 8_000 + b"1" + b"}]" * 8_000, "nested deeper"),
         (b'{"s": "\\"", "a":' + b"[" * (MAX_DEPTH + 1), "nested deeper"),
+        (with_field('"x": [' + "[]," * MAX_BRACKETS + "[]]"), "more than 4096 brackets are opened"),
         (with_field('"a": 1, "a": 2'), "duplicate key 'a'"),
         (with_field('"instruction": "run"'), "duplicate key 'instruction'"),
         (with_field('"context": {"notes": "x", "notes": "y"}'), "duplicate key 'notes'"),
@@ -43,6 +51,26 @@ def test_nesting_up_to_the_limit_is_read() -> None:
     inner = MAX_DEPTH - 1  # the message itself is the first level
     decoded = decode_task(with_field('"x": ' + "[" * inner + "]" * inner))
     assert decoded.warnings == ["unknown field ignored: /x"]
+
+
+def test_as_many_brackets_as_may_be_are_read_and_those_in_a_text_count_for_nothing() -> None:
+    inner = MAX_BRACKETS - 2  # the message itself and the list
+    text = "[" * 3_000 + "{"
+    decoded = decode_task(with_field('"x": [' + ",".join(["[]"] * inner) + "]"))
+    assert decoded.warnings == ["unknown field ignored: /x"]
+    assert decode_task(command(instruction=text)).message.instruction == text
+
+
+def test_an_ignored_field_is_named_and_then_held_no_longer() -> None:
+    context = {"notes": "in the hall", "x": [0] * 1_000}
+    decoded = decode_task(command(y={"z": "w" * 1_000}, context=context))
+    message = decoded.message
+    assert decoded.warnings == ["unknown field ignored: /y", "unknown field ignored: /context/x"]
+    assert message.context is not None
+    assert (message.model_extra, message.context.model_extra) == ({}, {})
+    assert message.model_fields_set == {"instruction", "context"}
+    assert message.context.model_fields_set == {"notes"}
+    assert b'"y"' not in encode(message)
 
 
 @pytest.mark.parametrize("size", [MAX_PAYLOAD_BYTES + 1, 262_144, 1_048_576, 10_485_760])
