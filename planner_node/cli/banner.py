@@ -48,9 +48,9 @@ def try_line(
     """Return a command that finds this node's broker from another terminal.
 
     That terminal knows neither this one's environment nor the port that was free. A password is
-    not printed: an ellipsis stands where it must be put.
+    not printed: an ellipsis stands where it must be put, and in the place of the node's own user.
     """
-    told = _told(environment)
+    told = _told(environment, settings.node_id)
     if not settings.mqtt.url and settings.mqtt.port == 0 and broker_url:
         told[f"{_PREFIX}PORT"] = str(urlsplit(broker_url).port)
     place = [f"{name}={value}" for name, value in told.items()]
@@ -59,7 +59,7 @@ def try_line(
     return " ".join([*place, *command])
 
 
-def _told(environment: Mapping[str, str]) -> dict[str, str]:
+def _told(environment: Mapping[str, str], node_id: str) -> dict[str, str]:
     given = {name.upper(): value for name, value in environment.items() if value}
     told = {name: given[name] for key in _OF_A_CLIENT if (name := f"{_PREFIX}{key}") in given}
     url = urlsplit(given.get(f"{_PREFIX}URL", ""))
@@ -68,6 +68,8 @@ def _told(environment: Mapping[str, str]) -> dict[str, str]:
     if url.username:
         told.setdefault(f"{_PREFIX}USERNAME", unquote(url.username))
     quoted = {name: shlex.quote(value) for name, value in told.items()}
+    if told.get(f"{_PREFIX}USERNAME") == node_id:  # who comes as the node may put it off
+        quoted[f"{_PREFIX}USERNAME"] = "…"
     if url.password or f"{_PREFIX}PASSWORD" in given:
         quoted[f"{_PREFIX}PASSWORD"] = "…"
     return quoted

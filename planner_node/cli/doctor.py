@@ -49,7 +49,7 @@ async def _findings(config: Path | None) -> AsyncIterator[Finding]:
         yield Finding(Verdict.FAULT, "settings", str(error), "See config/planner.yaml.")
         return
     yield Finding(Verdict.FINE, "settings", f"node_id {settings.node_id}")
-    yield await look_at_broker(settings.mqtt)
+    yield await look_at_broker(settings)
     for finding in await asyncio.to_thread(lambda: [*look_at_http(settings.http)]):
         yield finding
     yield await asyncio.to_thread(look_at_tools, settings.planner)

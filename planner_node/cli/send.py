@@ -53,7 +53,7 @@ async def send_task(
     root = settings.mqtt.root
     topics = {topic.name(root, robot_id=robot_id): topic for topic in _FOLLOWED}
     control_topic = ROBOT_CONTROL.name(root, robot_id=robot_id)
-    async with visit(settings.mqtt, [*topics]) as visitor:
+    async with visit(settings, [*topics]) as visitor:
         story = _Story(visitor, topics, control_topic, str(command["task_id"]))
         await visitor.publish(ROBOT_TASK.name(root, robot_id=robot_id), payload)
         try:

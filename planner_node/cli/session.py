@@ -19,7 +19,7 @@ from planner_node.mqtt.packets import (
     Publication,
     Subscription,
 )
-from planner_node.settings import MqttSettings
+from planner_node.settings import Settings
 
 _OTHER_VERSION: Final = (EndKind.UNSUPPORTED_VERSION, EndKind.HUNG_UP)
 
@@ -63,15 +63,18 @@ class Visit:
 
 
 @asynccontextmanager
-async def visit(mqtt: MqttSettings, filters: Sequence[str]) -> AsyncIterator[Visit]:
+async def visit(settings: Settings, filters: Sequence[str]) -> AsyncIterator[Visit]:
     """Connect and subscribe while the block runs.
 
     Raises:
-        BrokerRefused: no broker there, or it does not let us in or subscribe.
+        BrokerRefused: no broker there, or it does not let us in or subscribe; or we would come as
+            the node.
     """
+    mqtt = settings.mqtt
     url = mqtt.url or f"mqtt://127.0.0.1:{mqtt.port}"
     found = mqtt.model_copy(update={"url": url})
     options = connect_options(found, f"planner-cli-{new_id()[:12]}", will=None)
+    _refuse_the_nodes_user(options, settings.node_id)
     inbox: asyncio.Queue[Delivery] = asyncio.Queue()
     connection = await _connect(replace(options, session_expiry_s=0), inbox)
     try:
@@ -81,6 +84,25 @@ async def visit(mqtt: MqttSettings, filters: Sequence[str]) -> AsyncIterator[Vis
         yield Visit(connection, inbox)
     finally:
         await connection.close()
+
+
+def is_nodes_user(options: ConnectOptions, node_id: str) -> bool:
+    """Whether a broker that knows clients by their user would take us for the node.
+
+    As config/mosquitto.conf does: it would put the node off, and end its session with our visit.
+    """
+    return options.username == node_id
+
+
+def _refuse_the_nodes_user(options: ConnectOptions, node_id: str) -> None:
+    if is_nodes_user(options, node_id):
+        raise BrokerRefused(
+            f"{options.username} is the node's own user: the broker may put the node off for us.",
+            hint="Come as somebody else, who needs a password and lines in the broker's ACL: "
+            "PLANNER__MQTT__USERNAME=operator and PLANNER__MQTT__PASSWORD. "
+            f"{options.username} 是節點自己的使用者，以它連線會讓 broker 中斷節點；"
+            "請以 PLANNER__MQTT__USERNAME 與 PLANNER__MQTT__PASSWORD 改用其他使用者。",
+        )
 
 
 async def _connect(options: ConnectOptions, inbox: asyncio.Queue[Delivery]) -> Connection:

@@ -72,7 +72,7 @@ async def watch_robots(settings: Settings, robot_id: str | None) -> None:
     filters += [topic.filter(root) for topic in _NODE_TOPICS if robot_id is None]
     console = Console(highlight=False)
     console.print(f"[dim]following {', '.join(filters)} · Ctrl-C ends[/]", soft_wrap=True)
-    async with visit(settings.mqtt, filters) as visitor:
+    async with visit(settings, filters) as visitor:
         async for delivery in visitor.deliveries():
             if (line := _line(delivery, root)) is not None:
                 console.print(line, soft_wrap=True)

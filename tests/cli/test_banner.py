@@ -51,6 +51,12 @@ def test_a_password_is_asked_for_and_not_printed(environment: dict[str, str]) ->
     assert line(environment) == place + PLAIN
 
 
+def test_the_nodes_own_user_is_not_for_people() -> None:
+    environment = {"PLANNER__MQTT__URL": "mqtt://planner-1@b:9", "PLANNER__MQTT__PASSWORD": "x"}
+    place = "PLANNER__MQTT__URL=mqtt://b:9 PLANNER__MQTT__USERNAME=… PLANNER__MQTT__PASSWORD=… "
+    assert line(environment) == place + PLAIN
+
+
 def test_a_free_port_and_the_settings_file_are_named() -> None:
     place = "PLANNER__MQTT__PORT=40123 "
     assert line({}, Path("my node.yaml"), port=0) == f"{place}{PLAIN} --config 'my node.yaml'"

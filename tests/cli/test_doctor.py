@@ -105,6 +105,17 @@ async def test_a_password_in_the_brokers_url_is_not_shown(
     assert "geheim" not in shown
 
 
+async def test_a_broker_is_not_visited_as_the_node_that_may_run(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with EmbeddedBroker(0) as broker:
+        monkeypatch.setenv("PLANNER__MQTT__URL", broker.url.replace("//", "//planner-1:geheim@"))
+        assert await examine(None) == 0
+    assert "planner-1 is the node's own user" in capsys.readouterr().out
+    assert await examine(None) == 1
+    assert "nobody listens at" in capsys.readouterr().out
+
+
 def remote_settings(folder: Path, *urls: str) -> Path:
     """Write settings with these endpoints."""
     endpoints = "".join(f"    - url: {url}\n" for url in urls)

@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 
 from messages.topics import TOPICS, Direction, Topic
+from planner_node.cli.session import visit
+from planner_node.errors import BrokerRefused
 from planner_node.mqtt.address import connect_options
 from planner_node.mqtt.client import Connection
 from planner_node.mqtt.packets import Ending, EndKind, Outcome, Publication, Subscription
-from planner_node.settings import MqttSettings
+from planner_node.settings import MqttSettings, Settings
 from tests.fakes.guest import Client
 from tests.fakes.mosquitto import Mosquitto, free_port, running
 from tests.faults.raw_bytes import RAW, conversations, say
@@ -62,11 +64,14 @@ def enter(broker: Mosquitto) -> Enter:
     """Let a guest in by user name and filters: an async context."""
 
     @asynccontextmanager
-    async def let_in(user: str, *filters: str, is_v5: bool = True) -> AsyncIterator[Guest]:
+    async def let_in(
+        user: str, *filters: str, is_v5: bool = True, client_id: str = "", session_expiry_s: int = 0
+    ) -> AsyncIterator[Guest]:
         settings = MqttSettings.model_validate(
             {"url": f"mqtt://{user}@127.0.0.1:{broker.port}", "password": PASSWORD}
         )
-        options = replace(connect_options(settings, f"client-of-{user}", None), session_expiry_s=0)
+        options = connect_options(settings, client_id or f"client-of-{user}", None)
+        options = replace(options, session_expiry_s=session_expiry_s)
         guest = Guest(options, is_v5=is_v5)
         if (ending := await guest.connection.open()) is not None:
             raise ConnectionError(ending.reason)
@@ -145,6 +150,47 @@ async def test_node_hears_and_speaks_on_every_topic(enter: Enter, row: Topic) ->
     async with enter("planner-1", f"{ROOT}/#") as node:
         assert await node.says(name_of(row, "r1"), b"heard") < 0x80
         assert (await node.next()).payload == b"heard"
+
+
+@pytest.mark.parametrize("is_v5", [True, False])
+async def test_robot_that_calls_itself_the_node_neither_ends_its_connection_nor_its_session(
+    enter: Enter, *, is_v5: bool
+) -> None:
+    """A node's id is public; over MQTT 3.1.1 such a visit would also clean the session."""
+    task = f"{ROOT}/robots/r2/task"
+    as_node = {"client_id": "planner-1", "session_expiry_s": 60}
+    async with enter("planner-1", task, **as_node) as node:
+        async with enter("r1", is_v5=is_v5, client_id="planner-1"), enter("r2") as robot:
+            await robot.says(task, b"heard")
+        heard = await node.next()
+        assert heard.payload == b"heard"
+        node.connection.acknowledge(heard)
+    async with enter("r1", is_v5=is_v5, client_id="planner-1"), enter("r2") as robot:
+        await robot.says(task, b"kept")
+    async with enter("planner-1", client_id="planner-1") as node:  # and ends the session
+        kept = await node.next()
+        node.connection.acknowledge(kept)
+    assert kept.payload == b"kept"
+
+
+async def test_send_and_watch_work_as_somebody_and_not_as_the_node(
+    broker: Mosquitto, enter: Enter
+) -> None:
+    task = f"{ROOT}/robots/r1/task"
+    mqtt = {"url": f"mqtt://planner-1@127.0.0.1:{broker.port}", "password": PASSWORD}
+    own = Settings(mqtt=MqttSettings.model_validate(mqtt))
+    person = Settings(mqtt=MqttSettings.model_validate({**mqtt, "username": "operator"}))
+    async with enter("planner-1", task, client_id="planner-1") as node:
+        with pytest.raises(BrokerRefused, match="is the node's own user"):
+            async with visit(own, [f"{ROOT}/robots/+/status"]):
+                pass
+        async with visit(person, [f"{ROOT}/robots/+/status"]) as visitor:
+            await visitor.publish(task, b"heard")
+            assert (await node.next()).payload == b"heard"
+            await node.says(f"{ROOT}/robots/r1/status", b"told")
+            async for delivery in visitor.deliveries():
+                assert delivery.payload == b"told"
+                break
 
 
 async def test_noise_from_strangers_keeps_nobody_from_being_served(
