@@ -15,7 +15,7 @@ SERVICES: dict[str, Any] = COMPOSE["services"]
 PLANNERS = ("planner", "planner-gpu", "planner-remote")
 HEAD = (ROOT / "docker-compose.yml").read_text("utf-8").split("services:")[0]
 DOCKERFILE = (ROOT / "Dockerfile").read_text("utf-8")
-MADE_BY_THE_READER = {".env", "config/passwords"}
+MADE_BY_THE_READER = {".env", "config/passwords", "config/tls"}
 
 
 def test_services_are_a_broker_and_three_kinds_of_planner() -> None:
@@ -48,6 +48,17 @@ def test_planner_waits_for_a_healthy_broker(service: str) -> None:
 @pytest.mark.parametrize("service", SERVICES)
 def test_ports_open_on_loopback_only(service: str) -> None:
     assert all(port.startswith("127.0.0.1:") for port in SERVICES[service]["ports"])
+
+
+def test_tls_needs_only_lines_that_are_there_as_comments() -> None:
+    compose = (ROOT / "docker-compose.yml").read_text("utf-8")
+    broker = yaml.safe_load(re.sub(r"(?m)^( +)# (?=- )", r"\1", compose))["services"]["broker"]
+    conf = (ROOT / "config" / "mosquitto.conf").read_text("utf-8")
+    (port,) = re.findall(r"(?m)^# listener (\d+)$", conf)
+    files = re.findall(r"(?m)^# (?:cafile|certfile|keyfile) (\S+)/[^/]+$", conf)
+    assert f"{port}:{port}" in broker["ports"]
+    assert {f"./config/tls:{folder}:ro" for folder in files} <= {*broker["volumes"]}
+    assert len(files) == 3
 
 
 def test_named_volumes_are_declared() -> None:

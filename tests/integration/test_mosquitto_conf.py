@@ -2,6 +2,7 @@
 
 import random
 import re
+import shutil
 import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -24,6 +25,7 @@ from tests.faults.raw_bytes import RAW, conversations, say
 pytestmark = pytest.mark.broker
 
 CONFIG = Path(__file__).parents[2] / "config"
+TLS = Path(__file__).parents[1] / "mqtt" / "tls"
 ROOT = "planner/v1"
 PASSWORD = "a password of the test"
 USERS = ("planner-1", "operator", "r1", "r2")
@@ -34,6 +36,13 @@ NOT_AUTHORIZED = 0x87
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mosquitto]:
     """Start mosquitto with the shipped files; only the paths and the port are the test's."""
     folder = tmp_path_factory.mktemp("shipped")
+    port = free_port()
+    with running(folder, shipped(folder, port), port) as broker:
+        yield broker
+
+
+def shipped(folder: Path, port: int) -> str:
+    """Put the shipped files into the folder and return the configuration that fits it."""
     passwords = folder / "passwords"
     passwords.write_text("".join(f"{user}:{PASSWORD}\n" for user in USERS), encoding="utf-8")
     subprocess.run(["mosquitto_passwd", "-U", str(passwords)], check=True, timeout=10)
@@ -41,11 +50,8 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mosquitto]:
     for secret in (passwords, folder / "acl"):
         secret.chmod(0o600)
     conf = (CONFIG / "mosquitto.conf").read_text(encoding="utf-8")
-    port = free_port()
     conf = conf.replace("/mosquitto/config", str(folder)).replace("/mosquitto/data", str(folder))
-    conf = re.sub(r"(?m)^listener 1883$", f"listener {port} 127.0.0.1", conf)
-    with running(folder, conf, port) as broker:
-        yield broker
+    return re.sub(r"(?m)^listener 1883$", f"listener {port} 127.0.0.1", conf)
 
 
 class Guest(Client):
@@ -224,3 +230,30 @@ async def test_broker_says_how_large_a_packet_may_be(enter: Enter) -> None:
             Publication(f"{ROOT}/robots/r1/task", b"x" * 2_000_000)
         )
     assert (limit_bytes, outcome.outcome) == (2_000_000, Outcome.REFUSED)
+
+
+async def test_tls_starts_as_its_lines_stand_and_knows_a_robot_by_its_certificate(
+    tmp_path: Path,
+) -> None:
+    port, tls_port = free_port(), free_port()
+    conf, tls = shipped(tmp_path, port).split("# -- TLS")
+    tls = re.sub(r"(?m)^# (?=[a-z]+[_ a-z0-9]* \S+$)", "", tls)  # a setting, and no sentence
+    tls = tls.replace("listener 8883", f"listener {tls_port} localhost")
+    (tmp_path / "tls").mkdir()
+    for ours, named in {"test-ca": "ca", "localhost": "server"}.items():
+        for file in TLS.glob(f"{ours}.*"):
+            shutil.copy(file, tmp_path / "tls" / f"{named}{file.suffix}")
+    settings = MqttSettings(
+        url=f"mqtts://localhost:{tls_port}",
+        ca_file=TLS / "test-ca.crt",
+        certificate_file=TLS / "client.crt",
+        key_file=TLS / "client.key",
+    )
+    with running(tmp_path, f"{conf}# -- TLS{tls}", port) as broker:
+        robot = Guest(replace(connect_options(settings, "planner-1", None), session_expiry_s=0))
+        assert await robot.connection.open() is None
+        assert await robot.says(f"{ROOT}/robots/client/task") < 0x80
+        assert await robot.says(f"{ROOT}/robots/r1/task") == NOT_AUTHORIZED
+        await robot.connection.close()
+        assert "as client " in broker.log
+        assert "as planner-1 " not in broker.log
