@@ -19,8 +19,13 @@ from tests.faults.proxy import Proxy
 Figures = dict[str, object]
 WAIT_S: Final = 900.0
 # A full queue refuses, which is another measurement: in a minute of ``accept`` come 60,000 tasks.
-# And a task that has left the history cannot be told from a lost one.
-SETTINGS: Final = {"QUEUE__CAPACITY": "100000", "JOURNAL__HISTORY_MAX_TASKS": "1000000"}
+# Some loads send for one robot, which may have all of it. And a task that has left the history
+# cannot be told from a lost one.
+SETTINGS: Final = {
+    "QUEUE__CAPACITY": "100000",
+    "QUEUE__ROBOT_CAPACITY": "100000",
+    "JOURNAL__HISTORY_MAX_TASKS": "1000000",
+}
 
 
 @dataclass(frozen=True, slots=True)

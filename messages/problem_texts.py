@@ -88,8 +88,14 @@ CATALOG: Mapping[ProblemCode, ProblemText] = {
         ("任務目前的狀態不允許此操作。", "references 內有目前狀態；請先查詢（GET）任務。"),
     ),
     ProblemCode.QUEUE_FULL: _entry(
-        ("The queue is full.", "Try again later."),
-        ("佇列已滿。", "請稍後再試。"),
+        (
+            "The queue is full, or this robot's share of it.",
+            "Try again later; if the references name robot_capacity, it is the robot's own limit.",
+        ),
+        (
+            "佇列已滿，或此機器人在佇列中的名額已滿。",
+            "請稍後再試；若 references 內有 robot_capacity，則是此機器人自己的上限。",
+        ),
         retriable=True,
     ),
     ProblemCode.RATE_LIMITED: _entry(

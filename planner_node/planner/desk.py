@@ -27,7 +27,8 @@ class Desk:
         self.parts = parts
         self.reporter = Reporter(parts.node_id, parts.clock)
         self.ledger = Ledger(parts.journal, self.reporter, parts.clock)
-        self.queue = ReadyQueue(parts.queue.capacity)
+        room = parts.queue
+        self.queue = ReadyQueue(room.capacity, robot_capacity=room.robot_capacity)
         self.crowd = Crowd()
         self.rate = RateLimit(parts.queue.robot_tasks_per_minute, parts.queue.robot_burst)
         self.deadlines = Deadlines(parts.clock, self.expire)

@@ -27,6 +27,10 @@ from planner_node.tasks.record import Event, EventKind, Origin, TaskRecord
 
 _ALL_SAID: Final = (EventKind.STATUS, EventKind.SUBTASK, EventKind.PLAN)
 _NO_TRACKING: Final = "on_failure has no effect in mode PLAN_ONLY"
+_OWN_SHARE: Final = (
+    "this robot has as many tasks waiting as queue.robot_capacity allows one robot; "
+    "此機器人等候中的任務已達單一機器人的上限（queue.robot_capacity）"
+)
 # A plan takes a second or two; a full queue takes longer, but places come free all the time.
 _RETRY_AFTER_S: Final = 2
 
@@ -100,7 +104,8 @@ class Intake:
 
     async def _admit(self, record: TaskRecord, origin: Origin) -> Submission:
         desk = self._desk
-        self._reserve()
+        robot_id = record.robot_id or ""
+        self._reserve(robot_id)
         try:
             event = desk.reporter.change(record, desk.place(record))
             admission = await self._admitted(record, event)
@@ -109,7 +114,7 @@ class Intake:
             desk.ledger.adopt(admission.record)
             desk.enqueue(admission.record)
         finally:
-            desk.queue.unreserve()
+            desk.queue.unreserve(robot_id)
         tell(admission.record)
         return Submission(admission.record, is_new=True)
 
@@ -120,14 +125,12 @@ class Intake:
         self._desk.crowd.came_in(loop.time() - came_s, loop.time())
         return admission
 
-    def _reserve(self) -> None:
-        queue = self._desk.queue
+    def _reserve(self, robot_id: str) -> None:
         try:
-            queue.reserve()
+            self._desk.queue.reserve(robot_id)
         except QueueFull as full:
-            raise QueueFull(
-                depth=len(queue), capacity=queue.capacity, retry_after_s=_RETRY_AFTER_S
-            ) from full
+            reason = _OWN_SHARE if "robot_id" in full.references else ""
+            raise QueueFull(reason, **full.references, retry_after_s=_RETRY_AFTER_S) from full
 
     def _check(self, command: TaskCommand) -> None:
         """Refuse what would be promised in vain."""

@@ -190,6 +190,7 @@ class QueueSettings(Section):
     """The waiting room."""
 
     capacity: Positive = 25_000
+    robot_capacity: Positive = 5_000  # where capacity is less, that is the limit
     robot_tasks_per_minute: Positive = 6_000
     robot_burst: Positive = 2_000
     running: Annotated[int, Field(ge=1, le=256)] = 16

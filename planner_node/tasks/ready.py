@@ -9,7 +9,7 @@ operation is a few binary searches.
 
 import sys
 from bisect import bisect_left, insort
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final, TypeAlias
@@ -55,10 +55,17 @@ class _OpenLane:
 class ReadyQueue:
     """The bounded waiting room; one loop owns it, nothing here waits."""
 
-    def __init__(self, capacity: int, patience_takes: int = PATIENCE_TAKES) -> None:
-        self.capacity = capacity
+    def __init__(
+        self,
+        capacity: int,
+        patience_takes: int = PATIENCE_TAKES,
+        robot_capacity: int | None = None,
+    ) -> None:
+        self._capacity = capacity
+        self._robot_capacity = capacity if robot_capacity is None else robot_capacity
         self._patience_takes = patience_takes
-        self._reserved = 0
+        self._reserved: Counter[str] = Counter()  # by robot; the total beside, to be had at once
+        self._reserved_in_all = 0
         self._takes = 0
         self._tasks: dict[str, Waiting] = {}
         self._order: list[_TaskKey] = []  # every waiting task, for positions
@@ -74,19 +81,28 @@ class ReadyQueue:
     def __contains__(self, task_id: str) -> bool:
         return task_id in self._tasks
 
-    def reserve(self) -> None:
+    def reserve(self, robot_id: str) -> None:
         """Hold a place for a task that is being admitted; ``unreserve`` it when that is done.
 
         Raises:
-            QueueFull: every place is taken or promised.
+            QueueFull: every place is taken or promised, or every one that the robot may have; then
+                the references name the robot.
         """
-        if len(self._tasks) + self._reserved >= self.capacity:
-            raise QueueFull(capacity=self.capacity, depth=len(self._tasks))
-        self._reserved += 1
+        if len(self._tasks) + self._reserved_in_all >= self._capacity:
+            raise QueueFull(capacity=self._capacity, depth=len(self._tasks))
+        depth = len(self._lanes.get(robot_id, ()))
+        if depth + self._reserved[robot_id] >= self._robot_capacity:
+            limit = self._robot_capacity
+            raise QueueFull(robot_id=robot_id, robot_capacity=limit, depth=depth)
+        self._reserved[robot_id] += 1
+        self._reserved_in_all += 1
 
-    def unreserve(self) -> None:
+    def unreserve(self, robot_id: str) -> None:
         """Give a reserved place back."""
-        self._reserved -= 1
+        self._reserved_in_all -= 1
+        self._reserved[robot_id] -= 1
+        if not self._reserved[robot_id]:
+            del self._reserved[robot_id]
 
     def put(self, task: Waiting) -> None:
         """Add a task that was accepted; never refused, since its promise was given before."""

@@ -116,6 +116,21 @@ async def test_submit_above_the_capacity_is_refused_with_a_time_to_come_back(
     assert int(str(refusal.value.references["retry_after_s"])) >= 1
 
 
+async def test_a_robot_fills_its_own_share_of_the_queue_and_no_other_ones(
+    open_hall: HallMaker,
+) -> None:
+    hall = await open_hall(Hall(works=False, queue=QueueSettings(capacity=9, robot_capacity=2)))
+    await hall.submit("t1")
+    await hall.submit("t2")
+    with pytest.raises(QueueFull) as refusal:
+        await hall.submit("t3")
+    told = refusal.value.references
+    assert {"robot_id": "robot-1", "robot_capacity": 2, "retry_after_s": 2}.items() <= told.items()
+    assert "queue.robot_capacity" in str(told["reason"])
+    assert "此機器人" in str(told["reason"])
+    assert (await hall.submit("t4", robot_id="another")).is_new
+
+
 async def test_a_robot_above_its_rate_is_refused_with_a_time_to_come_back(
     open_hall: HallMaker,
 ) -> None:

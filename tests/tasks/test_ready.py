@@ -135,18 +135,37 @@ def test_place_is_behind_all_that_are_as_urgent() -> None:
 
 def test_reserve_counts_promised_places() -> None:
     queue = filled(task(1), capacity=2)
-    queue.reserve()
+    queue.reserve("r1")
     with pytest.raises(QueueFull) as refusal:
-        queue.reserve()
+        queue.reserve("r2")
     assert refusal.value.references == {"capacity": 2, "depth": 1}
 
 
 def test_unreserve_gives_the_place_back() -> None:
     queue = ReadyQueue(1)
-    queue.reserve()
-    queue.unreserve()
-    queue.reserve()
+    queue.reserve("r1")
+    queue.unreserve("r1")
+    queue.reserve("r1")
     assert len(queue) == 0
+
+
+def test_a_robot_has_a_share_of_its_own_and_leaves_the_rest_to_others() -> None:
+    queue = ReadyQueue(10, robot_capacity=2)
+    queue.put(task(1, "greedy"))
+    queue.reserve("greedy")
+    with pytest.raises(QueueFull) as refusal:
+        queue.reserve("greedy")
+    assert refusal.value.references == {"robot_id": "greedy", "robot_capacity": 2, "depth": 1}
+    queue.reserve("modest")
+    queue.unreserve("greedy")
+    queue.reserve("greedy")
+
+
+def test_a_taken_task_leaves_its_robots_share() -> None:
+    queue = ReadyQueue(10, robot_capacity=1)
+    queue.put(task(1, "r"))
+    queue.take()
+    queue.reserve("r")
 
 
 def test_put_is_never_refused() -> None:
