@@ -3,7 +3,7 @@
 PlannerError
 ├─ CommandRejected    the sender can mend it        caught at the doors
 │  ├─ BadCommand      malformed, wrong schema, too large … (the code says which)
-│  ├─ TaskNotFound · WrongState · TaskMoved · DuplicateConflict · QueueFull
+│  ├─ TaskNotFound · WrongState · TaskMoved (TaskElsewhere) · DuplicateConflict · QueueFull
 │  ├─ NotEnabled · UnknownTool
 │  └─ UnsupportedSchema · ContextTooLong · Unauthorized · DeadlineAlreadyPassed
 ├─ PlanningFailed     this task ends                caught in planner/run
@@ -67,6 +67,12 @@ class TaskMoved(CommandRejected):
     """Another node on the same journal has changed the task since this one read it."""
 
     code = ProblemCode.INVALID_STATE_TRANSITION
+
+
+class TaskElsewhere(TaskMoved):
+    """A node with a broker has the task, and this one could not tell its robot of a change."""
+
+    code = ProblemCode.NOT_ENABLED
 
 
 class DuplicateConflict(CommandRejected):

@@ -4,7 +4,7 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Final, Generic, Protocol, TypeVar
+from typing import ClassVar, Final, Generic, Protocol, TypeVar
 
 from planner_node.errors import JournalLost
 from planner_node.journal.pace import CommitFigures, Pace
@@ -30,7 +30,10 @@ AnyWriter = TypeVar("AnyWriter", bound=Commits)
 class Chronicle(ABC, Generic[AnyWriter]):
     """A journal but for its reading and writing; it is open while it has a writer."""
 
-    def __init__(self) -> None:
+    is_shared: ClassVar[bool]  # whether other nodes write here too
+
+    def __init__(self, *, outbox: bool) -> None:
+        self.outbox = outbox
         self._writer: AnyWriter | None = None
         self._listeners: list[Listener] = []
 
@@ -53,8 +56,8 @@ class Chronicle(ABC, Generic[AnyWriter]):
         """Delete finished tasks with their log, and return them, at most ``PURGE_TASKS`` a call.
 
         Go: those finished before ``before`` of which nothing waits in an outbox, and the oldest
-        of more than ``max_tasks`` finished ones; of a shared journal, those of all nodes. Call
-        again while something is returned.
+        of more than ``max_tasks`` finished ones; of a shared journal, those of all nodes, or only
+        this node's where it has no outbox. Call again while something is returned.
         """
         gone: list[TaskRecord] = []
         while len(gone) < PURGE_TASKS:
@@ -75,6 +78,17 @@ class Chronicle(ABC, Generic[AnyWriter]):
         """
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
+
+    def _without_orphans(self, records: list[TaskRecord]) -> list[TaskRecord]:
+        """Leave what was accepted with a broker to a node with one: here no robot would hear."""
+        kept = [one for one in records if self.outbox or not one.over_mqtt]
+        if len(kept) < len(records):
+            log.warning(
+                "! %d unfinished tasks wait for a node with a broker, which accepted them: start"
+                " planner-node serve on this journal",
+                len(records) - len(kept),
+            )
+        return kept
 
     def _tell(self, events: Sequence[StoredEvent]) -> None:
         for listener in tuple(self._listeners):

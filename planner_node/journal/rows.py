@@ -66,6 +66,7 @@ class _Details(_Stored):
     streamed: bool = False
     subtasks_total: int | None = None
     reply: _Reply | None = None
+    over_mqtt: bool = False
 
 
 def to_ms(moment: datetime) -> int:
@@ -166,6 +167,7 @@ def _record(row: Row, command: TaskCommand, rest: _Details) -> TaskRecord:
         streamed=rest.streamed,
         subtasks_total=rest.subtasks_total,
         reply=_to_reply(rest.reply),
+        over_mqtt=rest.over_mqtt,
     )
 
 
@@ -227,6 +229,7 @@ def _details(record: TaskRecord) -> _Details:
         streamed=record.streamed,
         subtasks_total=record.subtasks_total,
         reply=None if record.reply is None else _from_reply(record.reply),
+        over_mqtt=record.over_mqtt,
     )
 
 

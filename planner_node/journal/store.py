@@ -12,6 +12,7 @@ from planner_node.errors import JournalLost
 from planner_node.journal import statements
 from planner_node.journal.admit import Admission, Admit
 from planner_node.journal.chronicle import PURGE_BATCH, Chronicle
+from planner_node.journal.elsewhere import elsewhere
 from planner_node.journal.errand import Written
 from planner_node.journal.file import JournalFile, path_of
 from planner_node.journal.rows import event_row, task_row
@@ -34,10 +35,11 @@ class Journal(Chronicle[Writer]):
     Every method raises ``JournalLost`` when the disk refuses; then nothing was written.
     """
 
+    is_shared = False
+
     def __init__(self, url: str, *, outbox: bool, commit_wait_ms: int) -> None:
-        super().__init__()
+        super().__init__(outbox=outbox)
         self._url = url
-        self._outbox = outbox
         self._commit_wait_ms = commit_wait_ms
         self._file: JournalFile | None = None
         self._reader: ThreadPoolExecutor | None = None
@@ -72,13 +74,19 @@ class Journal(Chronicle[Writer]):
 
     async def admit(self, record: TaskRecord, events: Sequence[Event]) -> Admission:
         """Take a task in, unless its id is known: then nothing is written."""
-        return await self._writing.send(partial(Admit, record, events, pending=self._outbox))
+        return await self._writing.send(partial(Admit, record, events, pending=self.outbox))
 
     async def commit(self, record: TaskRecord | None, events: Sequence[Event]) -> list[StoredEvent]:
-        """Write a task as it now stands, and what is said about it, in one transaction."""
+        """Write a task as it now stands, and what is said about it, in one transaction.
+
+        Raises:
+            TaskElsewhere: a node with a broker has accepted it, and this one has none.
+        """
+        if record is not None and record.over_mqtt and not self.outbox:
+            raise elsewhere(record.task_id)
         row = None if record is None else task_row(record)
         labels = [] if record is None else record.command.labels
-        event_rows = [(*event_row(event), None, int(self._outbox)) for event in events]
+        event_rows = [(*event_row(event), None, int(self.outbox)) for event in events]
 
         def work(connection: sqlite3.Connection) -> Written[list[StoredEvent]]:
             if row is not None:
@@ -94,7 +102,7 @@ class Journal(Chronicle[Writer]):
         Of STATUS and PLAN the latest, of SUBTASK all lines of the last attempt; ``reply`` replaces
         the first sender's. Without an outbox there is nobody to send to, and nothing happens.
         """
-        if not self._outbox:
+        if not self.outbox:
             return
 
         def work(connection: sqlite3.Connection) -> Written[None]:
@@ -111,8 +119,11 @@ class Journal(Chronicle[Writer]):
         return await self._read(lambda connection: statements.tasks(connection, wanted))
 
     async def unfinished(self) -> list[TaskRecord]:
-        """Return the tasks whose ``finished`` is not set, by arrival."""
-        return await self._read(statements.unfinished)
+        """Return the tasks whose ``finished`` is not set, by arrival.
+
+        Without an outbox none that a node with a broker has accepted.
+        """
+        return self._without_orphans(await self._read(statements.unfinished))
 
     async def events(self, task_id: str, after_id: int = 0) -> list[StoredEvent]:
         """Return what was said of a task after an event, oldest first, without copies."""

@@ -93,6 +93,7 @@ class Intake:
             priority=command.priority,
             warnings=(*origin.warnings, *harmless),
             reply=origin.reply,
+            over_mqtt=self._desk.parts.journal.outbox,
         )
 
     async def _again(self, known: TaskRecord, record: TaskRecord, origin: Origin) -> Submission:

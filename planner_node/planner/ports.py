@@ -32,6 +32,16 @@ class Admission(Protocol):
 class TaskJournal(Protocol):
     """The memory; every method raises ``JournalLost`` when the disk refuses."""
 
+    @property
+    def outbox(self) -> bool:
+        """Whether what is said here is published: there is a broker."""
+        ...
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other nodes write here too."""
+        ...
+
     async def admit(self, record: TaskRecord, events: Sequence[Event]) -> Admission:
         """Take a task in, unless its id is known: then nothing is written."""
         ...
@@ -41,6 +51,7 @@ class TaskJournal(Protocol):
 
         Raises:
             TaskMoved: another node on the same journal has changed it since.
+            TaskElsewhere: a node with a broker has it, and this one has none.
         """
         ...
 
@@ -57,7 +68,7 @@ class TaskJournal(Protocol):
         ...
 
     async def unfinished(self) -> list[TaskRecord]:
-        """Return the tasks that have not ended, by arrival."""
+        """Return the tasks to go on with: not ended, this node's, and told where they should be."""
         ...
 
     async def events(self, task_id: str, after_id: int = 0) -> list[StoredEvent]:

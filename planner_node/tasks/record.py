@@ -59,6 +59,7 @@ class TaskRecord:
     streamed: bool = False  # subtasks of this or an earlier attempt were told, and no closing event
     subtasks_total: int | None = None
     reply: Reply | None = None
+    over_mqtt: bool = False  # accepted where there is a broker: its robot hears every change there
     damage: str | None = None  # why its row cannot be read: then only what it is called is certain
 
     def warned(self, warnings: Iterable[str]) -> "TaskRecord":

@@ -10,6 +10,7 @@ from typing import Protocol, TypeVar
 from planner_node.errors import JournalLost
 from planner_node.journal.admit import Admission
 from planner_node.journal.chronicle import Listener
+from planner_node.journal.elsewhere import elsewhere
 from planner_node.tasks.record import (
     Event,
     EventKind,
@@ -24,6 +25,8 @@ WITHOUT_HISTORY = {EventKind.NOTICE, EventKind.ERROR}
 
 class MemoryJournal:
     """Set ``refuses`` to a reason and every write raises JournalLost, as a full disk does."""
+
+    is_shared = False
 
     def __init__(self, *, outbox: bool = True) -> None:
         self.outbox = outbox
@@ -60,6 +63,8 @@ class MemoryJournal:
 
     async def commit(self, record: TaskRecord | None, events: Sequence[Event]) -> list[StoredEvent]:
         self._check_disk()
+        if record is not None and record.over_mqtt and not self.outbox:
+            raise elsewhere(record.task_id)
         if record is not None:
             self._put(record)
         return self._append(events)
@@ -92,7 +97,8 @@ class MemoryJournal:
         return [record for record in newest_first if _fits(record, wanted)][: wanted.limit]
 
     async def unfinished(self) -> list[TaskRecord]:
-        return [record for record in self.records.values() if record.finished is None]
+        going_on = [record for record in self.records.values() if record.finished is None]
+        return [record for record in going_on if self.outbox or not record.over_mqtt]
 
     async def events(self, task_id: str, after_id: int = 0) -> list[StoredEvent]:
         return [

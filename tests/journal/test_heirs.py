@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 
 import psycopg
 import pytest
@@ -138,3 +139,14 @@ async def test_a_node_that_publishes_nothing_takes_nothing_over(
     async with open_journal(shared(database, "quiet", outbox=False)) as quiet:
         let_the_lease_run_out(database, "one")
         assert await quiet.take_over() == []
+
+
+async def test_a_node_that_publishes_nothing_forgets_only_its_own(
+    one: PostgresJournal, database: str
+) -> None:
+    await one.commit(a_record("theirs", finished=MOMENT), [])
+    async with open_journal(shared(database, "quiet", outbox=False)) as quiet:
+        await quiet.commit(a_record("own", finished=MOMENT), [])
+        later = MOMENT + timedelta(days=1)
+        assert [record.task_id for record in await quiet.purge(later, 0)] == ["own"]
+    assert [record.task_id for record in await one.purge(later, 9)] == ["theirs"]

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from messages.status import TaskStatus
-from messages.task import TaskCommand
+from messages.task import ControlOp, TaskCommand, TaskControl
+from planner_node.errors import TaskElsewhere
 from planner_node.journal.store import Journal
 from planner_node.planner.planner import Planner
 from planner_node.tasks.lifecycle import TERMINAL
@@ -21,9 +22,10 @@ TASKS = [(f"t{number}", f"robot-{number % 20}") for number in range(100)]
 
 
 @asynccontextmanager
-async def at_work(file: Path) -> AsyncIterator[tuple[Planner, Journal]]:
+async def at_work(file: Path, *, outbox: bool = True) -> AsyncIterator[tuple[Planner, Journal]]:
     """A planner at work on a file, stopped without a drain as a killed node is."""
-    async with open_journal(Journal(f"sqlite:///{file}", outbox=True, commit_wait_ms=1)) as journal:
+    url = f"sqlite:///{file}"
+    async with open_journal(Journal(url, outbox=outbox, commit_wait_ms=1)) as journal:
         hall = Hall(journal=journal)  # type: ignore[arg-type]  # a journal on disk does as well
         await hall.open()
         try:
@@ -84,3 +86,31 @@ async def test_a_plan_is_the_same_after_a_restart_byte_for_byte(tmp_path: Path) 
         one.event.payload for one in copies
     }
     assert [one.event.kind for one in copies].count(EventKind.PLAN) == 1
+
+
+async def test_what_came_over_mqtt_waits_for_a_node_with_a_broker(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file, command = tmp_path / "planner.db", TaskCommand(instruction="go", task_id="t1")
+    async with open_journal(Journal(f"sqlite:///{file}", outbox=True, commit_wait_ms=1)) as journal:
+        hall = Hall(journal=journal, works=False)  # type: ignore[arg-type]  # as above
+        await hall.planner.submit(command, Origin("robot-1"))
+    async with at_work(file, outbox=False) as (planner, _):
+        assert "1 unfinished tasks wait for a node with a broker" in caplog.text
+        assert planner.load.queue_depth == planner.load.running == 0
+        with pytest.raises(TaskElsewhere, match="planner-node serve"):
+            await planner.control(TaskControl(op=ControlOp.CANCEL, task_id="t1"), Origin())
+    async with at_work(file) as (planner, journal):
+        assert await ended(planner, "t1") == ["QUEUED", "PLANNING", "PLANNED"]
+        assert len(await journal.pending(0, 100)) > 3
+
+
+async def test_what_a_node_without_a_broker_accepted_goes_on_there(tmp_path: Path) -> None:
+    file, command = tmp_path / "planner.db", TaskCommand(instruction="go", task_id="t1")
+    async with open_journal(
+        Journal(f"sqlite:///{file}", outbox=False, commit_wait_ms=1)
+    ) as journal:
+        hall = Hall(journal=journal, works=False)  # type: ignore[arg-type]  # as above
+        await hall.planner.submit(command, Origin("robot-1"))
+    async with at_work(file, outbox=False) as (planner, _):
+        assert await ended(planner, "t1") == ["QUEUED", "PLANNING", "PLANNED"]

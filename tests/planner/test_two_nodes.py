@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from messages.status import TaskState
-from planner_node.errors import WrongState
+from planner_node.errors import TaskElsewhere, WrongState
 from planner_node.journal.postgres.connecting import Address
 from planner_node.journal.postgres.store import PostgresJournal, Sharing
 from planner_node.tasks.record import EventKind
@@ -33,6 +33,7 @@ class Pair:
 
     one: PostgresJournal
     two: PostgresJournal
+    url: str
 
     async def states(self, task_id: str = "t1") -> list[str]:
         return [status["status"] for status in await self.said(task_id)]
@@ -53,7 +54,17 @@ async def pair(cluster: Cluster) -> AsyncIterator[Pair]:
     sharing = Sharing(outbox=True, lease_s=60, commit_wait_ms=0)
     one, two = (PostgresJournal(Address(url, name), sharing) for name in ("one", "two"))
     async with open_journal(one), open_journal(two):
-        yield Pair(one, two)
+        yield Pair(one, two, url)
+
+
+@pytest.fixture
+async def mute(open_hall: HallMaker, pair: Pair) -> AsyncIterator[Hall]:
+    """A third node, which has no broker."""
+    sharing = Sharing(outbox=False, lease_s=60, commit_wait_ms=0)
+    async with open_journal(PostgresJournal(Address(pair.url, "mute"), sharing)) as journal:
+        hall = await open_hall(Hall(journal=journal, works=False))
+        yield hall
+        await hall.close()
 
 
 async def halfway(open_hall: HallMaker, pair: Pair) -> tuple[Script, Hall, Hall]:
@@ -117,6 +128,34 @@ async def test_a_task_that_another_node_moves_up_is_planned_once(
     await until_it_is(pair.state, TaskState.PLANNED)
     await until(lambda: one.planner.load.queue_depth == one.planner.load.running == 0)
     assert len(first.requests) + len(second.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("op", "words"),
+    [("CANCEL", {}), ("ANSWER", {"answer": "紅"}), ("REPRIORITIZE", {"priority": 9})],
+)
+async def test_a_node_without_a_broker_leaves_a_task_to_who_can_tell_its_robot(
+    op: str, words: dict[str, object], open_hall: HallMaker, pair: Pair, mute: Hall
+) -> None:
+    asks = ScriptedCompleter(default=Script(ASKING))
+    one = await open_hall(Hall(asks, journal=pair.one, works=op != "REPRIORITIZE"))
+    await one.submit("t1")
+    state = TaskState.QUEUED if op == "REPRIORITIZE" else TaskState.INPUT_REQUIRED
+    await until_it_is(pair.state, state)
+    before = await pair.said()
+    with pytest.raises(TaskElsewhere) as refusal:
+        await mute.say(op, "t1", **words)
+    assert refusal.value.references["owner"] == "one"
+    assert await pair.said() == before
+    assert (await one.say("CANCEL", "t1")).state is TaskState.CANCELED
+
+
+async def test_a_node_without_a_broker_changes_what_it_has_accepted_itself(
+    pair: Pair, mute: Hall
+) -> None:
+    await mute.submit("t1")
+    assert (await mute.say("CANCEL", "t1")).state is TaskState.CANCELED
+    assert await pair.state() is TaskState.CANCELED
 
 
 async def test_a_word_about_what_another_node_has_ended_is_answered_with_the_truth(

@@ -2,14 +2,12 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from datetime import datetime
 from typing import Any, Final, LiteralString, TypeAlias
 
 from psycopg import AsyncConnection
 
 from planner_node.journal.replay import last_said
 from planner_node.journal.rows import (
-    Row,
     Value,
     event_row,
     readable,
@@ -21,10 +19,9 @@ from planner_node.journal.rows import (
 from planner_node.tasks.record import Event, EventKind, Reply, StoredEvent, TaskFilter, TaskRecord
 
 Query: TypeAlias = tuple[str, Sequence[Any]]
-_TASK: Final = "arrival, task_id, robot_id, state, received_ms, finished_ms, command, details"
+TASK: Final = "arrival, task_id, robot_id, state, received_ms, finished_ms, command, details"
 _EVENT: Final = "event_id, task_id, robot_id, kind, payload, reply, replay_of"
-_WITHOUT_HISTORY: Final = "kind IN ('NOTICE', 'ERROR')"  # once sent, nobody asks for them again
-_TASK_ID: Final = 1  # where it stands in _TASK
+WITHOUT_HISTORY: Final = "kind IN ('NOTICE', 'ERROR')"  # once sent, nobody asks for them again
 _INSERT_TASK: Final = (
     "INSERT INTO tasks (task_id, robot_id, state, received_ms, finished_ms, command, details,"
     " node_id, status_version) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)"
@@ -32,15 +29,22 @@ _INSERT_TASK: Final = (
 )
 _ADMIT: Final = f"{_INSERT_TASK} NOTHING RETURNING arrival, true AS is_new"
 # Its owner may write a task as it likes; another node only the version after the one it has read,
-# and is its owner from then on.
-_PUT: Final = (
+# and is its owner from then on. A node that publishes nothing writes its own alone, and of those
+# none that it accepted when it did publish: the robot would never hear of the change.
+_CHANGE: Final = (
     f"{_INSERT_TASK} UPDATE SET robot_id = excluded.robot_id, state = excluded.state,"
     " received_ms = excluded.received_ms, finished_ms = excluded.finished_ms,"
     " command = excluded.command, details = excluded.details, node_id = excluded.node_id,"
     " status_version = excluded.status_version"
     " WHERE tasks.node_id = excluded.node_id"
-    " OR (tasks.status_version = excluded.status_version - 1 AND tasks.finished_ms IS NULL)"
-    " RETURNING arrival, xmax = 0 AS is_new"  # no row was there before
+)
+_WRITTEN: Final = " RETURNING arrival, xmax = 0 AS is_new"  # no row was there before
+_PUT: Final = (
+    f"{_CHANGE} OR (tasks.status_version = excluded.status_version - 1"
+    f" AND tasks.finished_ms IS NULL){_WRITTEN}"
+)
+_PUT_UNHEARD: Final = (
+    f"{_CHANGE} AND strpos(tasks.details, '\"over_mqtt\":true') = 0{_WRITTEN}"  # may be no JSON
 )
 _EVENT_ROWS: Final = (
     "unnest(%s::text[], %s::text[], %s::text[], %s::bytea[], %s::text[], %s::bigint[])"
@@ -78,11 +82,13 @@ def change(
 ) -> Query:
     """Return what writes a task as it now stands, with its events.
 
-    No row comes back when another node has changed the task since.
+    No row comes back when another node has changed the task since, or when it is another's and
+    nothing is published here.
     """
     if record is None:
         return _JUST_EVENTS, [*_columns(events), pending, node_id]
-    return _with_task(_PUT, node_id, record, _columns(events), pending=pending)
+    put = _PUT if pending else _PUT_UNHEARD
+    return _with_task(put, node_id, record, _columns(events), pending=pending)
 
 
 def stored(events: Sequence[Event], row: Sequence[Any]) -> list[StoredEvent]:
@@ -137,15 +143,22 @@ async def repeat(
 
 async def task(connection: AsyncConnection, task_id: str) -> TaskRecord | None:
     """Return one task."""
-    cursor = await connection.execute(f"SELECT {_TASK} FROM tasks WHERE task_id = %s", [task_id])
+    cursor = await connection.execute(f"SELECT {TASK} FROM tasks WHERE task_id = %s", [task_id])
     row = await cursor.fetchone()
     return None if row is None else task_of(row)
+
+
+async def owner(connection: AsyncConnection, task_id: str) -> str | None:
+    """Return the node that has the task."""
+    cursor = await connection.execute("SELECT node_id FROM tasks WHERE task_id = %s", [task_id])
+    row = await cursor.fetchone()
+    return None if row is None else str(row[0])
 
 
 async def tasks(connection: AsyncConnection, wanted: TaskFilter) -> list[TaskRecord]:
     """Return the tasks of all nodes that a list asks for, newest first."""
     cursor = await connection.execute(
-        f"SELECT {_TASK} FROM tasks"
+        f"SELECT {TASK} FROM tasks"
         " WHERE (%(states)s::text[] IS NULL OR state = ANY(%(states)s))"
         " AND (%(robot_id)s::text IS NULL OR robot_id = %(robot_id)s)"
         " AND (%(label)s::text IS NULL OR arrival IN"
@@ -168,7 +181,7 @@ async def tasks(connection: AsyncConnection, wanted: TaskFilter) -> list[TaskRec
 async def unfinished(connection: AsyncConnection, node_id: str) -> list[TaskRecord]:
     """Return this node's tasks without an end, by arrival."""
     cursor = await connection.execute(
-        f"SELECT {_TASK} FROM tasks WHERE finished_ms IS NULL AND node_id = %s ORDER BY arrival",
+        f"SELECT {TASK} FROM tasks WHERE finished_ms IS NULL AND node_id = %s ORDER BY arrival",
         [node_id],
     )
     return readable(await cursor.fetchall(), task_of)
@@ -208,56 +221,12 @@ async def publish(connection: AsyncConnection, event_ids: Sequence[int]) -> None
     ids = [*event_ids]
     await connection.execute(
         "DELETE FROM events WHERE event_id = ANY(%s)"
-        f" AND (replay_of IS NOT NULL OR {_WITHOUT_HISTORY})",
+        f" AND (replay_of IS NOT NULL OR {WITHOUT_HISTORY})",
         [ids],
     )
     await connection.execute(
         "UPDATE events SET pending = false WHERE event_id = ANY(%s) AND pending", [ids]
     )
-
-
-async def purge(
-    connection: AsyncConnection, before: datetime, max_tasks: int, batch: int
-) -> list[TaskRecord]:
-    """Delete up to ``batch`` finished tasks that are too old or too many; return them."""
-    rows = await _too_old(connection, before, batch) or await _too_many(
-        connection, max_tasks, batch
-    )
-    ids = [row[_TASK_ID] for row in rows]
-    await connection.execute(
-        f"DELETE FROM events WHERE task_id = ANY(%s) AND NOT ({_WITHOUT_HISTORY} AND pending)",
-        [ids],
-    )
-    await connection.execute("DELETE FROM tasks WHERE task_id = ANY(%s)", [ids])
-    await connection.execute(
-        "DELETE FROM events WHERE event_id IN (SELECT event_id FROM events"
-        f" WHERE NOT pending AND {_WITHOUT_HISTORY} LIMIT %s)",
-        [batch],
-    )
-    return readable(rows, task_of)
-
-
-async def _too_old(connection: AsyncConnection, before: datetime, batch: int) -> list[Row]:
-    """Choose by age; what still waits in an outbox is not over yet."""
-    cursor = await connection.execute(
-        f"SELECT {_TASK} FROM tasks WHERE finished_ms < %s AND NOT EXISTS"
-        " (SELECT 1 FROM events WHERE events.task_id = tasks.task_id AND pending)"
-        " ORDER BY finished_ms, arrival LIMIT %s FOR UPDATE SKIP LOCKED",
-        [to_ms(before), batch],
-    )
-    return await cursor.fetchall()
-
-
-async def _too_many(connection: AsyncConnection, max_tasks: int, batch: int) -> list[Row]:
-    """Choose the oldest above the limit, also those no broker took: the disk is finite."""
-    cursor = await connection.execute("SELECT count(*) FROM tasks WHERE finished_ms IS NOT NULL")
-    (finished,) = await cursor.fetchone() or (0,)
-    cursor = await connection.execute(
-        f"SELECT {_TASK} FROM tasks WHERE finished_ms IS NOT NULL"
-        " ORDER BY finished_ms, arrival LIMIT %s FOR UPDATE SKIP LOCKED",
-        [min(batch, max(0, finished - max_tasks))],
-    )
-    return await cursor.fetchall()
 
 
 async def _events(

@@ -15,10 +15,12 @@ from psycopg import AsyncConnection
 from planner_node.errors import JournalLost, PlannerError, RowUnreadable, TaskMoved
 from planner_node.journal.admit import Admission
 from planner_node.journal.chronicle import PURGE_BATCH, Chronicle
+from planner_node.journal.elsewhere import elsewhere
 from planner_node.journal.errand import Written
 from planner_node.journal.postgres import lease, statements
 from planner_node.journal.postgres.connecting import Address
 from planner_node.journal.postgres.errand import AnyRow
+from planner_node.journal.postgres.purge import Purge, purge
 from planner_node.journal.postgres.schema import migrate
 from planner_node.journal.postgres.writer import Writer
 from planner_node.tasks.record import Event, EventKind, Reply, StoredEvent, TaskFilter, TaskRecord
@@ -44,10 +46,11 @@ class PostgresJournal(Chronicle[Writer]):
     ``commit`` raises ``TaskMoved`` where another node has changed the task since it was read.
     """
 
+    is_shared = True
     damage: str | None = None  # the database looks after its own files
 
     def __init__(self, address: Address, sharing: Sharing) -> None:
-        super().__init__()
+        super().__init__(outbox=sharing.outbox)
         self._address = address
         self._node_id = address.node_id
         self._sharing = sharing
@@ -108,7 +111,7 @@ class PostgresJournal(Chronicle[Writer]):
 
         A node without an outbox takes nothing: it could not publish.
         """
-        if not self._sharing.outbox:
+        if not self.outbox:
             return []
 
         async def work(connection: AsyncConnection, _: AnyRow) -> Written[list[str]]:
@@ -123,7 +126,7 @@ class PostgresJournal(Chronicle[Writer]):
 
     async def admit(self, record: TaskRecord, events: Sequence[Event]) -> Admission:
         """Take a task in, unless any node knows its id: then nothing is written."""
-        query = statements.admission(self._node_id, record, events, pending=self._sharing.outbox)
+        query = statements.admission(self._node_id, record, events, pending=self.outbox)
 
         async def work(connection: AsyncConnection, row: AnyRow) -> Written[Admission]:
             if row is None:
@@ -141,10 +144,14 @@ class PostgresJournal(Chronicle[Writer]):
 
         Raises:
             TaskMoved: another node has changed it since.
+            TaskElsewhere: it is not this node's to change, which has no outbox.
         """
-        query = statements.change(self._node_id, record, events, pending=self._sharing.outbox)
+        query = statements.change(self._node_id, record, events, pending=self.outbox)
 
-        async def work(_: AsyncConnection, row: AnyRow) -> Written[list[StoredEvent]]:
+        async def work(connection: AsyncConnection, row: AnyRow) -> Written[list[StoredEvent]]:
+            if row is None and record is not None and not self.outbox:
+                owner = await statements.owner(connection, record.task_id)
+                raise elsewhere(record.task_id, None if owner == self._node_id else owner)
             if row is None:
                 raise TaskMoved(task_id=record and record.task_id)
             stored = statements.stored(events, row)
@@ -158,7 +165,7 @@ class PostgresJournal(Chronicle[Writer]):
         Of STATUS and PLAN the latest, of SUBTASK all lines of the last attempt; ``reply`` replaces
         the first sender's. Without an outbox there is nobody to send to, and nothing happens.
         """
-        if not self._sharing.outbox:
+        if not self.outbox:
             return
 
         async def work(connection: AsyncConnection, _: AnyRow) -> Written[None]:
@@ -177,8 +184,13 @@ class PostgresJournal(Chronicle[Writer]):
         return await self._read(lambda connection: statements.tasks(connection, wanted))
 
     async def unfinished(self) -> list[TaskRecord]:
-        """Return this node's tasks whose ``finished`` is not set, by arrival."""
-        return await self._read(lambda connection: statements.unfinished(connection, self._node_id))
+        """Return this node's tasks whose ``finished`` is not set, by arrival.
+
+        Without an outbox none that a node with a broker has accepted.
+        """
+        return self._without_orphans(
+            await self._read(lambda connection: statements.unfinished(connection, self._node_id))
+        )
 
     async def events(self, task_id: str, after_id: int = 0) -> list[StoredEvent]:
         """Return what was said of a task after an event, oldest first, without copies."""
@@ -206,8 +218,11 @@ class PostgresJournal(Chronicle[Writer]):
         await self._writing.do(work)
 
     async def _purge_batch(self, before: datetime, max_tasks: int) -> list[TaskRecord]:
+        whose = None if self.outbox else self._node_id
+        limits = Purge(before, max_tasks, PURGE_BATCH, whose)
+
         async def work(connection: AsyncConnection, _: AnyRow) -> Written[list[TaskRecord]]:
-            return Written(await statements.purge(connection, before, max_tasks, PURGE_BATCH))
+            return Written(await purge(connection, limits))
 
         return await self._writing.do(work)
 
