@@ -44,7 +44,7 @@ class Control:
 
     async def _control(self, word: TaskControl, origin: Origin) -> TaskRecord:
         async with self._desk.ledger.hold(word.task_id):
-            record = await self._desk.ledger.get(word.task_id)
+            record = await self._desk.ledger.get_newest(word.task_id)
             if origin.robot_id not in {None, record.robot_id}:
                 raise TaskNotFound(task_id=word.task_id, robot_id=origin.robot_id)
             if record.damage is not None and record.state not in TERMINAL:

@@ -64,7 +64,8 @@ class Intake:
         async with self._desk.ledger.hold(task_id):
             known = self._desk.ledger.live(task_id)
             if known is not None:
-                return await self._again(known, record, origin)
+                newest = await self._desk.ledger.newest(task_id)
+                return await self._again(newest or known, record, origin)
             try:
                 self._check(command)
                 self._check_rate(record.robot_id or "")

@@ -57,19 +57,39 @@ class Ledger:
         return self._live.get(task_id)
 
     async def find(self, task_id: str) -> TaskRecord | None:
-        """Return the task as it stands, finished or not; None if nobody knows it."""
+        """Return the task as it stands here, finished or not; None if nobody knows it.
+
+        Where several nodes write, another may have changed it: a commit would tell. Who only
+        answers asks for the ``newest``.
+        """
         return self._live.get(task_id) or await self._journal.task(task_id)
 
+    async def newest(self, task_id: str) -> TaskRecord | None:
+        """Return the task as it stands, whichever node changed it last; None if nobody knows it."""
+        if not self._journal.is_shared:
+            return await self.find(task_id)
+        stored = await self._journal.task(task_id)
+        live = self._live.get(task_id)  # after the read: it may have moved meanwhile
+        if live is None or stored is None or stored.status_version <= live.status_version:
+            return live or stored
+        del self._live[task_id]
+        return stored
+
     async def get(self, task_id: str) -> TaskRecord:
-        """Return the task as it stands.
+        """Return the task as it stands here.
 
         Raises:
             TaskNotFound: nobody knows it.
         """
-        record = await self.find(task_id)
-        if record is None:
-            raise TaskNotFound(task_id=task_id)
-        return record
+        return _known(await self.find(task_id), task_id)
+
+    async def get_newest(self, task_id: str) -> TaskRecord:
+        """Return the task as it stands, whichever node changed it last.
+
+        Raises:
+            TaskNotFound: nobody knows it.
+        """
+        return _known(await self.newest(task_id), task_id)
 
     def adopt(self, record: TaskRecord) -> None:
         """Take an unfinished task, as the journal has it, into the live ones."""
@@ -148,6 +168,12 @@ class Ledger:
                 return {"finished": now}
             case _:
                 return {}
+
+
+def _known(record: TaskRecord | None, task_id: str) -> TaskRecord:
+    if record is None:
+        raise TaskNotFound(task_id=task_id)
+    return record
 
 
 async def insist(action: Callable[[], Awaitable[T]], backoff: Backoff) -> T:

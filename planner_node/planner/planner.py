@@ -122,7 +122,7 @@ class Planner:
 
     async def _known(self, task_id: str) -> TaskRecord | None:
         try:
-            return await self._desk.ledger.find(task_id)
+            return await self._desk.ledger.newest(task_id)
         except RowUnreadable:  # which may be what is refused here
             return None
 
@@ -137,7 +137,7 @@ class Planner:
         Raises:
             TaskNotFound: it is not in the history.
         """
-        return await self._desk.ledger.get(task_id)
+        return await self._desk.ledger.get_newest(task_id)
 
     async def tasks(self, filter: TaskFilter) -> list[TaskRecord]:  # noqa: A002  as its type
         """Return the tasks that fit, newest first."""

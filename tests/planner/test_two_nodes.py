@@ -116,6 +116,38 @@ async def test_a_question_that_another_node_hears_the_answer_to_is_planned_there
     assert len(asks.requests) == 1
 
 
+async def asked_here_planned_there(open_hall: HallMaker, pair: Pair) -> Hall:
+    """``t1`` has asked at the first hall, which is returned, and was answered at the second."""
+    one = await open_hall(Hall(ScriptedCompleter(default=Script(ASKING)), journal=pair.one))
+    two = await open_hall(Hall(journal=pair.two))
+    await one.submit("t1")
+    await until_it_is(pair.state, TaskState.INPUT_REQUIRED)
+    await two.say("ANSWER", "t1", answer="紅")
+    await until_it_is(pair.state, TaskState.PLANNED)
+    return one
+
+
+async def test_who_asks_the_first_node_hears_what_another_has_made_of_the_task(
+    open_hall: HallMaker, pair: Pair
+) -> None:
+    one = await asked_here_planned_there(open_hall, pair)
+    assert (await one.planner.task("t1")).state is TaskState.PLANNED
+    with pytest.raises(WrongState) as refusal:
+        await one.say("REPRIORITIZE", "t1", priority=9)
+    assert refusal.value.references["status"] is TaskState.PLANNED
+
+
+async def test_the_same_command_at_the_first_node_brings_the_plan_of_another(
+    open_hall: HallMaker, pair: Pair
+) -> None:
+    one = await asked_here_planned_there(open_hall, pair)
+    already = (await pair.one.pending(0, 100))[-1].event_id
+    again = await one.submit("t1")
+    assert again.record.state is TaskState.PLANNED
+    replayed = [one.event.kind for one in await pair.one.pending(already, 100)]
+    assert set(replayed) == {EventKind.STATUS, EventKind.PLAN, EventKind.SUBTASK}
+
+
 async def test_a_task_that_another_node_moves_up_is_planned_once(
     open_hall: HallMaker, pair: Pair
 ) -> None:
