@@ -140,7 +140,10 @@ class Outbound:
         self, session: Session, stored: StoredEvent, tellers: asyncio.TaskGroup
     ) -> None:
         event_id = stored.event_id
-        publications = publications_of(stored.event, self._root, self._clock.now())
+        publications = publications_of(stored, self._root, self._clock.now())
+        if not publications:
+            self._finish(event_id)  # nobody is to hear it any more
+            return
         if self._suspects.is_poison(event_id):
             await self._tell(stored, publications[0].topic, "the broker closes on this message")
             self._finish(event_id)
@@ -150,9 +153,7 @@ class Outbound:
         sent = _Sent(stored, publications, outcomes, len(outcomes))
         for outcome in outcomes:
             outcome.add_done_callback(partial(self._answered, sent, tellers))
-        if not outcomes:
-            self._finish(event_id)  # nobody is to hear it any more
-        elif self._suspects.is_suspect(event_id):
+        if self._suspects.is_suspect(event_id):
             await asyncio.wait(outcomes)  # alone, to know whether it is this one
 
     def _answered(self, sent: _Sent, tellers: asyncio.TaskGroup, _outcome: object) -> None:

@@ -6,7 +6,7 @@ from typing import Final
 
 from messages.topics import ERRORS, ROBOT_STATUS, ROBOT_STREAM, ROBOT_SUBTASKS, TASK_STATUS, Topic
 from planner_node.mqtt.packets import MessageProperties, Publication
-from planner_node.tasks.record import Event, EventKind, Reply
+from planner_node.tasks.record import Event, EventKind, Reply, StoredEvent
 
 CONTENT_TYPE: Final = "application/json"
 _ROBOT_ROWS: Final = {
@@ -21,15 +21,22 @@ _PLAIN: Final = MessageProperties(content_type=CONTENT_TYPE)
 _COPIED: Final = {EventKind.STATUS, EventKind.NOTICE, EventKind.PLAN}
 
 
-def publications_of(event: Event, root: str, now: datetime) -> list[Publication]:
-    """Return what is to be published for one event, in order."""
+def publications_of(stored: StoredEvent, root: str, now: datetime) -> list[Publication]:
+    """Return what is to be published for one event, in order.
+
+    Of a task that another node has changed since, the lines of a plan that came to nothing are no
+    news any more, and a retained copy could overwrite that node's.
+    """
+    event, is_overtaken = stored.event, stored.is_overtaken
+    if is_overtaken and event.kind is EventKind.SUBTASK:
+        return []
     if event.kind is EventKind.ERROR:
         return [_publication(ERRORS, ERRORS.name(root), event)]
     publications = []
     row = _ROBOT_ROWS[event.kind]
     if event.robot_id is not None:
         publications.append(_publication(row, row.name(root, robot_id=event.robot_id), event))
-    if event.kind is EventKind.STATUS and event.task_id is not None:
+    if event.kind is EventKind.STATUS and event.task_id is not None and not is_overtaken:
         publications += _late_joiners(event, event.task_id, root, now)
     reply = event.reply
     if reply is not None and reply.topic is not None and event.kind in _COPIED:

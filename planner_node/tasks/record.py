@@ -96,6 +96,7 @@ class StoredEvent:
     event_id: int
     event: Event
     replay_of: int | None = None  # a copy sent again to whoever asked twice
+    is_overtaken: bool = False  # another node on the same journal has changed the task since
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,6 +63,24 @@ async def test_a_dead_nodes_outbox_is_published_by_the_heir_once(
     assert await one.pending(0, 10) == []
 
 
+async def test_a_heir_has_the_last_word_of_the_dead_but_not_of_what_a_third_has_changed(
+    one: PostgresJournal, two: PostgresJournal, database: str
+) -> None:
+    await one.admit(a_record("ended", finished=MOMENT), [a_status("ended")])
+    changed = (await one.admit(a_record("changed"), [a_status("changed")])).record
+    heard: list[StoredEvent] = []
+    two.listen(heard.extend)
+    async with open_journal(shared(database, "three")) as three:
+        await three.commit(replace(changed, status_version=2), [])
+        let_the_lease_run_out(database, "one")
+        await two.take_over()
+    assert [(item.event.task_id, item.is_overtaken) for item in heard] == [
+        ("ended", False),
+        ("changed", True),
+    ]
+    assert not (await two.pending(0, 10))[0].is_overtaken
+
+
 async def test_the_history_of_a_task_is_the_same_after_it_changed_hands(
     one: PostgresJournal, two: PostgresJournal, database: str
 ) -> None:

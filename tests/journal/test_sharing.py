@@ -80,6 +80,16 @@ async def test_the_first_owner_cannot_write_over_anothers_change(
     assert [item.event.payload for item in await one.events("task-1")] == [b"CANCELED"]
 
 
+async def test_what_waits_in_an_outbox_is_overtaken_by_anothers_change(
+    one: PostgresJournal, two: PostgresJournal
+) -> None:
+    admitted = (await one.admit(a_record(), [a_status(), a_subtask(seq=0)])).record
+    await one.admit(a_record("other"), [a_status("other")])
+    await two.commit(replace(admitted, status_version=2), [a_status(text="CANCELED")])
+    assert [item.is_overtaken for item in await one.pending(0, 10)] == [True, True, False]
+    assert [item.is_overtaken for item in await two.pending(0, 10)] == [False]
+
+
 async def test_a_refused_change_does_not_sink_those_that_wait_with_it(
     one: PostgresJournal, two: PostgresJournal
 ) -> None:

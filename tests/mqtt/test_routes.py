@@ -6,7 +6,7 @@ import pytest
 
 from planner_node.mqtt.packets import Publication
 from planner_node.mqtt.routes import clearing_of, publications_of
-from planner_node.tasks.record import Event, EventKind, Reply
+from planner_node.tasks.record import Event, EventKind, Reply, StoredEvent
 from tests.fakes.clock import START
 
 ROOT = "planner/v1"
@@ -14,9 +14,23 @@ STATUS = b'{"timestamp":"2026-11-23T12:00:00.000Z"}'
 REPLY = Reply("desk/7", b"\x01\x02", (("traceparent", "t"),))
 
 
-def sent(kind: EventKind, reply: Reply | None = None, robot_id: str | None = "r1") -> list[str]:
+def stored(
+    kind: EventKind = EventKind.STATUS,
+    reply: Reply | None = None,
+    robot_id: str | None = "r1",
+    *,
+    is_overtaken: bool = False,
+) -> StoredEvent:
     event = Event(kind, STATUS, "t1", robot_id, reply)
-    return [publication.topic for publication in publications_of(event, ROOT, START)]
+    return StoredEvent(7, event, is_overtaken=is_overtaken)
+
+
+def sent(kind: EventKind, reply: Reply | None = None, robot_id: str | None = "r1") -> list[str]:
+    return topics_of(stored(kind, reply, robot_id))
+
+
+def topics_of(one: StoredEvent) -> list[str]:
+    return [publication.topic for publication in publications_of(one, ROOT, START)]
 
 
 @pytest.mark.parametrize(
@@ -42,27 +56,36 @@ def test_a_task_without_a_robot_has_its_own_topic_only() -> None:
 
 
 def test_only_the_copy_for_late_joiners_is_retained() -> None:
-    event = Event(EventKind.STATUS, STATUS, "t1", "r1", REPLY)
+    event = stored(reply=REPLY)
     assert [p.retain for p in publications_of(event, ROOT, START)] == [False, True, False]
 
 
 def test_expiry_is_what_is_left_of_a_day_when_it_is_sent() -> None:
-    event = Event(EventKind.STATUS, STATUS, "t1", "r1")
+    event = stored()
     later = START + timedelta(hours=1)
     assert publications_of(event, ROOT, later)[1].expiry_s == 23 * 3_600
 
 
 def test_a_status_older_than_a_day_is_not_retained_any_more() -> None:
-    event = Event(EventKind.STATUS, STATUS, "t1", "r1")
+    event = stored()
     topics = [p.topic for p in publications_of(event, ROOT, START + timedelta(days=2))]
     assert topics == [f"{ROOT}/robots/r1/status"]
 
 
 def test_correlation_data_and_trace_are_echoed_on_every_copy() -> None:
-    event = Event(EventKind.STATUS, STATUS, "t1", "r1", REPLY)
+    event = stored(reply=REPLY)
     echoed = {p.properties.correlation_data for p in publications_of(event, ROOT, START)}
     assert echoed == {b"\x01\x02"}
 
 
 def test_clearing_is_an_empty_retained_message() -> None:
     assert clearing_of("t1", ROOT) == Publication(f"{ROOT}/tasks/t1/status", b"", retain=True)
+
+
+def test_what_another_node_has_overtaken_is_not_kept_as_the_last_word() -> None:
+    overtaken = stored(reply=REPLY, is_overtaken=True)
+    assert topics_of(overtaken) == [f"{ROOT}/robots/r1/status", "desk/7"]
+
+
+def test_a_subtask_of_a_plan_that_another_node_has_ended_is_not_published() -> None:
+    assert topics_of(stored(EventKind.SUBTASK, is_overtaken=True)) == []

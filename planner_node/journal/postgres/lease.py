@@ -10,7 +10,6 @@ from psycopg import AsyncConnection
 
 from planner_node.errors import LeaseLost
 from planner_node.journal.postgres import statements
-from planner_node.journal.rows import readable, stored_event_of
 from planner_node.tasks.record import StoredEvent
 
 _UNTIL: Final = "clock_timestamp() + make_interval(secs => %(lease_s)s)"
@@ -96,12 +95,7 @@ async def take_over(
 async def _take_outbox(
     connection: AsyncConnection, node_id: str, dead: list[str]
 ) -> list[StoredEvent]:
-    cursor = await connection.execute(
-        "SELECT event_id, task_id, robot_id, kind, payload, reply, replay_of FROM events"
-        " WHERE pending AND node_id = ANY(%s) ORDER BY event_id",
-        [dead],
-    )
-    originals = readable(await cursor.fetchall(), stored_event_of)
+    originals = await statements.outbox_of_dead(connection, dead, node_id)
     copies = await statements.repeat(connection, node_id, originals)
     await statements.publish(connection, [one.event_id for one in originals])
     return copies

@@ -8,6 +8,7 @@ from psycopg import AsyncConnection
 
 from planner_node.journal.replay import last_said
 from planner_node.journal.rows import (
+    Row,
     Value,
     event_row,
     readable,
@@ -21,6 +22,12 @@ from planner_node.tasks.record import Event, EventKind, Reply, StoredEvent, Task
 Query: TypeAlias = tuple[str, Sequence[Any]]
 TASK: Final = "arrival, task_id, robot_id, state, received_ms, finished_ms, command, details"
 _EVENT: Final = "event_id, task_id, robot_id, kind, payload, reply, replay_of"
+# Two outboxes have no order between them: what one still holds of a task that another node has
+# changed since must not be taken for the last word. Asked with the names that count as one node.
+_OUTBOX_EVENT: Final = (
+    f"{_EVENT}, replay_of IS NULL AND EXISTS (SELECT FROM tasks"
+    " WHERE tasks.task_id = events.task_id AND tasks.node_id <> ALL(%s))"
+)
 WITHOUT_HISTORY: Final = "kind IN ('NOTICE', 'ERROR')"  # once sent, nobody asks for them again
 _INSERT_TASK: Final = (
     "INSERT INTO tasks (task_id, robot_id, state, received_ms, finished_ms, command, details,"
@@ -136,7 +143,7 @@ async def repeat(
     cursor = await connection.execute(_JUST_EVENTS, [*columns, True, node_id])
     _, ids = await cursor.fetchone() or (0, None)
     return [
-        StoredEvent(number, one.event, one.event_id)
+        StoredEvent(number, one.event, one.event_id, one.is_overtaken)
         for number, one in zip(ids or [], originals, strict=True)
     ]
 
@@ -200,11 +207,28 @@ async def pending(
     connection: AsyncConnection, node_id: str, after_id: int, limit: int
 ) -> list[StoredEvent]:
     """Return the next events that this node must publish."""
-    return await _events(
-        connection,
-        "pending AND node_id = %s AND event_id > %s ORDER BY event_id LIMIT %s",
-        [node_id, after_id, limit],
+    cursor = await connection.execute(
+        f"SELECT {_OUTBOX_EVENT} FROM events"
+        " WHERE pending AND node_id = %s AND event_id > %s ORDER BY event_id LIMIT %s",
+        [[node_id], node_id, after_id, limit],
     )
+    return readable(await cursor.fetchall(), _outbox_event_of)
+
+
+async def outbox_of_dead(
+    connection: AsyncConnection, dead: Sequence[str], heir: str
+) -> list[StoredEvent]:
+    """Return what dead nodes had still to publish."""
+    cursor = await connection.execute(
+        f"SELECT {_OUTBOX_EVENT} FROM events WHERE pending AND node_id = ANY(%s) ORDER BY event_id",
+        [[*dead, heir], [*dead]],
+    )
+    return readable(await cursor.fetchall(), _outbox_event_of)
+
+
+def _outbox_event_of(row: Row) -> StoredEvent:
+    stored = stored_event_of(row[:-1])
+    return replace(stored, is_overtaken=bool(row[-1]))
 
 
 async def outbox_depth(connection: AsyncConnection, node_id: str) -> int:
