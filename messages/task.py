@@ -20,6 +20,7 @@ from messages.wire import Id, Incoming, JsonValue
 MAX_INSTRUCTION_CHARS = 4_000
 MAX_LIST_ITEMS = 256
 MAX_NAME_CHARS = 256
+MAX_CONSTRAINT_CHARS = 8_192  # of one list: skills are compiled, and words are sought in every step
 _NFC_SHRINK = 4  # the most characters that NFC makes one of
 _MAX_MARKS = 30
 _RFC_3339 = re.compile(
@@ -59,6 +60,12 @@ def _cleaned(text: str, max_chars: int) -> str:
     if all(kind[0] in "CZ" for _, kind in kinds):
         raise ValueError("must not be empty")
     return normal
+
+
+def _bounded_together(names: list[str]) -> list[str]:
+    if sum(map(len, names)) > MAX_CONSTRAINT_CHARS:
+        raise ValueError(f"must have at most {MAX_CONSTRAINT_CHARS} characters in all")
+    return names
 
 
 def _refuse_piled_marks(text: str) -> None:
@@ -106,6 +113,7 @@ Name = Annotated[
     AfterValidator(_clean_name),
 ]
 Names = Annotated[list[Name], Field(max_length=MAX_LIST_ITEMS)]
+ConstraintNames = Annotated[Names, AfterValidator(_bounded_together)]
 
 
 class Mode(StrEnum):
@@ -149,8 +157,8 @@ class TaskConstraints(Incoming):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
     max_subtasks: int | None = Field(default=None, ge=1, le=MAX_LIST_ITEMS)
-    allowed_skills: Names = []
-    forbidden: Names = []
+    allowed_skills: ConstraintNames = []
+    forbidden: ConstraintNames = []
 
 
 class GenerationOptions(Incoming):

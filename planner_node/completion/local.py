@@ -17,7 +17,7 @@ from planner_node.completion.request import (
     Tool,
     ToolUse,
 )
-from planner_node.completion.room import prompt_within
+from planner_node.completion.room import prompt_within, refuse_endless
 from planner_node.engine.request import Constraint, Event, Finish, Request, Sampling, TokenEngine
 from planner_node.errors import (
     DeadlinePassed,
@@ -63,6 +63,7 @@ class LocalCompleter:
     async def stream(self, request: CompletionRequest) -> AsyncGenerator[CompletionEvent, None]:
         """Yield text chunks, then one ``Completed``. See ``Completer``."""
         begun_s = self._clock.monotonic_s()
+        refuse_endless(request.messages, _shown(request), self._info.context_tokens)
         constraint = self._voice.grammars.matcher(
             request.tools, request.tool_choice, request.language
         )
@@ -86,9 +87,8 @@ class LocalCompleter:
                     yield Completed(finish, usage, self._info.context_tokens if full else None)
 
     def _prompt(self, request: CompletionRequest) -> Prompt:
-        tools = () if request.tool_choice is ToolUse.NONE else request.tools
-        context_tokens = self._info.context_tokens
-        return prompt_within(context_tokens, self._voice.renderer, request.messages, tools)
+        context_tokens, renderer = self._info.context_tokens, self._voice.renderer
+        return prompt_within(context_tokens, renderer, request.messages, _shown(request))
 
     def _run(
         self,
@@ -130,6 +130,10 @@ class LocalCompleter:
             first_token_ms=((now_s if first_s is None else first_s) - begun_s) * 1000,
             latency_ms=(now_s - begun_s) * 1000,
         )
+
+
+def _shown(request: CompletionRequest) -> tuple[Tool, ...]:
+    return () if request.tool_choice is ToolUse.NONE else request.tools
 
 
 def _sum(begun_s: float, timeout_s: float | None) -> float | None:

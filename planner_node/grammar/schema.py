@@ -111,7 +111,8 @@ class _Walk:
             written.encode()
         except ValueError as error:  # NaN, an endless integer, a lone surrogate
             raise refusal(pointer, keyword, "holds a value that JSON cannot carry") from error
-        if len(written) > self._limits.max_literal_chars:
+        chars = len(value if isinstance(value, str) else written)  # a name counts as people count
+        if chars > self._limits.max_literal_chars:
             raise refusal(
                 pointer, keyword, f"holds more than {self._limits.max_literal_chars} characters"
             )

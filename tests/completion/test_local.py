@@ -118,6 +118,20 @@ async def test_engine_is_given_the_earlier_of_deadline_and_timeout() -> None:
     assert (await asked_of(ASKED)).deadline_s is None
 
 
+async def test_what_cannot_fit_is_refused_before_its_grammar_is_made() -> None:
+    names = [f"{number}-{'x' * 200}" for number in range(9)]
+    skills = Tool("do", "", {"properties": {"skill": {"enum": [*names]}}})
+    voice = voice_of(tiny_model())
+    info = ModelInfo("tiny", "none", "float32", 100, "cpu")
+    asked = replace(ASKED, tools=(skills,))
+    completer = LocalCompleter(info, voice, PlayedEngine(), StuckClock())
+    made = len(voice.grammars)
+    async with aclosing(completer.stream(asked)) as events:
+        with pytest.raises(ContextTooLong, match="far more than the model's 100 tokens"):
+            await anext(events)
+    assert len(voice.grammars) == made
+
+
 async def test_characters_are_never_split() -> None:
     one, two, three = ids("書")
     engine = PlayedEngine(

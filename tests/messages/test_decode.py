@@ -7,7 +7,7 @@ import pytest
 from messages.decode import Refused, decode, decode_task
 from messages.plan import SubtaskList
 from messages.problem import ProblemCode
-from messages.task import MAX_INSTRUCTION_CHARS, TaskControl
+from messages.task import MAX_CONSTRAINT_CHARS, MAX_INSTRUCTION_CHARS, TaskControl
 from tests.messages.payloads import command, refusal_of
 
 MALFORMED = ProblemCode.MALFORMED_JSON
@@ -177,6 +177,17 @@ def test_an_unknown_constraint_is_refused_and_named() -> None:
     refused = refusal_of(command(constraints={"max_speed_m_s": 1}))
     assert refused.code is ProblemCode.UNSUPPORTED_CONSTRAINT
     assert list(refused.references) == ["/constraints/max_speed_m_s"]
+
+
+@pytest.mark.parametrize("field", ["allowed_skills", "forbidden"])
+def test_a_constraints_names_are_bounded_together(field: str) -> None:
+    names = [f"{number:03}{'名' * 253}" for number in range(MAX_CONSTRAINT_CHARS // 256)]
+    assert decode_task(command(constraints={field: names})).message.constraints is not None
+    refused = refusal_of(command(constraints={field: [*names, "x"]}))
+    assert refused.code is ProblemCode.SCHEMA_INVALID
+    assert refused.references == {
+        f"/constraints/{field}": "must have at most 8192 characters in all"
+    }
 
 
 def test_unknown_fields_are_ignored_and_named_where_they_stand() -> None:

@@ -4,10 +4,12 @@ import copy
 
 import pytest
 
+from messages.task import MAX_NAME_CHARS, TaskConstraints
 from messages.wire import JsonValue
-from planner_node.grammar.tool import Tool
+from planner_node.grammar.tool import Tool, ToolUse
 from planner_node.planner.skills import with_skills
 from tests.fakes.catalog import shipped_catalog
+from tests.fakes.grammar import tiny_library
 
 TOOL = shipped_catalog().tool("decompose_task")
 
@@ -25,6 +27,13 @@ def test_skills_are_the_values_of_a_required_field() -> None:
     assert isinstance(properties, dict)
     assert properties["skill"] == {"type": "string", "enum": ["go", "grasp"]}
     assert item["required"] == ["task", "description", "skill"]
+
+
+@pytest.mark.parametrize("sign", ["x", "技", '"', "\\"])
+def test_every_skill_that_a_command_may_name_fits_a_grammar(sign: str) -> None:
+    limits = TaskConstraints(allowed_skills=[sign * MAX_NAME_CHARS])
+    tool = with_skills(TOOL, limits.allowed_skills)
+    assert tiny_library().matcher([tool], ToolUse.REQUIRED) is not None
 
 
 def test_the_configured_tool_is_not_touched() -> None:

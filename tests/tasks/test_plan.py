@@ -1,5 +1,7 @@
 """A plan is looked at subtask by subtask, before anybody hears of one."""
 
+import re
+
 import pytest
 
 from messages.plan import Subtask
@@ -77,6 +79,16 @@ def test_add_of_something_forbidden_is_refused(forbidden: str, text: str) -> Non
 def test_add_is_not_confused_by_a_word_inside_a_word() -> None:
     draft = constrained(forbidden=["cat"])
     assert draft.add({"task": "go to the location"}).seq == 0
+
+
+def test_a_word_that_does_not_occur_costs_no_regular_expression(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made: list[str] = []
+    monkeypatch.setattr(re, "compile", made.append)
+    draft = constrained(forbidden=[f"{number} {'word' * 60}" for number in range(32)])
+    draft.add(STEP)
+    assert made == []
 
 
 def test_add_of_an_allowed_skill_is_taken() -> None:

@@ -25,6 +25,7 @@ from planner_node.completion.request import (
     Tool,
     ToolUse,
 )
+from planner_node.completion.room import refuse_endless
 from planner_node.errors import (
     ContextTooLong,
     DeadlinePassed,
@@ -103,6 +104,7 @@ class RemoteCompleter:
 
     def _prepare(self, request: CompletionRequest) -> "_Run":
         tools = offered(request.tools, request.tool_choice)
+        refuse_endless(request.messages, tools, self.info.context_tokens)
         # Refuses what cannot be kept, and a choice that is not offered.
         self._grammars.matcher(tools or request.tools, request.tool_choice)
         schema = call_schema(tools, SchemaLimits()) if tools else None

@@ -89,7 +89,7 @@ class ChatPhrasing:
     def phrase(
         self, request: CompletionRequest, tools: Sequence[Tool], context_tokens: int
     ) -> Phrased:
-        refuse_endless(request.messages, context_tokens)
+        refuse_endless(request.messages, tools, context_tokens)
         turns: list[JsonValue] = [*map(_turn, _with_tools(request.messages, tools))]
         return Phrased({"messages": turns, "max_tokens": request.max_new_tokens})
 
