@@ -18,7 +18,7 @@ class SchemaLimits:
     max_properties: int = 64  # of one object
     max_choices: int = 64  # branches of one anyOf or oneOf
     max_enum_values: int = 512
-    max_literal_chars: int = 256  # a name, or a value of enum or const; no text: as JSON
+    max_literal_chars: int = 256  # a name, or a value of enum or const (no text: as JSON)
     max_length: int = 10_000  # the largest minLength or maxLength
     max_items: int = 1_000  # the largest minItems, maxItems, minProperties or maxProperties
     max_pattern_chars: int = 512

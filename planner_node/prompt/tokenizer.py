@@ -1,5 +1,6 @@
 """What rendering needs of a tokenizer, and how a Hugging Face tokenizer gives it."""
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Final, Protocol, Self
 
@@ -12,6 +13,7 @@ from planner_node.errors import BadCommand
 # The Llama 3.1 template writes a date into the system turn. Pinned, else the same conversation has
 # another prompt, and an empty prefix cache, every midnight. This is the template's own default.
 PINNED_DATE: Final = "26 Jul 2024"
+_SENTENCEPIECE_SPACE: Final = "\u2581"
 
 Turn = Mapping[str, JsonValue]
 
@@ -88,18 +90,20 @@ class ChatTokenizer:
     """A Hugging Face fast tokenizer with a chat template, as a ``PromptTokenizer``.
 
     Works on a copy of the Rust tokenizer that reads special tokens as plain text, so that nothing
-    is switched while another thread encodes.
+    is switched while another thread encodes. Special is there what works as such, whether or not
+    the model's files call it so: to many models ``<tool_call>`` is a token like any other.
     """
 
     def __init__(self, tokenizer: FastTokenizer) -> None:
         self._tokenizer = tokenizer
-        backend = tokenizer.backend_tokenizer
-        self._plain = type(backend).from_str(backend.to_str())
+        added = tokenizer.added_tokens_decoder
+        self._specials = {
+            token.content: index for index, token in added.items() if _is_special(token)
+        }
+        self._plain = _copy(tokenizer.backend_tokenizer, added)
         self._plain.encode_special_tokens = True  # that is: as text
         self._plain.no_padding()
         self._plain.no_truncation()
-        added = tokenizer.added_tokens_decoder.items()
-        self._specials = {token.content: index for index, token in added if token.special}
 
     @property
     def specials(self) -> Mapping[str, int]:
@@ -126,3 +130,29 @@ class ChatTokenizer:
 
     def encode(self, text: str) -> list[int]:
         return self._plain.encode(text, add_special_tokens=False).ids
+
+
+def _is_special(token: AddedToken) -> bool:
+    """Whether no text may become this token.
+
+    A blank, and a word that somebody added to the vocabulary, are text; marks begin with a sign.
+    """
+    return token.special or not (_is_blank(token.content) or token.content[:1].isalnum())
+
+
+def _is_blank(text: str) -> bool:
+    return not text.replace(_SENTENCEPIECE_SPACE, "").strip()
+
+
+def _copy(backend: Backend, added: Mapping[int, AddedToken]) -> Backend:
+    """Return a copy in which all that is special is called so; it is what the copy goes by."""
+    text = backend.to_str()
+    unnamed = {
+        token.content for token in added.values() if _is_special(token) and not token.special
+    }
+    if unnamed:  # else without reading, which for 128k tokens takes half a second
+        tree = json.loads(text)
+        for entry in tree["added_tokens"]:
+            entry["special"] |= entry["content"] in unnamed
+        text = json.dumps(tree, ensure_ascii=False)
+    return type(backend).from_str(text)

@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final, cast
 
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from planner_node.prompt.tokenizer import FastTokenizer
 
@@ -60,6 +60,13 @@ def tiny_tokenizer() -> FastTokenizer:
     return _fast(Tokenizer.from_str(tiny_tokenizer_json()))
 
 
+def tokenizer_with(word: str, template: str = TEMPLATE) -> FastTokenizer:
+    """Return the tiny tokenizer with one more token, which is not called special."""
+    tokenizer = Tokenizer.from_str(tiny_tokenizer_json())
+    tokenizer.add_tokens([AddedToken(word, special=False, normalized=False)])
+    return _fast(tokenizer, template)
+
+
 @cache
 def llama_31_tokenizer() -> FastTokenizer:
     """Return the official Llama 3.1 tokenizer, converted from the file of ``llama-models``."""
@@ -92,13 +99,13 @@ def backend_json(tokenizer: FastTokenizer) -> str:
     return tokenizer.backend_tokenizer.to_str()
 
 
-def _fast(tokenizer: Tokenizer) -> FastTokenizer:
+def _fast(tokenizer: Tokenizer, template: str = TEMPLATE) -> FastTokenizer:
     from transformers import PreTrainedTokenizerFast  # noqa: PLC0415  heavy
 
     fast = PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         bos_token="<|begin_of_text|>",
         eos_token="<|eot_id|>",
-        chat_template=TEMPLATE,
+        chat_template=template,
     )
     return cast("FastTokenizer", fast)

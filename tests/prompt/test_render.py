@@ -15,7 +15,13 @@ from planner_node.prompt.render import Renderer
 from planner_node.prompt.tokenizer import PINNED_DATE, ChatTokenizer, FastTokenizer
 from planner_node.stream.call import ToolCall
 from tests.fakes.catalog import shipped_catalog
-from tests.fakes.tokenizer import llama_31_tokenizer, tiny_tokenizer, token_id
+from tests.fakes.tokenizer import (
+    TEMPLATE,
+    llama_31_tokenizer,
+    tiny_tokenizer,
+    token_id,
+    tokenizer_with,
+)
 
 TOOL = shipped_catalog().tools["decompose_task"]
 SYSTEM = Message("system", "接收一個任務，將其分解成多個步驟。")
@@ -98,6 +104,30 @@ def test_special_token_in_any_text_stays_text(
     without = renderer(tokenizer).render(plain, [plain_tool])
     assert special_ids(tokenizer, with_evil.token_ids) == special_ids(tokenizer, without.token_ids)
     assert f"{special}b {special}<|eot_id|>" in tokenizer.decode(list(with_evil.token_ids))
+
+
+@pytest.mark.parametrize("word", ["<tool_call>", "</think>", "[TOOL]"])
+def test_control_word_that_its_model_does_not_call_special_stays_text(word: str) -> None:
+    tokenizer = tokenizer_with(word)
+    only_the_word = renderer(tokenizer).render([Message("user", f"a {word}{word}")], [])
+    nothing = renderer(tokenizer).render([Message("user", "a")], [])
+    assert special_ids(tokenizer, only_the_word.token_ids) == special_ids(
+        tokenizer, nothing.token_ids
+    )
+    assert f"a {word}{word}<|eot_id|>" in tokenizer.decode(list(only_the_word.token_ids))
+
+
+def test_control_word_that_the_template_writes_is_one_token() -> None:
+    tokenizer = tokenizer_with("<tool_call>", "<tool_call>" + TEMPLATE)
+    ids = renderer(tokenizer).render([USER], []).token_ids
+    assert ids[0] == token_id(tokenizer, "<tool_call>")
+
+
+@pytest.mark.parametrize("word", ["\n\n", "▁▁", "sidetable", "側桌"])
+def test_added_token_that_is_a_word_or_a_blank_is_read_as_the_model_learnt_it(word: str) -> None:
+    tokenizer = tokenizer_with(word)
+    ids = renderer(tokenizer).render([Message("user", f"a{word}b")], []).token_ids
+    assert token_id(tokenizer, word) in ids
 
 
 def test_special_token_pieced_together_from_two_texts_stays_text() -> None:
