@@ -13,7 +13,7 @@ from rich.markup import escape
 from planner_node.journal.file import URL_PREFIX, path_of
 from planner_node.node import Node
 from planner_node.settings import Settings
-from planner_node.settings.addresses import without_user
+from planner_node.settings.addresses import without_query, without_user
 from planner_node.settings.sections import ENV_PREFIX
 
 _PREFIX: Final = f"{ENV_PREFIX}MQTT__"
@@ -86,4 +86,4 @@ def _mqtt(node: Node) -> str:
 
 def _journal(url: str) -> str:
     """Name the file in full: a relative one begins anew wherever else the node is started."""
-    return str(path_of(url)) if url.startswith(URL_PREFIX) else url
+    return str(path_of(url)) if url.startswith(URL_PREFIX) else without_query(url)

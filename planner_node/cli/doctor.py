@@ -19,6 +19,7 @@ from planner_node.engine.folders import check_adapter
 from planner_node.errors import ModelNotLoaded, PlannerError, SettingsRefused
 from planner_node.journal.file import path_of
 from planner_node.settings import JournalSettings, Settings, load, secret
+from planner_node.settings.addresses import without_query
 
 _MIN_FREE_BYTES: Final = 1 << 30
 _GIB: Final = 1 << 30
@@ -66,7 +67,9 @@ def _journal(settings: JournalSettings) -> Finding:
     try:
         if settings.url.startswith("postgres"):
             secret(settings.password, settings.password_file)
-            return Finding(Verdict.FINE, "journal", f"{settings.url}, asked at the start")
+            return Finding(
+                Verdict.FINE, "journal", f"{without_query(settings.url)}, asked at the start"
+            )
         path = path_of(settings.url)
     except PlannerError as error:
         advice = "Check PLANNER__JOURNAL__URL and journal.password_file."

@@ -1,6 +1,10 @@
 """Parts of a URL that have to be right, and the part that is nobody's business."""
 
-from urllib.parse import urlsplit
+from typing import Final
+from urllib.parse import parse_qsl, urlsplit
+
+# What libpq takes as a secret among a URL's parameters.
+_SECRETS: Final = frozenset({"password", "sslpassword", "oauth_client_secret"})
 
 
 def check_port(url: str) -> None:
@@ -30,3 +34,14 @@ def without_user(url: str) -> str:
     """Return the URL for logs and people, without user and password."""
     parts = urlsplit(url)
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
+def asks_with_secret(url: str) -> bool:
+    """Whether a secret stands among the URL's parameters, as libpq reads them: names decoded."""
+    names = (name for name, _ in parse_qsl(url.partition("?")[2], keep_blank_values=True))
+    return any(name.lower() in _SECRETS for name in names)
+
+
+def without_query(url: str) -> str:
+    """Return the URL for logs and people, without its parameters."""
+    return url.partition("?")[0]

@@ -9,7 +9,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from messages.topics import DEFAULT_ROOT
 from messages.wire import Id
-from planner_node.settings.addresses import check_port
+from planner_node.settings.addresses import asks_with_secret, check_port
 from planner_node.settings.endpoints import EndpointSettings
 
 ENV_PREFIX = "PLANNER__"
@@ -112,10 +112,12 @@ class JournalSettings(Section):
 
     @model_validator(mode="after")
     def _no_secret_in_the_url(self) -> Self:
-        if urlsplit(self.url).password is not None:
+        is_shared = self.url.startswith("postgres")
+        if urlsplit(self.url).password is not None or (is_shared and asks_with_secret(self.url)):
             raise ValueError(
                 "url holds a password; set PLANNER__JOURNAL__PASSWORD in the environment, "
-                "or name a file in journal.password_file"
+                "or name a file in journal.password_file; libpq's other secrets belong into "
+                "its own files (~/.pg_service.conf)"
             )
         return self
 

@@ -52,6 +52,19 @@ async def test_a_key_is_asked_for_where_keys_are_set(
     assert answer.status_code == status
 
 
+@pytest.mark.parametrize("key", ["鑰匙", "clé", "voilà", "\u0085"])
+@pytest.mark.parametrize(
+    ("name", "before"),
+    [("Authorization", b"Bearer  "), ("Authorization", b"bearer "), ("X-API-Key", b"")],
+)
+async def test_a_key_beyond_ascii_fits_as_it_was_sent(
+    completer: ScriptedCompleter, key: str, name: str, before: bytes
+) -> None:
+    async with a_house(completer, keys=(key.encode(),)) as house, client_of(house) as http:
+        raw = [(name.encode(), before + key.encode())]
+        assert (await http.get("/tasks", headers=raw)).status_code == 200
+
+
 async def test_a_refusal_says_how_to_send_a_key(completer: ScriptedCompleter) -> None:
     async with a_house(completer, keys=(KEY.encode(),)) as house, client_of(house) as http:
         answer = await http.post("/tasks", json=TASK)

@@ -82,6 +82,15 @@ async def test_a_port_that_is_taken_is_told_and_no_fault(
     assert "→ Another port" in shown
 
 
+async def test_of_a_shared_journal_it_is_shown_where_it_is_and_no_more(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PLANNER__JOURNAL__URL", "postgresql://robot@db/planner?sslkey=geheim")
+    assert await examine(None) == 0
+    shown = capsys.readouterr().out
+    assert "postgresql://robot@db/planner, asked at the start" in shown
+
+
 @pytest.mark.parametrize(("keys", "is_told"), [("[]", True), ('["geheim"]', False)])
 async def test_a_door_that_is_open_to_the_network_is_told_and_no_fault(
     keys: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *, is_told: bool
