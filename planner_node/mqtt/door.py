@@ -13,17 +13,17 @@ from messages.wire import new_id
 from planner_node.clock import Clock
 from planner_node.errors import BrokerRefused, JournalLost
 from planner_node.mqtt.address import connect_options
+from planner_node.mqtt.clearing import Clearing
 from planner_node.mqtt.commands import INBOUND, Commands
 from planner_node.mqtt.inbound import Inbound
 from planner_node.mqtt.link import Link
 from planner_node.mqtt.outbound import Outbound
-from planner_node.mqtt.packets import Delivery, Granted, Outcome, Subscription
+from planner_node.mqtt.packets import Delivery, Granted, Subscription
 from planner_node.mqtt.partition import partition
 from planner_node.mqtt.ports import Outbox, Planner
 from planner_node.mqtt.presence import Identity, Presence, last_will
 from planner_node.mqtt.reconnect import Reconnect
 from planner_node.mqtt.reply import ReplyPolicy
-from planner_node.mqtt.routes import clearing_of
 from planner_node.settings import MqttSettings
 
 logger = logging.getLogger(__name__)
@@ -74,7 +74,7 @@ class MqttDoor:
         is_ours = partition(settings.partition_index, settings.partition_count)
         self._inbound = Inbound(line, Commands(planner, policy), root, is_ours=is_ours)
         self._outbound = Outbound(self._link, outbox, planner, clock, root)
-        self._to_clear: asyncio.Queue[str] = asyncio.Queue()
+        self._clearing = Clearing(self._link, root)
 
     @property
     def readiness(self) -> Readiness:
@@ -93,7 +93,7 @@ class MqttDoor:
             received=self._inbound.received,
             given_up=self._inbound.given_up,
             published=self._outbound.published,
-            refused=self._outbound.refused,
+            refused=self._outbound.refused + self._clearing.refused,
             unheard=self._outbound.unheard,
             callback_failures=self._link.stumbles,
         )
@@ -111,7 +111,7 @@ class MqttDoor:
                     ("mqtt.presence", self._presence.run(self._link)),
                     ("mqtt.inbound", self._inbound.run()),
                     ("mqtt.outbound", self._outbound.run()),
-                    ("mqtt.clear", self._clear()),
+                    ("mqtt.clear", self._clearing.run()),
                 )
             ]
             await self._link.run()
@@ -128,15 +128,14 @@ class MqttDoor:
 
     def clear(self, task_ids: Iterable[str]) -> None:
         """Remove the retained statuses of tasks that left the history."""
-        for task_id in task_ids:
-            self._to_clear.put_nowait(task_id)
+        self._clearing.add(task_ids)
 
     def pause(self) -> None:
         """Take no more commands; the broker keeps them for the next start."""
         self._link.end_deliveries()
 
     async def stop(self, drain_s: float) -> None:
-        """Publish what is left for at most ``drain_s``, say OFFLINE, and leave."""
+        """Publish and clear what is left for at most ``drain_s``, say OFFLINE, and leave."""
         self.pause()
         try:
             if self._link.is_up:
@@ -145,10 +144,14 @@ class MqttDoor:
             await self._depart()
 
     async def _drain(self, drain_s: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(drain_s):
+                await self._publish_the_rest()
+                await self._clearing.drained()
+
+    async def _publish_the_rest(self) -> None:
         try:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(drain_s):
-                    await self._outbound.drained()
+            await self._outbound.drained()
         except JournalLost as error:
             reason = f"the outbox waits for the next start: {error}"
             logger.error("! mqtt %s", reason)  # noqa: TRY400  the reason says it all
@@ -178,14 +181,6 @@ class MqttDoor:
         inbound = [Subscription(f"{share}{row.filter(root)}") for row in INBOUND]
         own = Subscription(self._who.status_topic, newly_only=False, no_local=True)
         return [*inbound, own]
-
-    async def _clear(self) -> None:
-        while True:
-            clearing = clearing_of(await self._to_clear.get(), self._settings.root)
-            outcome = Outcome.LOST
-            while outcome is Outcome.LOST:
-                connection = await self._link.connection()
-                outcome = (await connection.publish(clearing)).outcome
 
 
 class _Line:

@@ -5,6 +5,7 @@ import pytest
 from planner_node.errors import JournalLost
 from planner_node.tasks.record import StoredEvent
 from tests.fakes.hall import Hall
+from tests.fakes.mosquitto import Mosquitto
 from tests.fakes.waiting import until
 from tests.mqtt.test_door import ROOT, open_door, robot_at
 
@@ -22,3 +23,18 @@ async def test_stop_says_goodbye_while_the_journal_cannot_be_read(
         topic = f"{ROOT}/nodes/{door._who.node_id}/status"
         await until(lambda: robot.said(topic) and robot.said(topic)[-1]["state"] == "OFFLINE")
     assert "CONNECTION_BROKEN" not in [status["state"] for status in robot.said(topic)]
+
+
+@pytest.mark.broker
+async def test_stop_leaves_no_status_that_was_to_be_cleared(shared_mosquitto: Mosquitto) -> None:
+    port = shared_mosquitto.port
+    topics = {f"gone-{number}": f"{ROOT}/tasks/gone-{number}/status" for number in range(300)}
+    async with robot_at(port) as robot:
+        for topic in topics.values():
+            await robot.send(topic, b"{}", retain=True)
+        async with open_door(port, Hall()) as door:
+            door.clear(topics)
+    async with robot_at(port) as joiner:
+        await joiner.send("the/end", b"")
+        await until(lambda: any(one.topic == "the/end" for one in joiner.heard))
+        assert {one.topic for one in joiner.heard}.isdisjoint(topics.values())
