@@ -7,7 +7,7 @@ from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Fiel
 
 from messages.plan import SubtaskList
 from messages.status import TaskState, TaskStatus
-from messages.task import MAX_NAME_CHARS, TaskCommand
+from messages.task import Name, TaskCommand
 from messages.wire import ID_PATTERN, Id
 from planner_node.tasks.record import TaskFilter
 
@@ -27,7 +27,7 @@ class TaskQuery(BaseModel):
 
     status: list[TaskState] = Field(default=[], description="May be repeated.")
     robot_id: str | None = Field(default=None, pattern=ID_PATTERN)
-    label: str | None = Field(default=None, min_length=1, max_length=MAX_NAME_CHARS)
+    label: Name | None = None  # read as labels are, for it is compared with what was stored
     since: Annotated[AwareDatetime | None, BeforeValidator(_is_rfc_3339)] = Field(
         default=None, description="Received at or after."
     )

@@ -113,10 +113,13 @@ class Planner:
         """
         record = await self._known(task_id) if task_id else None
         about_record = is_control or problem.code in _ABOUT_A_KNOWN_TASK
-        if record is not None and about_record and origin.robot_id in {None, record.robot_id}:
+        is_strange = record is not None and origin.robot_id not in {None, record.robot_id}
+        if record is not None and about_record and not is_strange:
             event = self._desk.reporter.notice(record, problem, origin)
         else:
             event = self._desk.reporter.rejection(problem, origin, task_id)
+        if is_strange:  # whoever follows the task hears nothing of it
+            event = replace(event, task_id=None)
         await self._parts.journal.commit(None, [event])
         log.info("%s ! refused %s robot=%s", task_id, problem.code, origin.robot_id)
 

@@ -230,3 +230,18 @@ async def test_a_full_disk_is_503_and_promises_nothing(
     assert "retry-after" in answer.headers
     house.journal.refuses = ""
     assert (await http.get("/tasks/task-1")).status_code == 404
+
+
+@pytest.mark.parametrize("asked", ["cafe\u0301", "caf\u00e9", "  caf\u00e9 "])
+async def test_a_label_is_asked_for_as_it_is_stored(http: httpx.AsyncClient, asked: str) -> None:
+    wanted = await submitted(http, labels=["cafe\u0301"])
+    found = (await http.get("/tasks", params={"label": asked})).json()["tasks"]
+    assert [one["task_id"] for one in found] == [wanted]
+
+
+@pytest.mark.parametrize("asked", ["\x00", "a\x00b", "", " ", "x" * 257])
+async def test_a_label_that_no_task_can_have_is_refused(
+    http: httpx.AsyncClient, asked: str
+) -> None:
+    answer = await http.get("/tasks", params={"label": asked})
+    assert (answer.status_code, code_of(answer)) == (422, "SCHEMA_INVALID")

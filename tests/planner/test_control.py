@@ -3,6 +3,7 @@
 import pytest
 
 from messages.problem import ProblemCode, problem
+from messages.status import TaskState, TaskStatus
 from messages.task import ControlOp, TaskControl
 from planner_node.errors import BadCommand, JournalLost, NotEnabled, TaskNotFound, WrongState
 from planner_node.settings import QueueSettings
@@ -238,7 +239,19 @@ async def test_refuse_does_not_tell_one_robot_of_anothers_task(idle: Hall) -> No
     await idle.submit("t1")
     fault = problem(ProblemCode.INVALID_STATE_TRANSITION)
     await idle.planner.refuse(fault, Origin("robot-2"), "t1")
-    assert idle.said("t1", EventKind.NOTICE)[0]["status"] == "REJECTED"
+    *_, event = [one.event for one in idle.journal.log.values()]
+    told = TaskStatus.model_validate_json(event.payload)
+    assert (event.robot_id, told.task_id, told.status) == ("robot-2", "t1", TaskState.REJECTED)
+
+
+@pytest.mark.parametrize("is_control", [True, False])
+async def test_refusal_of_a_stranger_is_no_news_of_the_task_that_it_names(
+    idle: Hall, *, is_control: bool
+) -> None:
+    await idle.submit("t1")
+    fault = problem(ProblemCode.DUPLICATE_CONFLICT)
+    await idle.planner.refuse(fault, Origin("robot-2"), "t1", is_control=is_control)
+    assert [one.event.kind for one in idle.log("t1")] == [EventKind.STATUS]
 
 
 async def test_report_tells_what_no_robot_can_be_told(idle: Hall) -> None:
