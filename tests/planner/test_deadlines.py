@@ -15,6 +15,7 @@ from tests.fakes.clock import START, ManualClock
 from tests.fakes.completion import TWO_SUBTASKS_CHARS, Script, ScriptedCompleter, tool_call
 from tests.fakes.hall import Hall, HallMaker
 from tests.fakes.journal import MemoryJournal
+from tests.fakes.waiting import until
 
 SOON_S = 0.05
 
@@ -41,9 +42,11 @@ async def test_a_waiting_task_expires(open_hall: HallMaker) -> None:
 
 async def test_a_running_task_expires_and_leaves_the_model(open_hall: HallMaker) -> None:
     script = Script(hold_after=TWO_SUBTASKS_CHARS)
-    completer = ScriptedCompleter({"slow": script})
-    hall = await open_hall(Hall(completer))
-    await hall.submit("t1", instruction="slow", deadline=soon())
+    completer, clock = ScriptedCompleter({"slow": script}), ManualClock()
+    hall = await open_hall(Hall(completer, clock=clock))
+    await hall.submit("t1", instruction="slow", deadline=START + timedelta(seconds=60))
+    await until(lambda: bool(hall.said("t1", EventKind.SUBTASK)))
+    clock.advance(61)
     await hall.until("t1", "EXPIRED")
     await hall.submit("t2")
     await hall.until("t2", "PLANNED")
