@@ -1,9 +1,10 @@
 """Frames of a subtask: a verb with what stands around it, and the actions that frames become."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
-from planner_node.training.scoring.terms import DIRECT, GROUNDED, Verb
+from planner_node.training.scoring.terms import ABOUT, DIRECT, GROUNDED, STATES, TOUCHING, Verb
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +27,11 @@ class Frame:
     destination: str = ""
     source: str = ""
     pronoun: bool = False
+    lying: bool = False  # the destination is where the thing lies, should it be picked
     loose: list[str] = field(default_factory=list)  # unknown words anywhere in the frame
     strangers: list[str] = field(default_factory=list)  # unknown words where a name must stand
+    more: list[str] = field(default_factory=list)  # those of them after "and"
+    targets: list[str] = field(default_factory=list)  # those of them after "to", "on"
 
     @property
     def bare(self) -> bool:
@@ -66,6 +70,8 @@ def action_of(frame: Frame) -> Action:
         return replace(action, verb=Verb.PLACE if action.destination else Verb.PICK)
     if verb is Verb.PLACE and action.source and not action.destination:  # unload X from Y
         return replace(action, verb=Verb.PICK)
+    if verb is Verb.PICK and action.destination and frame.lying:
+        return replace(action, source=action.source or action.destination, destination="")
     if verb is Verb.PICK and action.destination:
         return replace(action, verb=Verb.CARRY)
     if verb is Verb.GO and action.objects:
@@ -75,12 +81,33 @@ def action_of(frame: Frame) -> Action:
     return action
 
 
-def unknown_words(frames: list[Frame]) -> list[str]:
-    """Return the words that name something which the instruction does not."""
+def unknown_words(frames: list[Frame], known: Callable[[str], bool]) -> list[str]:
+    """Return the words that name something which the instruction does not.
+
+    What is looked at or told of may also be a word that is ``known``, without being an entity.
+    """
     unknown: list[str] = []
     for frame in frames:
         held = frame.objects or frame.destination or frame.source or frame.pronoun
         if frame.verb in GROUNDED or frame.verb is None:
             unknown += frame.strangers
             unknown += [] if held else frame.loose
+        elif frame.verb in ABOUT:
+            unknown += [word for word in frame.strangers if not known(word)]
     return unknown
+
+
+def described_unknown(frames: list[Frame], known: Callable[[str], bool]) -> list[str]:
+    """Return what a description names beside the instruction's things.
+
+    It may say how something is done, so words that stand beside a known name mostly do not count.
+    """
+    unknown: list[str] = []
+    for frame in frames:
+        if not (frame.objects or frame.destination or frame.source or frame.pronoun):
+            unknown += frame.strangers if frame.verb in GROUNDED | ABOUT else []
+            continue
+        unknown += frame.more if frame.verb in TOUCHING else []
+        nowhere = not frame.destination and frame.verb in TOUCHING - STATES | {Verb.GO}
+        unknown += frame.targets if nowhere else []
+    return [word for word in dict.fromkeys(unknown) if not known(word)]

@@ -5,6 +5,7 @@ from typing import Final
 
 from planner_node.training.scoring.parsing import ParsedStep
 from planner_node.training.scoring.records import ALL, Entity, EventPattern, Goal, Record
+from planner_node.training.scoring.spotting import tokens
 from planner_node.training.scoring.terms import GoalKind, Role, Verb
 from planner_node.training.scoring.world import Event, World, put
 
@@ -38,7 +39,7 @@ def reached(goal: Goal, world: World, steps: list[ParsedStep]) -> bool:
         case GoalKind.GUIDED:
             return happened(world, EventPattern(Verb.GUIDE, goal.subject), goal.target)
         case GoalKind.CONDITION:
-            return any(s.conditional for s in steps) or happened(world, EventPattern(Verb.CHECK))
+            return any(s.asking for s in steps) or happened(world, EventPattern(Verb.CHECK))
         case GoalKind.DID:
             verb = goal.verb or Verb.CHECK
             return happened(world, EventPattern(verb, goal.subject))
@@ -70,11 +71,21 @@ def _kept(before: EventPattern, after: EventPattern, world: World) -> bool:
 
 
 def lost_quantities(record: Record, world: World, steps: list[ParsedStep]) -> list[str]:
-    """Return the groups of which the plan neither says how many nor moves that many."""
+    """Return what the plan neither says the number of nor moves that many, or says too many of."""
+    groups = [e for e in record.entities if e.count != 1 and e.required]
+    lost = [e.entity_id for e in groups if not _counted(e, world, steps)]
+    return lost + _too_many(record, steps)
+
+
+def _too_many(record: Record, steps: list[ParsedStep]) -> list[str]:
+    """Return of what a step speaks of more than the instruction does."""
+    asked = {t.number for t in tokens(record.instruction, record)}
+    counts = {e.entity_id: e.count for e in record.entities}
     return [
-        e.entity_id
-        for e in record.entities
-        if e.count != 1 and e.required and not _counted(e, world, steps)
+        f"{amount} {name}"
+        for step in steps
+        for name, amount in sorted(step.amounts)
+        if amount > counts[name] != ALL and amount not in asked
     ]
 
 

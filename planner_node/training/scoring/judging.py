@@ -3,15 +3,12 @@
 from dataclasses import dataclass, field
 from typing import Final
 
-from planner_node.training.scoring import goals, rules
+from planner_node.training.scoring import excess, goals, rules
 from planner_node.training.scoring.answers import Answer, Subtask
 from planner_node.training.scoring.parsing import ParsedStep, parse_step
 from planner_node.training.scoring.records import Record
 from planner_node.training.scoring.terms import (
     GROUNDED,
-    OPPOSITES,
-    STATES,
-    TOUCHING,
     AnswerKind,
     Language,
     Reason,
@@ -21,7 +18,6 @@ from planner_node.training.scoring.text import speaks
 from planner_node.training.scoring.world import World, new_world
 
 _WEIGHTS: Final = {"goals": 0.40, "executable": 0.20, "order": 0.10, "cover": 0.20, "short": 0.10}
-_FINAL: Final = STATES | {Verb.PLACE, Verb.GIVE}
 MOST_ACTIONS: Final = 3  # "go there, find it and pick it up" is the longest step that is still one
 
 
@@ -182,49 +178,18 @@ def _find_world_faults(
 def _find_excess(
     findings: _Findings, record: Record, world: World, steps: list[ParsedStep]
 ) -> None:
-    touched = {e.entity_id for e in world.events if e.verb in TOUCHING}
-    forbidden = sorted(touched & record.untouchable)
-    forbidden += [p.verb for p in record.forbidden if goals.happened(world, p)]
-    forbidden += [e.target for e in world.events if e.target in record.forbidden_places]
-    findings.add_each(Reason.FORBIDDEN, forbidden)
-    findings.add_each(Reason.UNREQUESTED, sorted(_moved(world) - _movable(record)))
-    repeated = [
-        str(i + 2) for i in range(len(steps) - 1) if _repeats(record, steps[i], steps[i + 1])
+    findings.add_each(Reason.FORBIDDEN, excess.forbidden(record, world))
+    findings.add_each(Reason.UNREQUESTED, excess.unrequested(record, world))
+    others = [
+        f"step {number}: {name}"
+        for number, step in enumerate(steps, start=1)
+        for name in excess.described_besides(record, step)
     ]
-    findings.add_each(Reason.REPEATED, repeated + _done_again(record, world))
+    findings.add_each(Reason.DESCRIPTION, others)
+    findings.add_each(Reason.REPEATED, excess.repeated(record, world, steps))
     longest = 3 * goals.shortest_length(record) + 2
     if len(steps) > longest:
         findings.add(Reason.TOO_LONG, [f"{len(steps)} steps, at most {longest}"])
-
-
-def _moved(world: World) -> set[str]:
-    return {e.entity_id for e in world.events if e.target and e.verb in TOUCHING}
-
-
-def _movable(record: Record) -> set[str]:
-    subjects = {goal.subject for goal in record.goals}
-    return subjects | {e.entity_id for e in record.entities if e.tool}
-
-
-def _done_again(record: Record, world: World) -> list[str]:
-    """List what was put where it had been put before, or brought into a state a second time."""
-    groups = {e.entity_id for e in record.entities if e.count != 1}
-    done: set[tuple[str, str]] = set()
-    again: list[str] = []
-    for event in world.events:
-        if event.verb not in _FINAL or event.entity_id in groups:
-            continue
-        done.discard((event.entity_id, OPPOSITES.get(event.verb, "")))
-        deed = (event.entity_id, event.target or event.verb)
-        again += [" ".join(deed)] if deed in done else []
-        done.add(deed)
-    return again
-
-
-def _repeats(record: Record, before: ParsedStep, after: ParsedStep) -> bool:
-    groups = {e.entity_id for e in record.entities if e.count != 1}
-    single = not groups & (before.mentioned | after.mentioned)
-    return bool(before.actions) and before.actions == after.actions and single
 
 
 def _quality(record: Record, answer: Answer, world: World, steps: list[ParsedStep]) -> float:

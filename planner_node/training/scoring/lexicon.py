@@ -7,6 +7,7 @@ from types import ModuleType
 from typing import Final
 
 from planner_node.training.scoring import lexicon_en, lexicon_zh
+from planner_node.training.scoring.numerals import english_numerals
 from planner_node.training.scoring.terms import Language, Verb
 
 
@@ -72,6 +73,8 @@ def table(language: Language) -> dict[str, Token]:
     for number, texts in module.NUMBERS.items():
         for text in _words(texts):
             forms.setdefault(text, Token(TokenKind.NUMBER, text, number=number))
+    for text, number in english_numerals().items() if language is Language.EN else ():
+        forms.setdefault(text, Token(TokenKind.NUMBER, text, number=number))
     for kind in (TokenKind.COUNTED, TokenKind.STOP, TokenKind.CLASSIFIER):
         for text in _words(getattr(module, kind.name)):
             forms.setdefault(text, Token(kind, text))
@@ -120,3 +123,10 @@ def longest_form(language: Language) -> int:
     if language is Language.ZH:
         return max(len(form) for form in forms)
     return max(len(form.split()) for form in forms)
+
+
+@cache
+def listed(language: Language, name: str) -> frozenset[str]:
+    """Return the words of one of the language's lists that no token kind of its own stands for."""
+    module = lexicon_zh if language is Language.ZH else lexicon_en
+    return frozenset(_words(getattr(module, name)))

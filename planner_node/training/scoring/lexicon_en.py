@@ -13,7 +13,8 @@ VERBS: Final[dict[Verb, str]] = {
         recognise discover seek""",
     Verb.GO: """go_to go_back_to go_back go going goes went walk navigate head_to head_back
         head approach drive return reach arrive enter proceed travel come come_back drive_back
-        walk_back move_over stand leave get_to park""",
+        walk_back move_over stand leave get_to park
+        stop_at stop_by stop_in start_at start_from""",
     Verb.PICK: """pick_up pick grab grasp lift take took taking takes taken get getting gets
         got fetch collect retrieve remove obtain hold held secure unhook scoop gather lift_up
         extract""",
@@ -60,16 +61,22 @@ INSTRUMENT: Final = "with using use uses via by_means_of"
 AND: Final = "and & plus along_with together_with as_well_as both"
 PRONOUN: Final = """it them they him her his their its this that these those item items object
     objects there here destination target everything one ones something"""
+# Cardinal numbers are read by ``numerals``.
 NUMBERS: Final = {
-    2: "two both 2 pair twice second another",
-    3: "three 3 third",
-    4: "four 4 fourth",
-    5: "five 5 fifth",
-    6: "six 6 sixth",
+    2: "both pair twice second another",
+    3: "third",
+    4: "fourth",
+    5: "fifth",
+    6: "sixth",
+    12: "dozen",
 }
-MANY: Final = "all each every remaining repeat rest until again everything any"
+MANY: Final = "all each every remaining repeat rest again everything any"
 CONDITION: Final = """if when whether once while until so_that unless in_case before should
     to_make_sure make_sure ensure ensuring in_order_to where provided as_soon_as which who"""
+# Which of them ask about the world; the others tell of a purpose or a time. In a description only
+# those of the first line do: there "when" is mostly "while".
+WHETHER: Final = "if whether unless in_case provided"
+WHEN: Final = "when once should as_soon_as"
 CONDITION_END: Final = "then"
 NEGATION: Final = "do_not don't not without avoid never cannot"
 BREAK: Final = ". , ; ! ? : and_then then after_that finally afterwards next first"
@@ -89,3 +96,14 @@ STOP: Final = """the continue next meet meets condition conditions a an of up do
     either onto into at by no sure"""
 CLASSIFIER: Final = ""
 COUNTED: Final = ""
+# Short words beside a name that make no other name of it.
+BEFORE_NAMES: Final = "or mr ms dr st us do ok he x cm mm kg g l ml"
+# Where something lies: "pick up the cup on the table".
+LYING: Final = """on_top_of on inside in at next_to beside by near under over against within around
+    in_front_of behind across close_to"""
+# What is looked at or told of without being a thing of the instruction.
+NEUTRAL: Final = """success successful placement stability surroundings environment progress
+    task tasks completion arrival outcome visually nearby obstacles obstacle hello percent quality
+    data information photo reading readings value values work job what how number count amount
+    forward along closer route distance room summary dust dirt crumbs stains pace speed handle
+    damage leaks during confirmation button knob lever"""

@@ -59,11 +59,18 @@ AND: Final = "和 與 及 以及 跟 、 還有 並 並且 連同"
 PRONOUN: Final = """它們 牠們 他們 她們 它 牠 他 她 其 此物 該物品 該物 物品 物件 目標物 目標
     該處 此處 那裡 這裡 東西 對方 該人 目的地 原處 兩者 兩樣 上述 全部物品 該地點 此地
     指定地點 指定位置"""
-NUMBERS: Final = {2: "兩 二 2 雙 一雙", 3: "三 3", 4: "四 4", 5: "五 5", 6: "六 6"}
-MANY: Final = "所有 全部 每一 每 其餘 重複 剩下 剩餘 各 一一 逐一 直到 都 統統 通通 皆 全"
-CONDITION: Final = (
-    "如果 若是 假如 要是 倘若 若 當 一旦 是否 有沒有 有無 直到 以便 以免 以確保 確保 之前 以前 避免"
-)
+# Longer ones and digits are read by ``numerals``.
+NUMBERS: Final = {
+    2: "兩 二 雙 一雙",
+    **dict(enumerate("三四五六七八九十", start=3)),
+}
+MANY: Final = "所有 全部 每一 每 其餘 重複 剩下 剩餘 各 一一 逐一 都 統統 通通 皆 全"
+CONDITION: Final = """如果 若是 假如 要是 倘若 若 當 一旦 是否 有沒有 有無 直到 以便 以免 以確保
+    確保 之前 以前 避免 的話"""
+# Which of them ask about the world; the others tell of a purpose or a time. In a description only
+# those of the first line do: there 當 is mostly "while".
+WHETHER: Final = "如果 若是 假如 要是 倘若 若 是否 有沒有 有無 的話"
+WHEN: Final = "當 一旦"
 CONDITION_END: Final = "則 就 便 即可 那麼"
 NEGATION: Final = "不要 不可 不得 不能 不必 勿 別 切勿 不碰 不動 不用 不需 無需"
 BREAK: Final = "。 ， ； , . ! ? : ; 然後 接著 再 隨後 之後 最後 首先 接下來"
@@ -77,8 +84,21 @@ STOP: Final = """號 的 了 上面 裡面 下面 旁邊 前面 後面 裡頭 �
     結束 完 成 片狀 適合 乾 滿 立即 馬上 現在 人員 客人 安穩 牢固 緊 新的 適量 內容 內容物
     數量 遍 圈 溫度 高度 異狀 異常 狀況 結果 以 並 而 且 與否 之 等 著 過 到 在 從 移動 平放
     直立 桌面 檯面 鬆開 確實 直接 自動 就位 就定位 冰水 熱水 溫水 冷水 開水 水 現場 室內 屋內
-    場所 四周 繼續 下一步 符合 條件 回應 原本 原來 最近 近 遠 當前"""
+    分鐘 秒鐘 秒 小時 場所 四周 繼續 下一步 符合 條件 回應 原本 原來 最近 近 遠 當前"""
 # Stop words only after a number or a demonstrative: elsewhere they are part of a name.
 CLASSIFIER: Final = """隻 本 支 枝 張 杯 瓶 罐 盒 包 把 件 條 顆 片 塊 台 箱 盤 碗 雙 對 份 位
-    間 次 座 盞 扇 粒 袋 輛 籃 桶 處 批 組 層 樓 束 串 雙"""
+    間 次 座 盞 扇 粒 袋 輛 籃 桶 處 批 組 層 樓 束 串 雙
+    朵 棵 根 頭 匹 座 封 幅 面 株 叢 捆 捲 卷 套 枚 尊 道 碟 壺 桌 疊 打 部 架 艘 節 截 段 坨 勺 匙
+    鍋 球 滴 口 頂 副 床 門 戶 名 群 排 行 堆 綑 格 篇 冊 頁 簍 筐 甕 缸 盅 罈"""
 COUNTED: Final = "第一 第二 第三 第四 第五 第六 一 這 那 該 每 各 第 幾 某 另 另一 上一 下一"
+# Single characters beside a name that make no other name of it: particles, the rest of a verb.
+BEFORE_NAMES: Final = "此某原或予抵達持被要會應可還才已仍僅只但並穩緊牢妥住定齊淨掉亮隨沿經叫令"
+AFTER_NAMES: Final = "門口蓋頂底端角緣處吧喔哦呢嗎啦了輕穩緩慢"
+# Where something lies, after the place: 「桌子上的杯子」.
+LYING: Final = """上面 裡面 下面 旁邊 前面 後面 裡頭 上方 下方 內部 附近 中間 一旁 上 裡 裏 下 內 中
+    旁 邊 前 後 側 在 於"""
+# What is looked at or told of without being a thing of the instruction.
+NEUTRAL: Final = """沒有 無誤 障礙物 障礙 成功 安全 工作 進度 成果 資訊 資料 訊息 照片 讀數 數值
+    清單 原因 數量 完整 品質 什麼 您好 大家 無 已經 正常 穩定性 清潔度 畫面 影像 電量 滿電 百分之
+    灰塵 污漬 碎屑 水漬 髒污 污垢 摘要 報告 速度 距離 方式 力道 重心 安全距離 房間 均勻 薄片 穩固
+    適中 運作 按鈕 旋鈕"""

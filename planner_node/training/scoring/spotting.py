@@ -3,10 +3,13 @@
 import re
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import pairwise
 from typing import Final
 
 from planner_node.training.scoring.lexicon import Token, TokenKind, longest_form, table
-from planner_node.training.scoring.records import Entity
+from planner_node.training.scoring.numerals import CHARACTERS, chinese_numeral, is_numeral_word
+from planner_node.training.scoring.records import Entity, Record
+from planner_node.training.scoring.strays import join_strays
 from planner_node.training.scoring.terms import Language
 from planner_node.training.scoring.text import normal
 
@@ -16,11 +19,18 @@ _COUNTING: Final = {TokenKind.NUMBER, TokenKind.MANY, TokenKind.COUNTED}
 _ARTICLE: Final = "(?:(?<=the )|(?<= a )|(?<=an )|(?<=with )|(?<=using )|(?<=to )|(?<=for ))"
 _BEFORE_NOUNS: Final = {"the", "a", "an", "your", "its", "my", "some", "of", "cold", "hot"}
 _SPEECH: Final = re.compile(r'[「『“"\ue000]([^」』”"\ue001]*)[」』”"\ue001]')
-_ENGLISH_NAME: Final = re.compile(r"[a-z]", re.IGNORECASE)
+_LATIN: Final = re.compile(r"[a-z0-9]")
+_CODE: Final = re.compile(r"[a-z0-9]+(?:[-_.][a-z0-9]+)*")
+# A name that begins or ends with a numeral is not part of a longer one: 三號 is not in 十三號.
+MOST: Final = 99  # more than that are no count but a room, an order, a year
+_END: Final = Token(TokenKind.BREAK, "")
+_SIZES: Final = frozenset("大小整滿")
+_NUMERAL: Final = f"[0-9{CHARACTERS}]"
 
 
-def tokens(text: str, entities: tuple[Entity, ...], language: Language) -> list[Token]:
-    """Cut a text into tokens, in order; stop words are left out, unknown words are OTHER."""
+def tokens(text: str, record: Record) -> list[Token]:
+    """Cut a text into tokens, in order; unknown words are OTHER, also those that hold a name."""
+    entities, language = record.entities, record.language
     clean = _without_speech(normal(text.translate(_APOSTROPHES)), entities)
     found: list[Token] = []
     at = 0
@@ -28,7 +38,8 @@ def tokens(text: str, entities: tuple[Entity, ...], language: Language) -> list[
         found += _plain(clean[at:start], language)
         found.append(Token(TokenKind.ENTITY, clean[start:end], entity_id=entity_id))
         at = end
-    return found + list(_plain(clean[at:], language))
+    found += _plain(clean[at:], language)
+    return join_strays(found, record.instruction, language)
 
 
 def _without_speech(text: str, entities: tuple[Entity, ...]) -> str:
@@ -60,12 +71,18 @@ def _name_pattern(name: str, *, as_noun: bool) -> re.Pattern[str]:
     text = normal(name.translate(_APOSTROPHES))
     parts = [re.escape(part) for part in re.split(r"[ -]", text)]
     body = "[ -]?".join(parts)
-    if not _ENGLISH_NAME.search(text[:1] + text[-1:]):
-        return re.compile(body)
     plural = "(?:e?s)?" if text[-1].isalpha() and text[-1].isascii() else ""
     singular = _singular(body) if plural else body
-    before = _ARTICLE if as_noun else "(?<![a-z0-9])"
-    return re.compile(rf"{before}(?:{body}|{singular}){plural}(?![a-z0-9])")
+    latin = text[:1].isascii() or text[-1:].isascii()
+    before = _ARTICLE if as_noun and latin else _border(text[:1], "?<!")
+    return re.compile(rf"{before}(?:{body}|{singular}){plural}{_border(text[-1:], '?!')}")
+
+
+def _border(edge: str, looking: str) -> str:
+    """Return what must not stand before or after a name that begins or ends so."""
+    if _LATIN.match(edge):
+        return f"({looking}[a-z0-9])"
+    return f"({looking}{_NUMERAL})" if edge in CHARACTERS else ""
 
 
 def _singular(body: str) -> str:
@@ -83,10 +100,11 @@ def _plain(text: str, language: Language) -> Iterator[Token]:
 
 def _chinese(text: str) -> Iterator[Token]:
     rest, counted = "", False
-    for token in _munched(text):
+    for token, after in pairwise((*_munched(text), _END)):
         loose = token.kind is TokenKind.CLASSIFIER and not counted
         counted = token.kind in _COUNTING
-        if token.kind is TokenKind.OTHER or loose:
+        ranks = token.text == "號" and is_numeral_word(rest)
+        if token.kind is TokenKind.OTHER or loose or ranks or _begins_a_word(token, after):
             rest += token.text
             continue
         yield from _unknown(rest)
@@ -95,9 +113,20 @@ def _chinese(text: str) -> Iterator[Token]:
     yield from _unknown(rest)
 
 
+def _begins_a_word(token: Token, after: Token) -> bool:
+    """Whether the numeral counts nothing: 三明治, 13號; but 兩大杯."""
+    counts = token.kind is TokenKind.NUMBER and not token.text.isascii()
+    word = counts and after.kind is TokenKind.OTHER and after.text not in _SIZES
+    return word or (after.text == "號" and is_numeral_word(token.text))
+
+
 def _munched(text: str) -> Iterator[Token]:
     forms, longest, at = table(Language.ZH), longest_form(Language.ZH), 0
     while at < len(text):
+        if (token := _numeral(text, at)) is not None:
+            yield token
+            at += len(token.text)
+            continue
         for length in range(min(longest, len(text) - at), 0, -1):
             if (token := forms.get(text[at : at + length])) is not None:
                 break
@@ -106,6 +135,17 @@ def _munched(text: str) -> Iterator[Token]:
             token = Token(TokenKind.OTHER, text[at])
         yield token
         at += length
+
+
+def _numeral(text: str, at: int) -> Token | None:
+    """Return the whole number or code (B7, 3.5) that begins there."""
+    if (code := _CODE.match(text, at)) is not None:
+        value = int(code[0]) if code[0].isdigit() else 0
+        counts = value <= MOST and not any(c.isalpha() for c in code[0])
+        return Token(TokenKind.NUMBER if counts else TokenKind.OTHER, code[0], number=value)
+    if (found := chinese_numeral(text, at)) is not None:
+        return Token(TokenKind.NUMBER, text[at : at + found[1]], number=found[0])
+    return None
 
 
 def _english(text: str) -> Iterator[Token]:
@@ -117,7 +157,9 @@ def _english(text: str) -> Iterator[Token]:
                 break
         else:
             length = 1
-            token = Token(TokenKind.OTHER, words[at])
+            value = int(words[at]) if words[at].isdigit() else MOST + 1
+            kind = TokenKind.NUMBER if value <= MOST else TokenKind.OTHER
+            token = Token(kind, words[at], number=value)
         if token.kind is TokenKind.VERB and at and words[at - 1] in _BEFORE_NOUNS:
             token = Token(TokenKind.OTHER, token.text)
         if token.kind is not TokenKind.OTHER or any(c.isalnum() for c in token.text):

@@ -81,6 +81,8 @@ OPPOSITES: Final = {
 TOUCHING: Final = STATES | {Verb.PICK, Verb.PLACE, Verb.GIVE, Verb.LOAD, Verb.CARRY, Verb.MOVE}
 # Verbs that are about a thing or place: their words must be known ones.
 GROUNDED: Final = TOUCHING | {Verb.FIND, Verb.GO, Verb.PATROL, Verb.FOLLOW, Verb.GUIDE}
+# Verbs that may be about more than the instruction's things: a state, a result, the battery.
+ABOUT: Final = frozenset({Verb.CHECK, Verb.REPORT, Verb.CHARGE})
 # Verbs whose next entity is what they act on, whatever word stands between.
 DIRECT: Final = STATES | {
     Verb.FIND,
@@ -126,7 +128,8 @@ class Reason(StrEnum):
     COVERAGE = "entity left out"
     HANDS_FULL = "hands full at the end"
     FORBIDDEN = "forbidden event"
-    UNREQUESTED = "unrequested object moved"
+    UNREQUESTED = "unrequested action"
+    DESCRIPTION = "description of something else"
     REPEATED = "repeated step"
     UNDIVIDED = "several tasks in one step"
     TOO_LONG = "too long"
