@@ -16,7 +16,12 @@ from typing import Final
 
 from planner_node.training.familiar import by_form
 from planner_node.training.scoring.answers import Answer
-from planner_node.training.scoring.engines import CheckpointEngine, Engine, NodeEngine
+from planner_node.training.scoring.engines import (
+    CheckpointEngine,
+    Engine,
+    EngineRefusedError,
+    NodeEngine,
+)
 from planner_node.training.scoring.judging import Verdict, judge
 from planner_node.training.scoring.notation import read_record
 from planner_node.training.scoring.records import Record
@@ -28,6 +33,20 @@ from planner_node.training.scoring.testset import FOLDER, load_test_set
 # held_out_records(count: int, seed: int) -> Iterable[dict], each with ``category`` and ``lang``.
 HELD_OUT: Final = ("planner_node.training.heldout", "held_out_records")
 _BAR_WIDTH: Final = 30
+_CHOICES: Final = {
+    "limit": 0,
+    "test_set": FOLDER,
+    "plan_bias": 0.0,
+    "batch_size": 64,
+    "device": "cpu",
+    "json": None,
+}
+# What an argument makes of no effect.
+_WITHOUT: Final = {
+    "held_out": {"limit", "test_set"},
+    "url": {"plan_bias", "batch_size", "device"},
+    "baselines": {"plan_bias", "batch_size", "device", "json"},
+}
 
 _EXAMPLES: Final = """
 examples:
@@ -42,9 +61,16 @@ examples:
   python -m planner_node.training.evaluate --baselines
       what an empty, copied, constant and rule-written plan score: no model is loaded
 
+what --url asks:
+  POST /generate_with_function, which leaves the choice of the tool to the model alone: the node's
+  planner.plan_bias_logits, which robots get, is not in it. --model with --plan-bias scores that.
+  The node must ask for no API key.
+
 how to read it:
   "all checks hold" is the headline: a plan counts only if everything about it is right.
   Each share stands with its 95 % interval; two runs whose intervals overlap did not differ.
+  "good tasks declined" is of all that must not be declined, plans and questions;
+  "good tasks asked about" is of plans only.
   "forms of the generator" are instructions that some pattern of the training data could say,
   names aside; "other forms" are those that none can.
   A failure names its first reason, the steps, and what exactly went wrong in which step.
@@ -53,7 +79,17 @@ how to read it:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; 0 when the score could be made, 2 for wrong arguments."""
-    options = _parser().parse_args(argv)
+    parser = _parser()
+    options = parser.parse_args(argv)
+    if unused := _unused(options):
+        parser.error(unused)
+    try:
+        return _evaluate(options)
+    except EngineRefusedError as exc:
+        parser.error(str(exc))
+
+
+def _evaluate(options: argparse.Namespace) -> int:
     records = _records(options)
     if options.baselines:
         for measure in baseline_measures(records):
@@ -66,6 +102,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         text = json.dumps(as_json(verdicts, forms), ensure_ascii=False, indent=1)
         options.json.write_text(text + "\n", encoding="utf-8")
     return 0
+
+
+def _unused(options: argparse.Namespace) -> str:
+    """Say which argument would change nothing beside the others; empty where none is."""
+    chosen = {name for name, default in _CHOICES.items() if getattr(options, name) != default}
+    for source, without in _WITHOUT.items():
+        if getattr(options, source) and (ignored := sorted(chosen & without)):
+            names = ", ".join(f"--{name.replace('_', '-')}" for name in ignored)
+            return f"{names} would change nothing with --{source.replace('_', '-')}: leave it out"
+    if options.seed and not options.held_out:
+        return "--seed is for --held-out: leave it out"
+    return ""
 
 
 def score(engine: Engine, records: Sequence[Record], *, quiet: bool) -> Iterator[Verdict]:
@@ -130,7 +178,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--model", help="checkpoint folder or hub id, run here with transformers")
-    source.add_argument("--url", help="a running node, asked over HTTP")
+    source.add_argument("--url", help="a running node, asked over HTTP (see below)")
     source.add_argument("--baselines", action="store_true", help="no engine: the four baselines")
     parser.add_argument("--limit", type=int, default=0, help="score only so many, spread evenly")
     parser.add_argument("--json", type=Path, help="write the report and all failed answers here")
@@ -138,8 +186,12 @@ def _parser() -> argparse.ArgumentParser:
         "--held-out", type=int, default=0, help="score so many generated held-out worlds instead"
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of the held-out worlds")
-    parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1 … (default cpu)")
-    parser.add_argument("--batch-size", type=int, default=64, help="prompts decoded at once")
+    parser.add_argument(
+        "--device", default=_CHOICES["device"], help="cpu, cuda, cuda:1 … (default cpu)"
+    )
+    parser.add_argument(
+        "--batch-size", type=int, default=_CHOICES["batch_size"], help="prompts decoded at once"
+    )
     parser.add_argument(
         "--plan-bias", type=float, default=0.0, help="logits in favour of a plan, as the node adds"
     )

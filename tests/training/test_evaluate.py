@@ -42,7 +42,7 @@ class Perfect:
 
 
 class Node(BaseHTTPRequestHandler):
-    """A node that gives every instruction the same plan, and an error to the word 'broken'."""
+    """A node that gives every instruction the same plan, and an error to 'broken' and 'locked'."""
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
@@ -55,7 +55,7 @@ class Node(BaseHTTPRequestHandler):
             "tool_calls": [{"name": "decompose_task", "arguments": PLAN}],
         }
         data = json.dumps({"problem": {}} if broken else reply).encode()
-        self.send_response(503 if broken else 200)
+        self.send_response(503 if broken else 401 if "locked" in self.path else 200)
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         self.wfile.write(data)
@@ -129,6 +129,34 @@ def test_node_is_asked_with_three_tools(node: ThreadingHTTPServer) -> None:
 def test_node_that_refuses_gives_an_invalid_answer(node: ThreadingHTTPServer) -> None:
     answers = list(NodeEngine(f"{url_of(node)}/broken", 64).answers(RECORDS[:1]))
     assert answers[0].kind is AnswerKind.INVALID
+
+
+def test_node_that_wants_a_key_ends_the_run(
+    node: ThreadingHTTPServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        evaluate.main(["--url", f"{url_of(node)}/locked", "--limit", "5", "--quiet"])
+    assert "API key" in capsys.readouterr().err
+    assert len(node.asked) == 1  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "ignored"),
+    [
+        (["--baselines", "--limit", "5", "--held-out", "5"], "--limit"),
+        (["--baselines", "--test-set", "x", "--held-out", "5"], "--test-set"),
+        (["--url", "http://127.0.0.1:9", "--plan-bias", "1"], "--plan-bias"),
+        (["--baselines", "--plan-bias", "1"], "--plan-bias"),
+        (["--baselines", "--json", "x.json"], "--json"),
+        (["--baselines", "--seed", "3"], "--seed"),
+    ],
+)
+def test_argument_that_would_change_nothing_is_refused(
+    arguments: list[str], ignored: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        evaluate.main(arguments)
+    assert f"{ignored} " in capsys.readouterr().err
 
 
 def test_report_is_written_as_json(node: ThreadingHTTPServer, tmp_path: Path) -> None:

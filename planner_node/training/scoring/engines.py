@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 CONFIG: Final = Path(__file__).parents[3] / "config"
 TOOL_NAMES: Final = ("decompose_task", "ask_clarification", "decline_task")
 _TURN_END: Final = "<|eot_id|>"
+_LOCKED: Final = frozenset({401, 403})
 _OPENING: Final = '{"name": "'
+
+
+class EngineRefusedError(Exception):
+    """The node lets nobody ask without an API key: no answer of it can be scored."""
 
 
 class Engine(Protocol):
@@ -75,6 +80,11 @@ class NodeEngine:
             with urllib.request.urlopen(request, timeout=self.timeout_s) as reply:  # noqa: S310
                 return read_reply(json.load(reply))
         except urllib.error.HTTPError as exc:
+            if exc.code in _LOCKED:
+                raise EngineRefusedError(
+                    f"{self.url} answers {exc.code}: it wants an API key, and evaluate sends none. "
+                    "Score a node that is started without API keys."
+                ) from exc
             return Answer(AnswerKind.INVALID, raw=exc.read().decode(errors="replace"))
 
 
