@@ -100,7 +100,7 @@ def test_words_of_the_instruction_are_no_foreign_language() -> None:
 )
 def test_description_in_another_language_fails(description: str) -> None:
     verdict = judge(LAMP, plan(STEPS[0], (STEPS[1], description)))
-    assert (verdict.pure, verdict.reasons) == (False, (Reason.LANGUAGE,))
+    assert (verdict.pure, verdict.reasons[0]) == (False, Reason.LANGUAGE)
 
 
 def test_quality_of_a_right_plan_is_one() -> None:

@@ -120,6 +120,21 @@ def test_stranger_that_is_only_looked_at_or_told_is_unknown(
             row("Have a look at the pump and report", "CHECK pump; REPORT"),
             ("Find the pump", "Check the pump", "Report what was there"),
         ),
+        (
+            row("搭電梯到三樓檢查幫浦", "CHECK 幫浦", need="電梯; 三樓"),
+            ("走到電梯", "按電梯按鈕", "前往三樓", "檢查幫浦"),
+        ),
+        (
+            row("Take the elevator and check the pump", "CHECK pump", need="elevator"),
+            ("Go to the elevator", "Press the elevator button", "Check the pump"),
+        ),
+        (row("Go to bay 4", "GO bay 4"), ("Dock at bay 4",)),
+        (row("重開路由器", "ON 路由器"), ("走到路由器", "關掉路由器", "打開路由器")),
+        (
+            row("Restart the router", "ON router"),
+            ("Go to the router", "Turn off the router", "Turn on the router"),
+        ),
+        (APPLE_ZH, (*IN_BOWL_ZH[:3], "將蘋果輕放在碗裡")),
         (row("充滿電", "CHARGE"), ("走到充電站", "開始充電")),
         (row("Recharge", "CHARGE"), ("Go to the charging station", "Charge the battery")),
     ],

@@ -42,7 +42,7 @@ def unrequested(record: Record, world: World) -> list[str]:
         f"{e.verb} {e.entity_id}".strip()
         for number, e in enumerate(world.events)
         if e.verb in _ASKED_FOR and not _asked(record, e.verb, e.entity_id)
-        if not _excused(record, e, world.events[:number], world.events)
+        if not _excused(record, e, world.events[:number], world.events[number:])
     ]
     return sorted(moved - movable) + list(dict.fromkeys(done))
 
@@ -76,13 +76,14 @@ def _on_the_way(
     return place and verb is Verb.ON and any(asked in _MADE for asked, _ in wanted)
 
 
-def _excused(record: Record, event: Event, before: list[Event], events: list[Event]) -> bool:
-    """Whether a machine that was turned on is turned off, or the contents are named beside it."""
+def _excused(record: Record, event: Event, before: list[Event], after: list[Event]) -> bool:
+    """Whether what is on goes off, or off and on again, or contents are named beside a vessel."""
     if event.verb is Verb.FILL:  # 「將杯子裝滿牛奶」
-        step = [e for e in events if e.step == event.step and e.verb is Verb.FILL]
+        step = [e for e in (*before, *after) if e.step == event.step and e.verb is Verb.FILL]
         return any(_asked(record, Verb.FILL, e.entity_id) for e in step)
-    turned_on = any(e.verb is Verb.ON and e.entity_id == event.entity_id for e in before)
-    return event.verb is Verb.OFF and turned_on
+    restarted = after if _asked(record, Verb.ON, event.entity_id) else []
+    turned_on = [e for e in (*before, *restarted) if e.verb is Verb.ON]
+    return event.verb is Verb.OFF and any(e.entity_id == event.entity_id for e in turned_on)
 
 
 def described_besides(record: Record, step: ParsedStep) -> list[str]:

@@ -29,6 +29,8 @@ _MARKERS: Final = frozenset(
 )
 _HANDLING: Final = frozenset({Verb.PLACE, Verb.GIVE, Verb.CARRY, Verb.MOVE})
 _TOWARDS: Final = ("到", "至", "入", "進", "在", "往", "給", "於")
+_PRESSING: Final = frozenset({"按", "按下", "press", "pressing", "presses", "pressed"})
+_DOCKING: Final = ("dock", "對接")
 # Verbs of which a place and a thing in a row are one thing: "turn off the kitchen lamp".
 _WITH_PLACE: Final = STATES | {Verb.PICK, None}
 _SILENT: Final = frozenset(
@@ -130,8 +132,7 @@ class _Reader:
 
     def _take_word(self, token: Token, rest: list[Token]) -> None:
         if token.kind is TokenKind.VERB and token.verb is not None:
-            shifts = token.text == "移動" and self._names_a_thing(rest)  # 「移動花瓶」
-            self._take_verb_word(token.text, Verb.MOVE if shifts else token.verb)
+            self._take_verb_word(token.text, self._meant(token.text, token.verb, rest))
         elif token.kind is TokenKind.PARTICLE:
             self._take_verb(_particle(rest))
         elif token.kind in _MARKERS:
@@ -144,10 +145,18 @@ class _Reader:
         elif token.kind is TokenKind.OTHER:
             self._take_other(token.text, rest)
 
-    def _names_a_thing(self, rest: list[Token]) -> bool:
-        following = next((t for t in rest if t.kind not in _SILENT), None)
+    def _meant(self, text: str, verb: Verb, rest: list[Token]) -> Verb:
+        """Return what the verb means with the name after it."""
+        following = next((t for t in rest if t.kind not in _SILENT | {TokenKind.DESTINATION}), None)
         role = self._roles.get(following.entity_id) if following is not None else None
-        return role in {Role.OBJECT, Role.DEVICE}
+        if text == "移動" and role in {Role.OBJECT, Role.DEVICE}:  # 「移動花瓶」
+            return Verb.MOVE
+        if text in _PRESSING and role is Role.PLACE:  # a button of it: "press the elevator button"
+            return Verb.FIND
+        charging = any(goal.verb is Verb.CHARGE for goal in self._record.goals)
+        if text.startswith(_DOCKING) and role is Role.PLACE and not charging:
+            return Verb.GO
+        return verb
 
     def _take_verb_word(self, text: str, verb: Verb) -> None:
         handing = self._frame.verb in {Verb.GIVE, Verb.CARRY, Verb.MOVE}
