@@ -1,41 +1,21 @@
-"""Plans that look right and are not, and right plans that look odd: in both languages."""
-
-from typing import Final
+"""Plans that do or describe more than was asked fail, plans that do what it implies pass."""
 
 import pytest
 
-from planner_node.training.scoring.answers import plan
-from planner_node.training.scoring.judging import Verdict, judge
-from planner_node.training.scoring.notation import read_record
-from planner_node.training.scoring.terms import Language, Reason
-
-Row = dict[str, str]
-Step = str | tuple[str, str]
-
-
-def row(say: str, goal: str, **more: str) -> Row:
-    return {"id": "r", "say": say, "goal": goal, **more}
-
-
-def judged(told: Row, *steps: Step) -> Verdict:
-    language = Language.EN if told["say"].isascii() else Language.ZH
-    return judge(read_record(told, "x", language), plan(*steps))
-
-
-APPLE_ZH: Final = row("把蘋果放到碗裡", "蘋果 @ 碗")
-APPLE_EN: Final = row("Put the apple in the bowl", "apple @ bowl")
-IN_BOWL_ZH: Final = ("找到蘋果", "拿起蘋果", "走到碗", "將蘋果放在碗裡")
-IN_BOWL_EN: Final = ("Find the apple", "Pick up the apple", "Go to the bowl", "Put it in the bowl")
-MILK_ZH: Final = row("把冰箱裡的牛奶拿到桌子上", "牛奶 @ 桌子", init="牛奶 < 冰箱")
-MILK_EN: Final = row(
-    "Take the milk from the fridge to the table", "milk @ table", init="milk < fridge"
-)
-ON_TABLE_ZH: Final = ("走到冰箱", "拿起牛奶", "走到桌子", "將牛奶放在桌子上")
-ON_TABLE_EN: Final = (
-    "Go to the fridge",
-    "Pick up the milk",
-    "Go to the table",
-    "Put the milk on the table",
+from planner_node.training.scoring.terms import Reason
+from tests.training.told import (
+    APPLE_EN,
+    APPLE_ZH,
+    IN_BOWL_EN,
+    IN_BOWL_ZH,
+    MILK_EN,
+    MILK_ZH,
+    ON_TABLE_EN,
+    ON_TABLE_ZH,
+    Row,
+    Step,
+    judged,
+    row,
 )
 
 
@@ -135,6 +115,17 @@ def test_stranger_that_is_only_looked_at_or_told_is_unknown(
             ("Go to the router", "Turn off the router", "Turn on the router"),
         ),
         (APPLE_ZH, (*IN_BOWL_ZH[:3], "將蘋果輕放在碗裡")),
+        (
+            row("洗盤子和碗", "CLEAN 盤子; CLEAN 碗"),
+            ("找到盤子", "打開水龍頭", "清洗盤子", "關閉水龍頭", "找到碗", "清洗碗"),
+        ),
+        (
+            row("Wash the plate and the bowl", "CLEAN plate; CLEAN bowl"),
+            (
+                *("Find the plate", "Turn on the faucet", "Wash the plate", "Turn off the faucet"),
+                *("Find the bowl", "Wash the bowl"),
+            ),
+        ),
         (row("充滿電", "CHARGE"), ("走到充電站", "開始充電")),
         (row("Recharge", "CHARGE"), ("Go to the charging station", "Charge the battery")),
     ],
@@ -147,49 +138,6 @@ def test_deed_that_the_instruction_implies_passes(told: Row, steps: tuple[str, .
 def test_thing_to_be_left_alone_is_not_shifted() -> None:
     told = APPLE_ZH | {"say": "把蘋果放到碗裡，別動花瓶", "avoid": "花瓶"}
     assert Reason.FORBIDDEN in judged(told, "移動花瓶", *IN_BOWL_ZH).reasons
-
-
-@pytest.mark.parametrize(
-    ("told", "right", "wrong"),
-    [
-        (row("去3號倉", "GO 3號倉"), "走到3號倉", "走到13號倉"),
-        (row("去三號倉庫", "GO 三號倉庫"), "走到三號倉庫", "走到十三號倉庫"),
-        (row("去2 號碼頭", "GO 2 號碼頭"), "走到2號碼頭", "走到12 號碼頭"),
-        (row("去一號鍋爐", "GO 一號鍋爐"), "走到一號鍋爐", "走到二十一號鍋爐"),
-        (row("去倉庫", "GO 倉庫"), "走到倉庫", "走到三號倉庫"),
-        (row("去倉庫", "GO 倉庫"), "走到倉庫", "走到倉庫3"),
-        (row("去找簡淚", "VISIT 簡淚"), "走到簡淚", "走到簡簡淚"),
-        (row("去櫃子", "GO 櫃子"), "走到櫃子旁", "走到鞋櫃子"),
-        (row("去櫃子", "GO 櫃子"), "走到櫃子", "走到櫃子架"),
-        (row("找杯子", "VISIT 杯子"), "找到杯子", "找到馬杯子"),
-        (row("去燈那邊", "GO 燈"), "走到燈那邊", "走到檯燈"),
-        (row("Go to 305", "GO 305"), "Go to 305", "Go to 1305"),
-        (row("Go to station 5", "GO station 5"), "Go to station 5", "Go to station 5 B"),
-        (row("Go to the station", "GO station"), "Go to the station", "Go to station 5"),
-        (row("Go to dock 2", "GO dock 2"), "Go to dock 2", "Go to B dock 2"),
-    ],
-)
-def test_name_inside_another_name_is_not_that_name(told: Row, right: str, wrong: str) -> None:
-    assert judged(told, right).success, judged(told, right).notes
-    verdict = judged(told, wrong)
-    assert Reason.COVERAGE in verdict.reasons
-    assert (verdict.copied, verdict.names) == (0, 1)
-
-
-@pytest.mark.parametrize(
-    ("told", "steps"),
-    [
-        (row("去那個大櫃子", "GO 櫃子"), ("走到大櫃子",)),
-        (row("Go to the B dock", "GO dock"), ("Go to the B dock",)),
-        (row("去冰箱", "GO 冰箱"), ("走到冰箱門口",)),
-        (row("打開冰箱", "OPEN 冰箱"), ("走到冰箱", "打開冰箱門")),
-        (row("巡兩次大門", "VISIT 大門"), ("巡邏大門2次",)),
-        (row("Visit Lee", "VISIT Lee"), ("Go to Mr Lee",)),
-    ],
-)
-def test_word_at_a_name_that_makes_no_other_name_passes(told: Row, steps: tuple[str, ...]) -> None:
-    verdict = judged(told, *steps)
-    assert verdict.success, verdict.notes
 
 
 @pytest.mark.parametrize(
@@ -261,104 +209,3 @@ def test_opposite_description_fails() -> None:
 def test_description_that_tells_more_of_the_same_passes(told: Row, steps: tuple[Step, ...]) -> None:
     verdict = judged(told, *steps)
     assert verdict.success, verdict.notes
-
-
-@pytest.mark.parametrize(
-    ("say", "name", "goal", "amount"),
-    [
-        ("拿兩個杯子到桌上", "杯子", "x2 杯子 @ 桌", "兩個"),
-        ("拿八個杯子到桌上", "杯子", "x8 杯子 @ 桌", "八個"),
-        ("拿12個杯子到桌上", "杯子", "x12 杯子 @ 桌", "十二個"),
-        ("拿二十三個杯子到桌上", "杯子", "x23 杯子 @ 桌", "23個"),
-    ],
-)
-def test_any_number_is_read_in_chinese(say: str, name: str, goal: str, amount: str) -> None:
-    steps = [f"找到{amount}{name}", f"拿起{amount}{name}", "走到桌", f"將{amount}{name}放在桌上"]
-    assert judged(row(say, goal), *steps).success
-    for wrong in ("12個", "十二個", "四十二個", "一百個"):
-        if goal.startswith(("x2 ", "x8 ")) or wrong[:-1] not in {"12", "十二"}:
-            more = [step.replace(amount, wrong) for step in steps]
-            assert Reason.QUANTITY in judged(row(say, goal), *more).reasons
-            assert Reason.QUANTITY in judged(row(say, goal), steps[0], *more[1:]).reasons
-
-
-@pytest.mark.parametrize(
-    ("goal", "amount"),
-    [("x2", "two"), ("x8", "eight"), ("x8", "8"), ("x12", "twelve"), ("x23", "twenty-three")],
-)
-def test_any_number_is_read_in_english(goal: str, amount: str) -> None:
-    told = row(f"Put {amount} cups on the desk", f"{goal} cups @ desk")
-    steps = [
-        f"Find {amount} cups",
-        f"Pick up {amount} cups",
-        "Go to the desk",
-        f"Put {amount} cups on the desk",
-    ]
-    assert judged(told, *steps).success
-    for wrong in ("42", "forty-two", "forty two"):
-        more = [step.replace(amount, wrong) for step in steps]
-        assert Reason.QUANTITY in judged(told, *more).reasons
-        assert Reason.QUANTITY in judged(told, steps[0], *more[1:]).reasons
-
-
-IF_ZH: Final = row("如果門沒鎖就關上門", "CLOSE 門; IF")
-IF_EN: Final = row("Close the door if it is not locked", "CLOSE door; IF")
-
-
-@pytest.mark.parametrize(
-    ("told", "step"),
-    [
-        (IF_ZH, "關上門直到鎖好"),
-        (IF_ZH, "關上門以確保安全"),
-        (IF_EN, "Close the door until it is locked"),
-        (IF_EN, "Close the door to make sure it is locked"),
-    ],
-)
-def test_purpose_or_end_is_no_condition(told: Row, step: str) -> None:
-    find = "找到門" if told is IF_ZH else "Find the door"
-    assert judged(told, find, step).reasons == (Reason.GOAL,)
-
-
-@pytest.mark.parametrize(
-    ("told", "steps"),
-    [
-        (IF_ZH, ("找到門", "如果門沒鎖，關上門")),
-        (IF_ZH, ("找到門", "門開著的話，關上門")),
-        (IF_ZH, ("找到門", "檢查門是否上鎖", "關上門")),
-        (IF_ZH, ("找到門", ("關上門", "若門沒鎖，將門關上。"))),
-        (IF_EN, ("Find the door", "If the door is not locked, close the door")),
-        (IF_EN, ("Find the door", "Check whether the door is locked", "Close the door")),
-        (IF_EN, ("Find the door", "When the door is not locked, close the door")),
-    ],
-)
-def test_condition_in_any_wording_is_kept(told: Row, steps: tuple[Step, ...]) -> None:
-    verdict = judged(told, *steps)
-    assert verdict.success, verdict.notes
-
-
-@pytest.mark.parametrize(
-    ("told", "steps", "pick"),
-    [
-        (MILK_ZH, ON_TABLE_ZH, "拿出冰箱裡的牛奶"),
-        (MILK_ZH, ON_TABLE_ZH, "把冰箱裡的牛奶拿起來"),
-        (MILK_ZH, ON_TABLE_ZH, "拿起在冰箱裡的牛奶"),
-        (MILK_EN, ON_TABLE_EN, "Pick up the milk in the fridge"),
-        (MILK_EN, ON_TABLE_EN, "Take the milk that is inside the fridge"),
-    ],
-)
-def test_pick_may_say_where_the_thing_lies(told: Row, steps: tuple[str, ...], pick: str) -> None:
-    verdict = judged(told, steps[0], pick, *steps[2:])
-    assert verdict.success, verdict.notes
-
-
-@pytest.mark.parametrize(
-    ("told", "steps", "pick"),
-    [
-        (MILK_ZH, ON_TABLE_ZH, "拿起桌子上的牛奶"),
-        (MILK_EN, ON_TABLE_EN, "Pick up the milk on the table"),
-    ],
-)
-def test_pick_from_where_the_thing_does_not_lie_fails(
-    told: Row, steps: tuple[str, ...], pick: str
-) -> None:
-    assert Reason.VIOLATION in judged(told, steps[0], pick, *steps[2:]).reasons

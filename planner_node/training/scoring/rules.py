@@ -117,7 +117,7 @@ def _change(world: World, action: Action, objects: tuple[str, ...]) -> str:
     targets = tuple(t for t in targets if not world.entities[t].tool) or targets
     if not targets:
         return "nothing to act on"
-    if not all(world.reaches(target) for target in targets):
+    if not all(world.reaches(target) or _is_at_hand(world, target) for target in targets):
         return f"{'、'.join(targets)} is not within reach"
     for target in targets:
         meant = _meant(world, verb, target)
@@ -125,6 +125,12 @@ def _change(world: World, action: Action, objects: tuple[str, ...]) -> str:
         world.states.add((target, meant))
         world.happened(meant, target)
     return ""
+
+
+def _is_at_hand(world: World, target: str) -> bool:
+    """Whether it is a tool like the tap, which is wherever it is used; a stove has a place."""
+    entity = world.entities[target]
+    return entity.tool and entity.role is Role.OBJECT
 
 
 def _meant(world: World, verb: Verb, target: str) -> Verb:
