@@ -26,6 +26,20 @@ TITLE = {"task": {"type": "string"}}
 BOTH = {**TITLE, "description": {"type": "string"}}
 SKILL = {**TITLE, "skill": {"type": "string", "enum": SKILLS}}
 INSTRUCTIONS = {"zh-TW": "把鉛筆放進抽屜。", "en": "Put the pencil in the drawer."}
+NAMES = {"zh-TW": ("鉛筆", "抽屜"), "en": ("pencil", "drawer")}
+HANDLED = {
+    "zh-TW": ("把鉛筆放進抽屜。", "鉛筆", "抽屜"),
+    "en": ("Put the apple on the plate.", "apple", "plate"),
+}
+STEPS = {
+    "zh-TW": ["找到鉛筆", "拿起鉛筆", "走到抽屜", "將鉛筆放在抽屜裡"],
+    "en": [
+        "Find the pencil",
+        "Pick up the pencil",
+        "Go to the drawer",
+        "Put the pencil in the drawer",
+    ],
+}
 
 
 def planning(properties: dict[str, Any]) -> Tool:
@@ -65,7 +79,7 @@ async def test_subtasks_have_the_asked_shape(
     tasks = tasks_of(text)
     assert all(set(task) == set(properties) for task in tasks)
     titles = " ".join(task["task"] for task in tasks)
-    assert all(name in titles for name in ("鉛筆", "抽屜")) == (language == "zh-TW")
+    assert all(name in titles for name in NAMES[language])
 
 
 @LOOP
@@ -73,6 +87,51 @@ async def test_subtasks_have_the_asked_shape(
 async def test_skills_are_those_of_the_steps(completer: LocalCompleter, language: str) -> None:
     tasks = await planned(completer, asked(language, INSTRUCTIONS[language]), planning(SKILL))
     assert [task["skill"] for task in tasks] == ["FIND", "PICK_UP", "GO_TO", "PUT_DOWN"]
+
+
+@LOOP
+@pytest.mark.parametrize("language", INSTRUCTIONS)
+@pytest.mark.parametrize("demanded", [True, False], ids=["demanded", "free"])
+async def test_arguments_name_the_thing_and_the_place(
+    completer: LocalCompleter, language: str, *, demanded: bool
+) -> None:
+    """As the strict mode of OpenAI's API has it: every key of an object is required.
+
+    The model card says which English words it still spells wrongly there.
+    """
+    inner: dict[str, Any] = {
+        "type": "object",
+        "properties": {"object": {"type": "string"}, "location": {"type": "string"}},
+        "additionalProperties": False,
+    }
+    if demanded:
+        inner["required"] = ["object", "location"]
+    tool = planning({**SKILL, "arguments": inner})
+    text, thing, place = HANDLED[language]
+    tasks = await planned(completer, asked(language, text), tool)
+    assert [task["skill"] for task in tasks] == ["FIND", "PICK_UP", "GO_TO", "PUT_DOWN"]
+    given = [task["arguments"] for task in tasks]
+    assert [one.get("object", "") for one in given] == [thing, thing, "", thing]
+    assert [one.get("location", "") for one in given] == ["", "", place, place]
+
+
+@LOOP
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        ("zh-TW", "拿起鉛筆失敗了。"),
+        ("zh-TW", "「拿起鉛筆」沒有成功"),
+        ("en", "Step 2 failed."),
+        ("en", "I could not pick up the pencil."),
+    ],
+)
+async def test_a_thing_that_could_not_be_picked_up_is_looked_for_again(
+    completer: LocalCompleter, language: str, told: str
+) -> None:
+    first = ToolCall.of("decompose_task", {"tasks": [{"task": step} for step in STEPS[language]]})
+    turns = [Message("assistant", "", (first,)), Message("user", told)]
+    tasks = await planned(completer, [*asked(language, INSTRUCTIONS[language]), *turns])
+    assert [task["task"] for task in tasks] == STEPS[language]
 
 
 @LOOP
