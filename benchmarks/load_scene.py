@@ -60,7 +60,8 @@ class Load:
 def our_conf(arguments: argparse.Namespace) -> str:
     """Return config/mosquitto.conf without its passwords, with ``--broker-keeps`` if given."""
     conf = (REPOSITORY / "config" / "mosquitto.conf").read_text(encoding="utf-8")
-    conf = re.sub(r"(?m)^(password_file|acl_file|allow_anonymous|use_username_as_clientid) .*$", "", conf)
+    names = "password_file|acl_file|allow_anonymous|use_username_as_clientid"
+    conf = re.sub(rf"(?m)^({names}) .*$", "", conf)
     if arguments.broker_keeps is not None:
         keeps = f"max_queued_messages {arguments.broker_keeps}"
         conf = re.sub(r"(?m)^max_queued_messages .*$", keeps, conf)

@@ -9,7 +9,7 @@ from planner_node.completion.loading import EMBEDDED_FOLDER
 from planner_node.completion.local import LocalCompleter
 from planner_node.completion.request import Message, Tool
 from planner_node.prompt.catalog import load_catalog
-from planner_node.settings import load
+from planner_node.settings import PlannerSettings, load
 from tests.fakes.catalog import shipped_catalog
 from tests.models.conftest import said, tasks_of
 
@@ -58,8 +58,8 @@ async def test_english_is_planned_in_english_with_its_names(completer: LocalComp
 
 @pytest.mark.asyncio(loop_scope="package")
 async def test_a_bias_towards_plans_decides_what_is_answered(completer: LocalCompleter) -> None:
-    tools = tuple(shipped_catalog().tools.values())
     question = "今天天氣如何？"
+    tools = shipped_catalog().answers(PlannerSettings().answers)
     declined, planned = [
         await answer(completer, "", question, *tools, plan_bias_logits=logits) for logits in (0, 50)
     ]

@@ -11,6 +11,7 @@ from jsonschema import Draft202012Validator
 from planner_node.completion.loading import EMBEDDED_FOLDER
 from planner_node.completion.local import LocalCompleter
 from planner_node.completion.request import Message, Tool, ToolCall
+from planner_node.settings import PlannerSettings
 from planner_node.training.evaluate import held_out
 from planner_node.training.scoring.answers import read_text
 from planner_node.training.scoring.engines import CheckpointEngine
@@ -63,7 +64,7 @@ def asked(language: str, text: str) -> list[Message]:
 async def planned(
     completer: LocalCompleter, messages: Sequence[Message], *tools: Tool
 ) -> list[dict[str, Any]]:
-    offered = tools or tuple(shipped_catalog().tools.values())
+    offered = tools or shipped_catalog().answers(PlannerSettings().answers)
     return tasks_of(await said(completer, messages, offered, 1.0))
 
 

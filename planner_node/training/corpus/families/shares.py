@@ -17,6 +17,7 @@ from planner_node.training.corpus.families import (
 from planner_node.training.corpus.families.ingredients import Family
 
 _TOLD: Final = {
+    "plain": 110,
     "direct": 46,
     "mixed": 36,
     "single": 30,

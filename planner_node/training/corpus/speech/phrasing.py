@@ -15,6 +15,7 @@ from planner_node.training.corpus.speech.patterns import expand, fill
 from planner_node.training.corpus.speech.slots import slots_of
 from planner_node.training.corpus.speech.surface import Surface
 
+_UNWRAPPED_SHARE: Final = 0.25
 _AT_PLACES: Final = frozenset({"wait", "charge", "deliver"})
 
 
@@ -75,7 +76,9 @@ class Speaker:
         return "", self._pattern("keep", slots)
 
     def _framed(self, said: str) -> str:
-        """A sentence that was written whole, with the wrapping it allows."""
+        """A sentence that was written whole, with the wrapping it allows, or none."""
+        if self.rng.random() < _UNWRAPPED_SHARE:
+            return typed(said.lstrip("!"), self.lang, self.rng)
         if not said.startswith("!") and self.rng.random() < 0.55:
             return typed(smalltalk.around(self.rng, self.lang, said), self.lang, self.rng)
         kinds = ("light", "light", "light", "aside")
