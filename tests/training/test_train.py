@@ -1,11 +1,6 @@
 """A tiny run: the loss falls, a stopped run goes on, the exported folder loads."""
 
-import asyncio
-import os
 import shutil
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
@@ -16,28 +11,18 @@ import torch
 from torch.nn import functional
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-import planner_node
 from planner_node.training.batches import IGNORED, Batch, Position, batches
 from planner_node.training.corpus import lexicon
 from planner_node.training.export import export
-from planner_node.training.feeding import FeedError, feeding
 from planner_node.training.forward import loss_of, precision_for
 from planner_node.training.muon import orthogonal
 from planner_node.training.network import Shape
 from planner_node.training.run import OtherRunError, Recipe, Run, stored_recipe
 from planner_node.training.tokenizer import build, wrapped
 from planner_node.training.train import Pace, main, parser, train
-from tests.fakes.waiting import until
 
 SHAPE = Shape(64, 3, 4, 2, 128)
 TINY = Recipe(seed=3, tokens=30_000, batch_tokens=4096, lr=4e-3, warmup_tokens=8_000, shape=SHAPE)
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = tmp_path_factory.mktemp("run")
-    wrapped(build(3, samples=200, characters=100, words=60)).save_pretrained(made / "tokenizer")
-    return made
 
 
 @pytest.fixture
@@ -130,59 +115,6 @@ def test_a_position_skips_exactly_what_is_behind_it(folder: Path) -> None:
     for part, wanted in zip(again.parts, taken[2].parts, strict=True):
         assert torch.equal(part.ids, wanted.ids)
     assert again.after == taken[2].after
-
-
-def test_the_process_of_its_own_makes_the_same_batches(folder: Path) -> None:
-    run = Run(folder, TINY, "cpu")
-    with feeding(folder / "tokenizer", TINY.seed, Position(), TINY.batch_tokens) as fed:
-        for mine, theirs in zip(islice(data(run), 2), fed, strict=False):
-            assert mine.after == theirs.after
-            assert torch.equal(mine.parts[-1].labels, theirs.parts[-1].labels)
-
-
-def test_a_dead_data_process_is_reported(folder: Path) -> None:
-    with feeding(folder / "tokenizer", TINY.seed, Position(), TINY.batch_tokens) as fed:
-        os.kill(fed.process_id, signal.SIGKILL)
-        with pytest.raises(FeedError, match="ended"):
-            for _ in fed:
-                pass
-
-
-KILLED_WHILE_FED = """
-import os, signal, sys
-from pathlib import Path
-from planner_node.training.batches import Position
-from planner_node.training.feeding import feeding
-if __name__ == "__main__":
-    with feeding(Path(sys.argv[1]), 3, Position(), 4096) as fed:
-        next(fed)
-        print(fed.process_id, flush=True)
-        os.kill(os.getpid(), signal.SIGKILL)
-"""
-
-
-def test_the_data_process_ends_with_a_killed_training(folder: Path, tmp_path: Path) -> None:
-    script = tmp_path / "killed.py"
-    script.write_text(KILLED_WHILE_FED, encoding="utf-8")
-    root = Path(planner_node.__file__).parents[1]
-    done = subprocess.run(
-        [sys.executable, str(script), str(folder / "tokenizer")],
-        env={**os.environ, "PYTHONPATH": str(root)},
-        stdout=subprocess.PIPE,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == -signal.SIGKILL
-    maker = int(done.stdout)
-    asyncio.run(until(lambda: not _runs(maker), 60))
-
-
-def _runs(process_id: int) -> bool:
-    try:
-        os.kill(process_id, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 def test_the_rate_warms_up_stays_and_falls_to_zero() -> None:
