@@ -2,7 +2,6 @@
 
 import functools
 import ssl
-from dataclasses import replace
 from typing import Any, Final
 
 from paho.mqtt import client as paho
@@ -164,8 +163,8 @@ def delivery_from(message: paho.MQTTMessage | PlainMessage, epoch: int) -> Deliv
         topic, payload, mid = message.topic, message.payload, message.mid
         return Delivery(topic, payload, message.qos, message.retain, epoch, mid, message.dup)
     properties = message.properties
-    return replace(
-        _bare(message, epoch),
+    return Delivery(
+        *_essentials(message, epoch),
         dup=bool(message.dup),
         expiry_s=getattr(properties, "MessageExpiryInterval", None),
         properties=MessageProperties(
@@ -179,18 +178,15 @@ def delivery_from(message: paho.MQTTMessage | PlainMessage, epoch: int) -> Deliv
 
 def unreadable(message: paho.MQTTMessage | PlainMessage, epoch: int, fault: str) -> Delivery:
     """Copy what is needed to report and to acknowledge a message that ``delivery_from`` refused."""
-    return replace(_bare(message, epoch), fault=fault)
+    return Delivery(*_essentials(message, epoch), fault=fault)
 
 
-def _bare(message: paho.MQTTMessage | PlainMessage, epoch: int) -> Delivery:
-    return Delivery(
-        topic=_topic_of(message),
-        payload=bytes(message.payload),
-        qos=message.qos,
-        retain=bool(message.retain),
-        epoch=epoch,
-        mid=message.mid,
-    )
+def _essentials(
+    message: paho.MQTTMessage | PlainMessage, epoch: int
+) -> tuple[str, bytes, int, bool, int, int]:
+    """Return what every delivery has, in the order of its fields."""
+    payload, retain = bytes(message.payload), bool(message.retain)
+    return _topic_of(message), payload, message.qos, retain, epoch, message.mid
 
 
 def _topic_of(message: paho.MQTTMessage | PlainMessage) -> str:
