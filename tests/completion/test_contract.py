@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import replace
@@ -10,6 +9,7 @@ from dataclasses import replace
 import jsonschema
 import pytest
 
+from planner_node.clock import monotonic_s
 from planner_node.completion.request import (
     Completer,
     FinishReason,
@@ -130,7 +130,7 @@ async def test_endless_conversation_is_refused(completer: Completer) -> None:
 
 async def test_deadline_in_the_past_is_told(completer: Completer) -> None:
     with pytest.raises(DeadlinePassed):
-        await told(completer, replace(ASKED, deadline_s=time.monotonic() - 1))
+        await told(completer, replace(ASKED, deadline_s=monotonic_s() - 1))
 
 
 async def test_info_describes_the_model(completer: Completer) -> None:

@@ -1,7 +1,6 @@
 """The remote engine against a real server: llama.cpp's, with the embedded model."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
 from dataclasses import replace
@@ -11,6 +10,7 @@ import httpx2
 import pytest
 
 from messages.task import TaskCommand
+from planner_node.clock import monotonic_s
 from planner_node.completion.loading import EMBEDDED_FOLDER, completer_over
 from planner_node.completion.local import LocalCompleter
 from planner_node.completion.request import (
@@ -155,6 +155,6 @@ async def test_prompt_that_does_not_fit_is_refused_before_it_is_sent(remote: Rem
 async def test_deadline_stops_the_server(remote: Remote, url: str) -> None:
     request = replace(asked(TASKS[0]), tools=(LOOP,), preferred=(), max_new_tokens=2_000)
     with pytest.raises(DeadlinePassed):
-        await told(remote.completer, replace(request, deadline_s=time.monotonic() + 0.2))
+        await told(remote.completer, replace(request, deadline_s=monotonic_s() + 0.2))
     async with httpx2.AsyncClient(base_url=url) as client:
         await until_it_is(partial(busy, client), 0)

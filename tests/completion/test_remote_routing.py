@@ -1,15 +1,17 @@
 """Which server gets a request: the least loaded, not the busy, the lost once it is back."""
 
 import asyncio
-import time
-from contextlib import aclosing
+from collections.abc import AsyncIterator
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 
 import pytest
 
+from planner_node.clock import monotonic_s
 from planner_node.completion.remote.endpoint import STUMBLES_TO_BE_GONE
 from planner_node.completion.remote.failure import Fault, Kind
 from planner_node.completion.remote.model import RemoteModel
+from planner_node.completion.request import Completed
 from planner_node.errors import (
     DeadlinePassed,
     GenerationTimeout,
@@ -111,18 +113,27 @@ async def test_time_that_is_up_ends_the_answer_there_too(
 ) -> None:
     server.scripts = [Played(hold_after=3)]
     if "deadline_s" in late:
-        late = {"deadline_s": time.monotonic() + late["deadline_s"]}
+        late = {"deadline_s": monotonic_s() + late["deadline_s"]}
     with pytest.raises(kind):
         await told(remote.completer, replace(ASKED, **late))
     await until(lambda: server.left == 1)
 
 
-async def test_time_passes_while_a_request_waits_for_room(server: OpenAiServer) -> None:
+@asynccontextmanager
+async def one_seat_taken(
+    server: OpenAiServer,
+) -> AsyncIterator[tuple[Remote, Played, asyncio.Task[tuple[str, Completed]]]]:
+    """A server with room for one request, which has it until the script's gate is opened."""
     endpoints = [{"url": server.url, "max_concurrent": 1}]
     async with remote_engine(engine(endpoints=endpoints)) as remote:
         server.scripts = [script := Played(hold_after=1)]
         running = asyncio.create_task(told(remote.completer))
         await until(script.held.is_set)
+        yield remote, script, running
+
+
+async def test_time_passes_while_a_request_waits_for_room(server: OpenAiServer) -> None:
+    async with one_seat_taken(server) as (remote, script, running):
         with pytest.raises(GenerationTimeout):
             await told(remote.completer, replace(ASKED, timeout_s=0.1))
         script.gate.set()
@@ -163,11 +174,7 @@ async def test_nobody_there_at_all_is_told_at_once(
 
 
 async def test_request_that_waited_for_a_seat_was_not_begun(server: OpenAiServer) -> None:
-    endpoints = [{"url": server.url, "max_concurrent": 1}]
-    async with remote_engine(engine(endpoints=endpoints)) as remote:
-        server.scripts = [script := Played(hold_after=1)]
-        running = asyncio.create_task(told(remote.completer))
-        await until(script.held.is_set)
+    async with one_seat_taken(server) as (remote, script, running):
         waiting = asyncio.create_task(told(remote.completer))
         await asyncio.sleep(0)
         remote.completer._pool.blame(remote.model.endpoints[0], Fault(Kind.GONE, "left"))

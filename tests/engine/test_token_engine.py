@@ -1,12 +1,12 @@
 """What every TokenEngine promises: the real worker and the scripted one keep the same contract."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 
 import pytest
 
+from planner_node.clock import monotonic_s
 from planner_node.engine.core import Engine
 from planner_node.engine.kv_cache import KvSlots
 from planner_node.engine.limits import EngineLimits
@@ -92,5 +92,5 @@ async def test_request_beyond_the_room_is_refused(engine: TokenEngine) -> None:
 
 
 async def test_deadline_in_the_past_ends_without_tokens(engine: TokenEngine) -> None:
-    request = Request("a", PROMPT, deadline_s=time.monotonic() - 1)
+    request = Request("a", PROMPT, deadline_s=monotonic_s() - 1)
     assert [event.finished for event in await events_of(engine, request)] == [Finish.DEADLINE]

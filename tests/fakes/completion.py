@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from planner_node.clock import monotonic_s
 from planner_node.completion.request import (
     Completed,
     CompletionEvent,
@@ -140,7 +141,7 @@ class ScriptedCompleter:
         chars = sum(len(message.content) for message in request.messages)
         if chars > self.info.context_tokens * CHARS_PER_TOKEN:
             raise ContextTooLong(f"{chars} characters", context_tokens=self.info.context_tokens)
-        if request.deadline_s is not None and request.deadline_s <= time.monotonic():
+        if request.deadline_s is not None and request.deadline_s <= monotonic_s():
             raise DeadlinePassed("before it began")
 
 

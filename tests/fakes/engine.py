@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-import time
 from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+from planner_node.clock import monotonic_s
 from planner_node.engine.core import Engine
 from planner_node.engine.request import Event, Finish, Request, Usage
 from planner_node.errors import ConstraintBroken, EngineDied, QueueFull
@@ -263,7 +263,7 @@ class ScriptedEngine:
         """Wait for the gate, the deadline or death; return what ends the stream, if anything."""
         late = None
         if request.deadline_s is not None:
-            late = max(0.0, request.deadline_s - time.monotonic())
+            late = max(0.0, request.deadline_s - monotonic_s())
         waits = [asyncio.ensure_future(event.wait()) for event in (self.gate, self._dead)]
         await asyncio.wait(waits, timeout=late, return_when=asyncio.FIRST_COMPLETED)
         for wait in waits:
