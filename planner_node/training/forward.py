@@ -15,7 +15,7 @@ from transformers import LlamaForCausalLM
 from transformers.models.llama.modeling_llama import LlamaDecoderLayer, LlamaRMSNorm
 
 from planner_node.training.batches import IGNORED, Part
-from planner_node.training.kernels import Attention, Gate, Heads, Norm, Places
+from planner_node.training.kernels import Attention, Gate, Heads, Norm, Places, Surprise
 
 Tensor = torch.Tensor
 
@@ -24,8 +24,8 @@ def loss_of(model: LlamaForCausalLM, part: Part, precision: torch.dtype) -> Tens
     """Summed cross entropy over the answers' tokens of one part; products run in ``precision``."""
     chosen = part.labels != IGNORED
     state = _last_hidden(model, part.ids, chosen, precision)
-    logits = functional.linear(state, model.model.embed_tokens.weight.to(precision))
-    loss: Tensor = functional.cross_entropy(logits.float(), part.labels[chosen], reduction="sum")
+    labels = part.labels[chosen]
+    loss: Tensor = Surprise.apply(state, model.model.embed_tokens.weight, labels)  # type: ignore[no-untyped-call]
     return loss
 
 

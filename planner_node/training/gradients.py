@@ -1,7 +1,8 @@
 """The gradient of one update: its parts side by side on the processor's cores, summed in order."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol, TypeVar
 
 import torch
 from transformers import LlamaForCausalLM
@@ -11,31 +12,43 @@ from planner_node.training.forward import loss_of
 
 Tensor = torch.Tensor
 Found = tuple[float, Sequence[Tensor]]
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class Each(Protocol):
+    """``map``, or what works at several items at once and keeps their order."""
+
+    def __call__(
+        self, work: Callable[[Item], Result], items: Iterable[Item], /
+    ) -> Iterator[Result]: ...
+
+
+def side_by_side(workers: int) -> Each:
+    """``map`` by ``workers`` threads with one core each.
+
+    Products as small as these gain nothing from being split between cores, two of them side by
+    side do.
+    """
+    if workers == 1:
+        return map
+    return ThreadPoolExecutor(workers, "part", torch.set_num_threads, (1,)).map
 
 
 class Gradients:
-    """Puts the gradient of a batch into a model, the same to the bit for any number of workers.
-
-    A worker takes one part with one thread: products as small as these gain nothing from being
-    split between cores, two of them side by side do.
-    """
+    """Puts the gradient of a batch into a model, the same to the bit for any number of workers."""
 
     def __init__(
-        self, model: LlamaForCausalLM, device: str, precision: torch.dtype, workers: int
+        self, model: LlamaForCausalLM, device: str, precision: torch.dtype, each: Each
     ) -> None:
         self._model, self._device, self._precision = model, device, precision
         self._weights = list(model.parameters())
-        self._pool = (
-            ThreadPoolExecutor(workers, "part", torch.set_num_threads, (1,))
-            if workers > 1
-            else None
-        )
+        self._each = each
 
     def put(self, batch: Batch) -> float:
         """Set each weight's ``grad``; returns the mean loss of an answer's token."""
         answers = batch.answers
-        each = self._pool.map if self._pool else map
-        found = list(each(lambda part: self._of(part, answers), batch.parts))
+        found = list(self._each(lambda part: self._of(part, answers), batch.parts))
         for weight, *grads in zip(self._weights, *(grads for _, grads in found), strict=True):
             weight.grad = grads[0]
             for grad in grads[1:]:

@@ -1,4 +1,4 @@
-"""The three parts of a layer whose backward pass is written by hand: norm, attention and gate.
+"""What has a backward pass written by hand: norm, attention and gate of a layer, and the loss.
 
 Each takes and gives rows in the type of the products (bfloat16 or float32) and keeps only what its
 gradient needs. The formulas are those of RMSNorm (Zhang and Sennrich 2019), rotary positions (Su et
@@ -6,12 +6,14 @@ al. 2021), grouped queries (Ainslie et al. 2023) and SwiGLU (Shazeer 2020), as i
 """
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 import torch
 from torch.nn import functional
 
 Tensor = torch.Tensor
+_LOSS_ROWS: Final = 128  # a block of logits in float32 stays in a core's own cache
+_LEAST_SHARE: Final = 1e-30
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +125,34 @@ class Attention(torch.autograd.Function):
         back = _rotated(turned, heads, ctx.places, sign=-1)
         apart = _by_token(for_values, heads).reshape(rows, tokens, -1)
         return torch.cat([back.view(rows, tokens, -1), apart], -1), None, None
+
+
+class Surprise(torch.autograd.Function):
+    """Summed cross entropy of ``labels`` (n); logits are ``state`` (n, hidden) by ``weight``.
+
+    The gradient of the logits is made with them, block by block; no logits are kept in float32.
+    """
+
+    @staticmethod
+    def forward(ctx: Kept, state: Tensor, weight: Tensor, labels: Tensor) -> Tensor:
+        matrix = weight.to(state.dtype)
+        grads = state.new_empty(len(state), len(matrix))
+        loss = torch.zeros((), device=state.device)
+        for begin in range(0, len(state), _LOSS_ROWS):
+            block = slice(begin, begin + _LOSS_ROWS)
+            expected = labels[block, None]
+            shares = torch.softmax(functional.linear(state[block], matrix).float(), -1)
+            right = shares.gather(1, expected)
+            loss -= right.clamp_min(_LEAST_SHARE).log_().sum()
+            grads[block] = shares.scatter_(1, expected, right - 1)
+        ctx.save_for_backward(state, matrix, grads)
+        return loss
+
+    @staticmethod
+    def backward(ctx: Kept, *grads: Tensor) -> tuple[Tensor, Tensor, None]:
+        state, matrix, for_logits = ctx.saved_tensors
+        for_state = (for_logits @ matrix).mul_(grads[0])
+        return for_state, (for_logits.mT @ state).float().mul_(grads[0]), None
 
 
 def _rotated(packed: Tensor, heads: Heads, places: Places, *, sign: int) -> Tensor:

@@ -7,12 +7,16 @@ shape are stacked and multiplied in the precision of the run; the update is scal
 """
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Final
 
 import torch
 
+from planner_node.training.gradients import Each
+
 _A, _B, _C = 3.4445, -4.7750, 2.0315
 _ROUNDS: Final = 5
+_STACKED: Final = 8  # matrices that one worker takes at once
 _RMS: Final = 0.2
 
 
@@ -37,9 +41,10 @@ class Muon(torch.optim.Optimizer):
         momentum: float = 0.95,
         weight_decay: float = 0.1,
         precision: torch.dtype = torch.float32,
+        each: Each = map,
     ) -> None:
         super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
-        self._precision = precision
+        self._precision, self._each = precision, each
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]  # noqa: ARG002  the base class names it
@@ -49,9 +54,14 @@ class Muon(torch.optim.Optimizer):
             for param in group["params"]:
                 if param.grad is not None:
                     by_shape.setdefault(param.shape, []).append(param)
-            for params in by_shape.values():
-                self._update(params, group)
+            stacks = [
+                params[begin : begin + _STACKED]
+                for params in by_shape.values()
+                for begin in range(0, len(params), _STACKED)
+            ]
+            list(self._each(partial(self._update, group=group), stacks))
 
+    @torch.no_grad()
     def _update(self, params: list[torch.Tensor], group: dict[str, float]) -> None:
         directions = []
         for param in params:

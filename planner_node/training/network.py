@@ -5,18 +5,19 @@ from dataclasses import dataclass
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+from planner_node.training.gradients import Each
 from planner_node.training.muon import Muon
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Sizes of the network; the defaults make about three million parameters."""
+    """Sizes of the network; the defaults make about seven million parameters."""
 
-    hidden: int = 192
-    layers: int = 6
-    heads: int = 6
+    hidden: int = 256
+    layers: int = 8
+    heads: int = 8
     kv_heads: int = 2
-    feed_forward: int = 512
+    feed_forward: int = 704
 
 
 def create(shape: Shape, tokenizer: PreTrainedTokenizerFast, seed: int) -> LlamaForCausalLM:
@@ -40,7 +41,7 @@ def create(shape: Shape, tokenizer: PreTrainedTokenizerFast, seed: int) -> Llama
 
 
 def optimizers(
-    model: LlamaForCausalLM, lr: float, precision: torch.dtype
+    model: LlamaForCausalLM, lr: float, precision: torch.dtype, each: Each = map
 ) -> list[torch.optim.Optimizer]:
     """Muon for the layers' matrices, in ``precision``; AdamW for the embedding and the norms."""
     matrices: list[torch.Tensor] = []
@@ -49,4 +50,4 @@ def optimizers(
         inside = ".layers." in name and parameter.ndim == 2
         (matrices if inside else others).append(parameter)
     adam = torch.optim.AdamW(others, lr=lr, betas=(0.9, 0.95), weight_decay=0.0, fused=True)
-    return [Muon(matrices, lr=lr, precision=precision), adam]
+    return [Muon(matrices, lr=lr, precision=precision, each=each), adam]

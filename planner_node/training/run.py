@@ -18,7 +18,8 @@ from planner_node.training.batches import Batch, Position
 from planner_node.training.corpus import lexicon
 from planner_node.training.corpus.samples import dump, sample
 from planner_node.training.forward import precision_for
-from planner_node.training.gradients import Gradients
+from planner_node.training.gradients import Gradients, side_by_side
+from planner_node.training.growth import grown
 from planner_node.training.network import Shape, create, optimizers
 from planner_node.training.tokenizer import load_or_build, pieces_of
 
@@ -87,8 +88,9 @@ class Run:
         self.data = fingerprint(recipe.seed, self.tokenizer)
         self.model: LlamaForCausalLM = create(recipe.shape, self.tokenizer, recipe.seed)
         self.model.to(device)
-        self.optimizers = optimizers(self.model, recipe.lr, self.precision)
-        self._gradients = Gradients(self.model, device, self.precision, workers)
+        each = side_by_side(workers)
+        self.optimizers = optimizers(self.model, recipe.lr, self.precision, each)
+        self._gradients = Gradients(self.model, device, self.precision, each)
 
     @property
     def checkpoint(self) -> Path:
@@ -98,19 +100,18 @@ class Run:
         """Take over the weights that the recipe begins from, if it names any.
 
         The vocabulary may be another: an entry begins as the mean of those that spelled it before.
+        The network may be larger: it begins as one that computes the same.
         """
         folder = self.recipe.begin_from
         if not folder:
             return
         earlier = LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32)
         spelled = pieces_of(self.tokenizer, PreTrainedTokenizerFast.from_pretrained(folder))
-        rows = self.model.get_input_embeddings().weight.detach().cpu().clone()
         before = earlier.get_input_embeddings().weight.detach()
+        rows = before.mean(0).repeat(self.model.config.vocab_size, 1)
         for number, pieces in spelled.items():
             rows[number] = before[pieces].mean(0)
-        state = earlier.state_dict()
-        state |= dict.fromkeys(("model.embed_tokens.weight", "lm_head.weight"), rows)
-        self.model.load_state_dict(state)
+        self.model.load_state_dict(grown(earlier, rows, self.model))
 
     def resume(self) -> bool:
         """Load the last checkpoint, if there is one; OtherRunError where it cannot go on."""

@@ -103,6 +103,8 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--hidden", type=int, default=recipe.shape.hidden)
     made.add_argument("--layers", type=int, default=recipe.shape.layers)
+    made.add_argument("--heads", type=int, default=recipe.shape.heads)
+    made.add_argument("--feed-forward", type=int, default=recipe.shape.feed_forward)
     made.add_argument("--threads", type=int, default=0, help="CPU cores to train on; 0: all")
     made.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:1")
     made.add_argument("--checkpoint-every-s", type=float, default=120.0)
@@ -121,7 +123,7 @@ def parser() -> argparse.ArgumentParser:
 
 def recipe_of(args: argparse.Namespace) -> Recipe:
     """The recipe that a command line asks for."""
-    shape = Shape(hidden=args.hidden, layers=args.layers)
+    shape = Shape(args.hidden, args.layers, args.heads, feed_forward=args.feed_forward)
     return Recipe(
         args.seed,
         args.tokens,

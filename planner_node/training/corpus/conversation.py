@@ -3,7 +3,7 @@
 import json
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from planner_node.training.corpus import skills as skill_words
@@ -35,6 +35,8 @@ class Offer:
     """How the robot calls what a skill handles and where."""
     complete: bool = False
     """Whether both must be written of every step, empty where it has none."""
+    order: tuple[int, ...] = (0, 1, 2)
+    """Of planning, asking and declining, where all three are offered."""
 
     def tools(self) -> tuple[dict[str, object], ...]:
         """The offered tools in OpenAI's form."""
@@ -43,7 +45,8 @@ class Offer:
         properties = {key: self._schema(key) for key in self.keys}
         items = {"type": "object", "properties": properties, "required": list(self.keys)}
         plan = _tool("decompose_task", {"tasks": {"type": "array", "items": items}})
-        return (plan, ASK_TOOL, DECLINE_TOOL) if self.others else (plan,)
+        every = (plan, ASK_TOOL, DECLINE_TOOL)
+        return tuple(every[place] for place in self.order) if self.others else (plan,)
 
     def _schema(self, key: str) -> dict[str, object]:
         if key == "arguments":
@@ -63,6 +66,7 @@ def _tool(name: str, properties: dict[str, object]) -> dict[str, object]:
     }
 
 
+SHUFFLED_SHARE: Final = 0.15
 _WITH_SKILLS: Final = (
     *(("task", "description", "skill"),) * 3,
     ("skill", "task", "description"),
@@ -97,17 +101,22 @@ def everything(rng: random.Random, steps: Sequence[Step]) -> Offer:
 
 
 def _shaped(rng: random.Random, steps: Sequence[Step], *, others: bool) -> Offer:
+    order = tuple(rng.sample(range(3), 3)) if rng.random() < SHUFFLED_SHARE else (0, 1, 2)
+    return replace(_items(rng, steps), others=others, order=order)
+
+
+def _items(rng: random.Random, steps: Sequence[Step]) -> Offer:
+    """The planning tool alone; a description costs as many tokens as a task, and teaches less."""
     share = rng.random()
-    if share < 0.58:
-        return Offer(plans=True, others=others)
+    if share < 0.36:
+        return Offer(plans=True)
     if share < 0.82:
-        return Offer(plans=True, others=others, keys=("task",))
+        return Offer(plans=True, keys=("task",))
     chosen, shown = skill_words.enumeration(tuple(steps), rng)
     keys = rng.choice(_WITH_SKILLS)
     arguments = skill_words.argument_names(rng)
     return Offer(
         plans=True,
-        others=others,
         keys=keys,
         skills=chosen,
         shown=tuple(shown),

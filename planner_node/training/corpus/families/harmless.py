@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from planner_node.training.corpus.families.chains import hand_on
 from planner_node.training.corpus.families.ingredients import destination, user
+from planner_node.training.corpus.lexicon import words
 from planner_node.training.corpus.names import Names
 from planner_node.training.corpus.plans.intents import Intent
 from planner_node.training.corpus.plans.world import Name, Rel
@@ -26,7 +27,7 @@ def harmless(names: Names) -> list[Intent]:
 
 
 def _listed(names: Names, section: str, rel: Rel = Rel.ON) -> Name:
-    return Name(names.word(section), rel)
+    return Name(names.listed(words(names.lang, "others", section)), rel)
 
 
 def warm(names: Names) -> list[Intent]:
