@@ -69,9 +69,8 @@ def test_answers_with_tools_are_calls_and_without_tools_numbered_or_plain() -> N
 def test_items_have_the_keys_that_the_tool_shows() -> None:
     planned = [m for m in many(400) if m.tools and m.answer.startswith('{"name": "decompose_task"')]
     for made in planned:
-        function = made.tools[0]["function"]
-        assert isinstance(function, dict)
-        shown = function["parameters"]["properties"]["tasks"]["items"]["required"]
+        offered = {tool["function"]["name"]: tool["function"] for tool in made.tools}  # type: ignore[index]
+        shown = offered["decompose_task"]["parameters"]["properties"]["tasks"]["items"]["required"]
         for item in json.loads(made.answer)["parameters"]["tasks"]:
             assert list(item) == shown
 

@@ -15,8 +15,8 @@ from planner_node.training.corpus.plans.world import Step, Verb, Violation
 from planner_node.training.corpus.speech.phrasing import Speaker
 from planner_node.training.corpus.speech.wording import subtask
 
-ASK_SHARE: Final = 0.08
-DECLINE_SHARE: Final = 0.10
+ASK_SHARE: Final = 0.09
+DECLINE_SHARE: Final = 0.12
 CONTEXT_SHARE: Final = 0.10
 LANGUAGE_SHARE: Final = 0.06
 SECOND_TURN_SHARE: Final = 0.05
