@@ -4,6 +4,7 @@ import hashlib
 import json
 import random
 import re
+from typing import Any
 
 import pytest
 
@@ -66,11 +67,16 @@ def test_answers_with_tools_are_calls_and_without_tools_numbered_or_plain() -> N
             assert not made.answer.startswith("{")
 
 
+def planning_tool(made: Sample) -> dict[str, Any]:
+    functions: list[Any] = [tool["function"] for tool in made.tools]
+    found: dict[str, Any] = next(f for f in functions if f["name"] == "decompose_task")
+    return found
+
+
 def test_items_have_the_keys_that_the_tool_shows() -> None:
     planned = [m for m in many(400) if m.tools and m.answer.startswith('{"name": "decompose_task"')]
     for made in planned:
-        offered = {tool["function"]["name"]: tool["function"] for tool in made.tools}  # type: ignore[index]
-        shown = offered["decompose_task"]["parameters"]["properties"]["tasks"]["items"]["required"]
+        shown = planning_tool(made)["parameters"]["properties"]["tasks"]["items"]["required"]
         for item in json.loads(made.answer)["parameters"]["tasks"]:
             assert list(item) == shown
 
