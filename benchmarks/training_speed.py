@@ -63,7 +63,7 @@ def main() -> None:
     machine = describe(threads=1)
     recipe = Recipe()
     tokenizer = PreTrainedTokenizerFast.from_pretrained(EMBEDDED_FOLDER)
-    source = batches(tokenizer, recipe.seed, Position(), recipe.batch_tokens)
+    source = batches(tokenizer, recipe.seed, Position(), recipe.size)
     found = list(islice(source, arguments.batches + 1))
     model = create(recipe.shape, tokenizer, recipe.seed)
     passes: dict[str, Loss] = {"transformers": transformers_loss, "own": loss_of}

@@ -12,8 +12,6 @@ from planner_node.training.tokenizer import render
 
 IGNORED = -100
 LONGEST_TOKENS = 768
-POOL_SAMPLES = 1536
-PART_TOKENS = 2048  # what one forward and backward pass takes: fits the caches of a CPU core
 Row = tuple[list[int], list[int]]
 
 
@@ -51,14 +49,29 @@ class Batch:
         return sum(int((part.labels != IGNORED).sum()) for part in self.parts)
 
 
+@dataclass(frozen=True, slots=True)
+class Size:
+    """Tokens of an update and of a part, which one pass takes; samples that are sorted together.
+
+    The defaults fit the caches of a CPU core.
+    """
+
+    batch_tokens: int = 4096
+    part_tokens: int = 2048
+    pool_samples: int = 1536
+
+
 def batches(
-    tokenizer: PreTrainedTokenizerFast, seed: int, start: Position, batch_tokens: int
+    tokenizer: PreTrainedTokenizerFast, seed: int, start: Position, size: Size, every: int = 1
 ) -> Iterator[Batch]:
-    """Batches without end from ``start`` on; a pool's samples are sorted by length, parts mixed."""
+    """Batches without end from ``start`` on; a pool's samples are sorted by length, parts mixed.
+
+    Of the pools only each ``every``-th is made: so many processes share the work.
+    """
     pool, skip = start.pool, start.batch
     while True:
-        groups = _pool(tokenizer, seed, pool, min(PART_TOKENS, batch_tokens))
-        width = max(1, batch_tokens // PART_TOKENS)
+        groups = _pool(tokenizer, seed, pool, size)
+        width = max(1, size.batch_tokens // size.part_tokens)
         cuts = range(0, len(groups), width)
         for number, cut in enumerate(cuts):
             if number < skip:
@@ -66,17 +79,15 @@ def batches(
             last = number == len(cuts) - 1
             after = Position(pool + 1) if last else Position(pool, number + 1)
             yield Batch(tuple(_padded(group) for group in groups[cut : cut + width]), after)
-        pool, skip = pool + 1, 0
+        pool, skip = pool + every, 0
 
 
-def _pool(
-    tokenizer: PreTrainedTokenizerFast, seed: int, pool: int, part_tokens: int
-) -> list[list[Row]]:
+def _pool(tokenizer: PreTrainedTokenizerFast, seed: int, pool: int, size: Size) -> list[list[Row]]:
     """The groups of a pool, in the order of training."""
-    numbers = range(pool * POOL_SAMPLES, (pool + 1) * POOL_SAMPLES)
+    numbers = range(pool * size.pool_samples, (pool + 1) * size.pool_samples)
     rows = [render(tokenizer, sample(seed, number)) for number in numbers]
     fitting = sorted((row for row in rows if _length(row) <= LONGEST_TOKENS), key=_length)
-    groups = _grouped(fitting, part_tokens)
+    groups = _grouped(fitting, min(size.part_tokens, size.batch_tokens))
     random.Random(f"{seed}:{pool}").shuffle(groups)
     return groups
 

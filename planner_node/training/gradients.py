@@ -11,7 +11,7 @@ from planner_node.training.batches import Batch, Part
 from planner_node.training.forward import loss_of
 
 Tensor = torch.Tensor
-Found = tuple[float, Sequence[Tensor]]
+Found = tuple[Tensor, Sequence[Tensor]]
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -45,7 +45,7 @@ class Gradients:
         self._weights = list(model.parameters())
         self._each = each
 
-    def put(self, batch: Batch) -> float:
+    def put(self, batch: Batch) -> Tensor:
         """Set each weight's ``grad``; returns the mean loss of an answer's token."""
         answers = batch.answers
         found = list(self._each(lambda part: self._of(part, answers), batch.parts))
@@ -53,9 +53,9 @@ class Gradients:
             weight.grad = grads[0]
             for grad in grads[1:]:
                 weight.grad.add_(grad)
-        return sum(loss for loss, _ in found)
+        return torch.stack([loss for loss, _ in found]).sum()
 
     def _of(self, part: Part, answers: int) -> Found:
         moved = Part(part.ids.to(self._device), part.labels.to(self._device))
         loss = loss_of(self._model, moved, self._precision) / answers
-        return float(loss.item()), torch.autograd.grad(loss, self._weights)
+        return loss.detach(), torch.autograd.grad(loss, self._weights)

@@ -63,18 +63,15 @@ class Muon(torch.optim.Optimizer):
 
     @torch.no_grad()
     def _update(self, params: list[torch.Tensor], group: dict[str, float]) -> None:
-        directions = []
-        for param in params:
-            grad = param.grad
-            if grad is None:
-                continue
-            state = self.state[param]
-            velocity = state.setdefault("velocity", torch.zeros_like(grad))
-            velocity.lerp_(grad, 1 - group["momentum"])
-            directions.append(grad.lerp(velocity, group["momentum"]))
+        grads = [param.grad for param in params if param.grad is not None]
+        velocities = [
+            self.state[param].setdefault("velocity", torch.zeros_like(param)) for param in params
+        ]
+        # PyTorch's own optimizers are written in these, its only names for them.
+        torch._foreach_lerp_(velocities, grads, 1 - group["momentum"])
+        directions = torch._foreach_lerp(grads, velocities, group["momentum"])  # noqa: SLF001
         stack = torch.stack(directions).to(self._precision)
         updates = orthogonal(stack).to(params[0].dtype)
         scale = _RMS * max(params[0].shape) ** 0.5
-        for param, update in zip(params, updates, strict=True):
-            param.mul_(1 - group["lr"] * group["weight_decay"])
-            param.add_(update, alpha=-group["lr"] * scale)
+        torch._foreach_mul_(params, 1 - group["lr"] * group["weight_decay"])
+        torch._foreach_add_(params, updates.unbind(), alpha=-group["lr"] * scale)

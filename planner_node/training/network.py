@@ -11,13 +11,13 @@ from planner_node.training.muon import Muon
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Sizes of the network; the defaults make about seven million parameters."""
+    """Sizes of the network; the defaults make about three million parameters."""
 
-    hidden: int = 256
-    layers: int = 8
-    heads: int = 8
+    hidden: int = 192
+    layers: int = 6
+    heads: int = 6
     kv_heads: int = 2
-    feed_forward: int = 704
+    feed_forward: int = 512
 
 
 def create(shape: Shape, tokenizer: PreTrainedTokenizerFast, seed: int) -> LlamaForCausalLM:

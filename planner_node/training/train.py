@@ -10,22 +10,24 @@ last checkpoint and ends with the same weights. Until the rate begins to fall, -
 """
 
 import argparse
+import os
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, NoReturn
 
 import torch
 from tqdm import tqdm
 
 from planner_node.training.batches import Batch
-from planner_node.training.feeding import feeding
-from planner_node.training.network import Shape
-from planner_node.training.run import OtherRunError, Recipe, Run
+from planner_node.training.feeding import Source, feeding
+from planner_node.training.run import RECIPES, OtherRunError, Recipe, Run
 
 _SMOOTH: Final = 0.03
+_SHOW_EVERY_S: Final = 1.0
 
 
 class Pace:
@@ -47,9 +49,28 @@ class Pace:
         return now - self._began <= self._stop_s
 
 
+class Shown:
+    """The smoothed loss beside the bar, read now and then: nothing waits for a GPU each time."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._smooth: torch.Tensor | None = None
+        self._put = 0.0
+
+    def note(self, loss: torch.Tensor) -> None:
+        self._smooth = loss if self._smooth is None else self._smooth.lerp(loss, _SMOOTH)
+
+    def put(self, bar: "tqdm[NoReturn]") -> None:
+        if self._smooth is None or time.monotonic() - self._put < _SHOW_EVERY_S:
+            return
+        self._put = time.monotonic()
+        rate = self._run.recipe.rate(self._run.progress.tokens)
+        bar.set_postfix(loss=f"{self._smooth.item():.4f}", lr=f"{rate:.1e}", refresh=False)
+
+
 def train(run: Run, source: Iterator[Batch], pace: Pace) -> None:
     """Train until the recipe's tokens are done or the time is up."""
-    smooth = 0.0
+    shown = Shown(run)
     progress = run.progress
     with tqdm(
         total=int(run.recipe.tokens),
@@ -60,11 +81,9 @@ def train(run: Run, source: Iterator[Batch], pace: Pace) -> None:
     ) as bar:
         while progress.tokens < run.recipe.tokens and pace.goes_on():
             batch = next(source)
-            loss = run.step(batch)
-            smooth += (loss - smooth) * (_SMOOTH if smooth else 1)
+            shown.note(run.step(batch))
             bar.update(batch.tokens)
-            rate = run.recipe.rate(progress.tokens)
-            bar.set_postfix(loss=f"{smooth:.4f}", lr=f"{rate:.1e}", refresh=False)
+            shown.put(bar)
     run.save()
 
 
@@ -75,37 +94,37 @@ def device_name(asked: str) -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
+_OF_RECIPE: Final = {
+    "seed": (int, "of data, vocabulary and weights"),
+    "tokens": (float, "tokens to train on, padding included"),
+    "lr": (float, "highest learning rate"),
+    "warmup_tokens": (float, "until the rate is full"),
+    "decay_share": (float, "last share of the run, rate falls to zero"),
+}
+_OF_SIZE: Final = {
+    "batch_tokens": (int, "tokens per update"),
+    "part_tokens": (int, "tokens per forward and backward pass"),
+}
+_OF_SHAPE: Final = {
+    "hidden": (int, "width of the network"),
+    "layers": (int, "depth of the network"),
+    "heads": (int, "query heads"),
+    "feed_forward": (int, "width inside a layer"),
+}
+
+
 def parser() -> argparse.ArgumentParser:
-    """The command line, with the recipe as defaults."""
-    recipe = Recipe()
+    """The command line; what is not asked for comes from the device's recipe."""
     made = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     made.add_argument("--out", type=Path, default=Path("var/training"), help="folder of the run")
-    made.add_argument(
-        "--seed", type=int, default=recipe.seed, help="of data, vocabulary and weights"
-    )
-    made.add_argument(
-        "--tokens", type=float, default=recipe.tokens, help="tokens to train on, padding included"
-    )
-    made.add_argument(
-        "--batch-tokens", type=int, default=recipe.batch_tokens, help="tokens per update"
-    )
-    made.add_argument("--lr", type=float, default=recipe.lr, help="highest learning rate")
-    made.add_argument(
-        "--warmup-tokens", type=float, default=recipe.warmup_tokens, help="until the rate is full"
-    )
-    made.add_argument(
-        "--decay-share",
-        type=float,
-        default=recipe.decay_share,
-        help="last share of the run, rate falls to zero",
-    )
-    made.add_argument("--hidden", type=int, default=recipe.shape.hidden)
-    made.add_argument("--layers", type=int, default=recipe.shape.layers)
-    made.add_argument("--heads", type=int, default=recipe.shape.heads)
-    made.add_argument("--feed-forward", type=int, default=recipe.shape.feed_forward)
+    for name, (kind, text) in (_OF_RECIPE | _OF_SIZE | _OF_SHAPE).items():
+        made.add_argument(f"--{name.replace('_', '-')}", type=kind, help=f"{text} ({_usual(name)})")
     made.add_argument("--threads", type=int, default=0, help="CPU cores to train on; 0: all")
+    made.add_argument(
+        "--data-processes", type=int, default=0, help="that make the data; 0: 1, or all with CUDA"
+    )
     made.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:1")
     made.add_argument("--checkpoint-every-s", type=float, default=120.0)
     made.add_argument(
@@ -113,7 +132,7 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument(
         "--begin-from",
-        default=recipe.begin_from,
+        default="",
         metavar="FOLDER",
         help="exported weights to go on from, instead of random ones",
     )
@@ -121,19 +140,36 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
-def recipe_of(args: argparse.Namespace) -> Recipe:
+def _usual(name: str) -> str:
+    """What the recipes say: one value, or that of a CPU and that of CUDA."""
+    values = []
+    for recipe in RECIPES.values():
+        holder = next(part for part in (recipe, recipe.size, recipe.shape) if hasattr(part, name))
+        values.append(f"{getattr(holder, name):g}")
+    return " / ".join(dict.fromkeys(values))
+
+
+def recipe_of(args: argparse.Namespace, device: str) -> Recipe:
     """The recipe that a command line asks for."""
-    shape = Shape(args.hidden, args.layers, args.heads, feed_forward=args.feed_forward)
-    return Recipe(
-        args.seed,
-        args.tokens,
-        args.batch_tokens,
-        args.lr,
-        args.warmup_tokens,
-        args.decay_share,
-        shape,
-        args.begin_from,
+    usual = RECIPES[device.partition(":")[0]]
+    return replace(
+        usual,
+        size=replace(usual.size, **_asked(args, _OF_SIZE)),
+        shape=replace(usual.shape, **_asked(args, _OF_SHAPE)),
+        begin_from=args.begin_from,
+        **_asked(args, _OF_RECIPE),
     )
+
+
+def _asked(args: argparse.Namespace, names: Iterable[str]) -> dict[str, Any]:
+    return {name: value for name in names if (value := getattr(args, name)) is not None}
+
+
+def makers_of(args: argparse.Namespace, device: str) -> int:
+    """How many processes make data: a GPU waits for all that the machine can spare."""
+    if args.data_processes or device == "cpu":
+        return args.data_processes or 1
+    return max(1, (os.cpu_count() or 2) - 1)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -144,7 +180,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     torch.set_num_threads(1)  # one a worker; threads that wait for each other would keep cores busy
     if args.fresh:  # a vocabulary of another corpus or seed would stay otherwise
         shutil.rmtree(args.out / "tokenizer", ignore_errors=True)
-    run = Run(args.out, recipe_of(args), device, workers)
+    run = Run(args.out, recipe_of(args, device), device, workers)
     try:
         resumed = not args.fresh and run.resume()
     except OtherRunError as error:
@@ -155,10 +191,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     size = sum(weight.numel() for weight in run.model.parameters())
     _say(f"{run.recipe}\n{size:,} parameters, {run.precision} on {run.device}, {began}")
     _say(f"torch {torch.__version__}, {workers} at once, data {run.data}")
-    begin = run.progress.position
-    with feeding(args.out / "tokenizer", args.seed, begin, args.batch_tokens) as source:
-        _say(f"data made by process {source.process_id}")
-        train(run, source, Pace(run, args.checkpoint_every_s, args.stop_after_s))
+    source = Source(args.out / "tokenizer", run.recipe.seed, run.recipe.size)
+    with feeding(source, run.progress.position, makers_of(args, device)) as feed:
+        _say(f"data made by processes {', '.join(map(str, feed.process_ids))}")
+        train(run, feed, Pace(run, args.checkpoint_every_s, args.stop_after_s))
 
 
 def _say(text: str) -> None:

@@ -13,26 +13,30 @@ import pytest
 import torch
 
 import planner_node
-from planner_node.training.batches import Position, batches
-from planner_node.training.feeding import FeedError, feeding
+from planner_node.training.batches import Position, Size, batches
+from planner_node.training.feeding import FeedError, Source, feeding
 from planner_node.training.tokenizer import load_or_build
 from tests.fakes.waiting import until
 
 SEED: Final = 3
-BATCH_TOKENS: Final = 4096
+SIZE: Final = Size(pool_samples=96)
 
 
-def test_the_process_of_its_own_makes_the_same_batches(folder: Path) -> None:
-    made = batches(load_or_build(folder / "tokenizer", SEED), SEED, Position(), BATCH_TOKENS)
-    with feeding(folder / "tokenizer", SEED, Position(), BATCH_TOKENS) as fed:
-        for mine, theirs in zip(islice(made, 2), fed, strict=False):
+@pytest.mark.parametrize("start", [Position(), Position(pool=2, batch=1)])
+@pytest.mark.parametrize("processes", [1, 3])
+def test_processes_of_their_own_make_the_same_batches(
+    folder: Path, processes: int, start: Position
+) -> None:
+    made = batches(load_or_build(folder / "tokenizer", SEED), SEED, start, SIZE)
+    with feeding(Source(folder / "tokenizer", SEED, SIZE), start, processes) as fed:
+        for mine, theirs in zip(islice(made, 9), fed, strict=False):
             assert mine.after == theirs.after
             assert torch.equal(mine.parts[-1].labels, theirs.parts[-1].labels)
 
 
 def test_a_dead_data_process_is_reported(folder: Path) -> None:
-    with feeding(folder / "tokenizer", SEED, Position(), BATCH_TOKENS) as fed:
-        os.kill(fed.process_id, signal.SIGKILL)
+    with feeding(Source(folder / "tokenizer", SEED, SIZE), Position()) as fed:
+        os.kill(fed.process_ids[0], signal.SIGKILL)
         with pytest.raises(FeedError, match="ended"):
             for _ in fed:
                 pass
@@ -41,12 +45,12 @@ def test_a_dead_data_process_is_reported(folder: Path) -> None:
 KILLED_WHILE_FED = """
 import os, signal, sys
 from pathlib import Path
-from planner_node.training.batches import Position
-from planner_node.training.feeding import feeding
+from planner_node.training.batches import Position, Size
+from planner_node.training.feeding import Source, feeding
 if __name__ == "__main__":
-    with feeding(Path(sys.argv[1]), 3, Position(), 4096) as fed:
+    with feeding(Source(Path(sys.argv[1]), 3, Size()), Position()) as fed:
         next(fed)
-        print(fed.process_id, flush=True)
+        print(fed.process_ids[0], flush=True)
         os.kill(os.getpid(), signal.SIGKILL)
 """
 

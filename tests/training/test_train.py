@@ -11,7 +11,7 @@ import torch
 from torch.nn import functional
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from planner_node.training.batches import IGNORED, Batch, Position, batches
+from planner_node.training.batches import IGNORED, Batch, Position, Size, batches
 from planner_node.training.corpus import lexicon
 from planner_node.training.export import export
 from planner_node.training.forward import loss_of, precision_for
@@ -22,16 +22,12 @@ from planner_node.training.tokenizer import build, wrapped
 from planner_node.training.train import Pace, main, parser, train
 
 SHAPE = Shape(64, 3, 4, 2, 128)
-TINY = Recipe(seed=3, tokens=30_000, batch_tokens=4096, lr=4e-3, warmup_tokens=8_000, shape=SHAPE)
-
-
-@pytest.fixture
-def small_pools(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("planner_node.training.batches.POOL_SAMPLES", 96)
+SMALL_POOLS = Size(pool_samples=96)
+TINY = Recipe(seed=3, tokens=30_000, size=SMALL_POOLS, lr=4e-3, warmup_tokens=8_000, shape=SHAPE)
 
 
 def data(run: Run, start: Position | None = None) -> Iterator[Batch]:
-    return batches(run.tokenizer, run.recipe.seed, start or Position(), run.recipe.batch_tokens)
+    return batches(run.tokenizer, run.recipe.seed, start or Position(), run.recipe.size)
 
 
 def without_limit(run: Run) -> Pace:
@@ -42,14 +38,12 @@ def weights(run: Run) -> dict[str, torch.Tensor]:
     return {name: weight.clone() for name, weight in run.model.state_dict().items()}
 
 
-@pytest.mark.usefixtures("small_pools")
 def test_loss_falls_within_a_few_steps(folder: Path) -> None:
     run = Run(folder, TINY, "cpu")
     losses = [run.step(batch) for batch in islice(data(run), 8)]
     assert losses[-1] < losses[0] - 0.5
 
 
-@pytest.mark.usefixtures("small_pools")
 def test_labels_hide_the_prompt_and_end_with_the_end_mark(folder: Path) -> None:
     run = Run(folder, TINY, "cpu")
     end = run.tokenizer.eos_token_id
@@ -60,7 +54,6 @@ def test_labels_hide_the_prompt_and_end_with_the_end_mark(folder: Path) -> None:
             assert shown[-1] == end
 
 
-@pytest.mark.usefixtures("small_pools")
 def test_loss_and_gradients_are_those_of_transformers(folder: Path) -> None:
     run = Run(folder, TINY, "cpu")
     part = next(data(run)).parts[0]
@@ -77,7 +70,6 @@ def test_loss_and_gradients_are_those_of_transformers(folder: Path) -> None:
         torch.testing.assert_close(weight.grad, wanted, rtol=1e-3, atol=2e-3)
 
 
-@pytest.mark.usefixtures("small_pools")
 def test_two_cores_train_the_weights_of_one(folder: Path) -> None:
     alone, together = Run(folder, TINY, "cpu"), Run(folder, TINY, "cpu", workers=2)
     for batch in islice(data(alone), 3):
@@ -87,7 +79,6 @@ def test_two_cores_train_the_weights_of_one(folder: Path) -> None:
         assert torch.equal(weight, weights(alone)[name]), name
 
 
-@pytest.mark.usefixtures("small_pools")
 @pytest.mark.parametrize("stopped_after", [1, 3])
 def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(
     folder: Path, tmp_path: Path, stopped_after: int
@@ -107,7 +98,6 @@ def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(
         assert torch.equal(weight, weights(whole)[name]), name
 
 
-@pytest.mark.usefixtures("small_pools")
 def test_a_position_skips_exactly_what_is_behind_it(folder: Path) -> None:
     run = Run(folder, TINY, "cpu")
     taken = list(islice(data(run), 3))
@@ -131,7 +121,6 @@ def test_the_length_does_not_matter_before_the_rate_falls() -> None:
     assert all(short.rate(at) == long.rate(at) for at in constant)
 
 
-@pytest.mark.usefixtures("small_pools")
 @pytest.mark.parametrize(("total", "goes_on"), [(60_000, True), (4_000, False)])
 def test_the_length_may_change_until_the_rate_falls(
     folder: Path, tmp_path: Path, total: float, *, goes_on: bool
@@ -148,7 +137,6 @@ def test_the_length_may_change_until_the_rate_falls(
             other.resume()
 
 
-@pytest.mark.usefixtures("small_pools")
 def test_another_recipe_does_not_go_on_with_these_weights(folder: Path, tmp_path: Path) -> None:
     shutil.copytree(folder / "tokenizer", tmp_path / "tokenizer")
     Run(tmp_path, TINY, "cpu").save()
@@ -157,7 +145,6 @@ def test_another_recipe_does_not_go_on_with_these_weights(folder: Path, tmp_path
         Run(tmp_path, replace(TINY, lr=1e-3), "cpu").resume()
 
 
-@pytest.mark.usefixtures("small_pools")
 def test_a_changed_list_of_words_is_other_data(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -209,7 +196,6 @@ def test_exported_folder_loads_with_its_template(folder: Path, tmp_path: Path) -
     assert model.generation_config.eos_token_id[0] == tokenizer.convert_tokens_to_ids("<|eot_id|>")
 
 
-@pytest.mark.usefixtures("small_pools")
 def test_a_run_may_begin_from_exported_weights_and_another_vocabulary(
     folder: Path, tmp_path: Path
 ) -> None:
