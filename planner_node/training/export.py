@@ -5,6 +5,7 @@ python -m planner_node.training.export --out var/training --to planner_node/mode
 
 import argparse
 from collections.abc import Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import Final
 
@@ -23,7 +24,7 @@ def export(run: Run, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     ids = run.tokenizer.convert_tokens_to_ids
     stops = [ids(stop) for stop in STOPS]
-    model = run.model.to(torch.float32)
+    model = deepcopy(run.model).to(torch.bfloat16)  # half the size; loaded in any precision
     model.config.use_cache = True
     model.generation_config = GenerationConfig(
         bos_token_id=ids(BOS),

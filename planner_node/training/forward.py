@@ -22,17 +22,26 @@ Tensor = torch.Tensor
 
 def loss_of(model: LlamaForCausalLM, part: Part, precision: torch.dtype) -> Tensor:
     """Summed cross entropy over the answers' tokens of one part; products run in ``precision``."""
-    chosen = part.labels != IGNORED
-    state = _last_hidden(model, part.ids, chosen, precision)
-    labels = part.labels[chosen]
-    loss: Tensor = Surprise.apply(state, model.model.embed_tokens.weight, labels)  # type: ignore[no-untyped-call]
+    weight = model.model.embed_tokens.weight
+    flat = part.labels.flatten()
+    chosen = torch.nonzero(flat != IGNORED).squeeze(1)  # before it is sent: a GPU is not waited for
+    state = _last_hidden(
+        model, _sent(part.ids, weight.device), _sent(chosen, weight.device), precision
+    )
+    loss: Tensor = Surprise.apply(state, weight, _sent(flat[chosen], weight.device))  # type: ignore[no-untyped-call]
     return loss
+
+
+def _sent(made: Tensor, device: torch.device) -> Tensor:
+    if made.device == device:
+        return made
+    return made.pin_memory().to(device, non_blocking=True)
 
 
 def _last_hidden(
     model: LlamaForCausalLM, ids: Tensor, chosen: Tensor, precision: torch.dtype
 ) -> Tensor:
-    """Normed states (chosen, hidden) in ``precision``."""
+    """Normed states (chosen, hidden) in ``precision``; ``chosen`` counts through all rows."""
     config: Any = model.config
     heads = Heads(config.num_attention_heads, config.num_key_value_heads, config.head_dim)
     theta = float(config.rope_parameters["rope_theta"])
@@ -42,7 +51,7 @@ def _last_hidden(
     for layer in layers:
         x = _fed(layer, x + _attended(layer, x, heads, places, precision), precision)
     attended = _attended(last, x, heads, places, precision, chosen)
-    x = _fed(last, x[chosen] + attended, precision)
+    x = _fed(last, x.flatten(0, 1).index_select(0, chosen) + attended, precision)
     return _normed(model.model.norm, x, precision)
 
 
@@ -59,7 +68,9 @@ def _attended(
     own = layer.self_attn
     packed = _product(normed, precision, own.q_proj, own.k_proj, own.v_proj)
     mixed: Tensor = Attention.apply(packed, heads, places)  # type: ignore[no-untyped-call]
-    return _product(mixed if chosen is None else mixed[chosen], precision, own.o_proj)
+    if chosen is not None:
+        mixed = mixed.flatten(0, 1).index_select(0, chosen)
+    return _product(mixed, precision, own.o_proj)
 
 
 def _fed(layer: LlamaDecoderLayer, x: Tensor, precision: torch.dtype) -> Tensor:

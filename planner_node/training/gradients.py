@@ -38,10 +38,8 @@ def side_by_side(workers: int) -> Each:
 class Gradients:
     """Puts the gradient of a batch into a model, the same to the bit for any number of workers."""
 
-    def __init__(
-        self, model: LlamaForCausalLM, device: str, precision: torch.dtype, each: Each
-    ) -> None:
-        self._model, self._device, self._precision = model, device, precision
+    def __init__(self, model: LlamaForCausalLM, precision: torch.dtype, each: Each) -> None:
+        self._model, self._precision = model, precision
         self._weights = list(model.parameters())
         self._each = each
 
@@ -56,6 +54,5 @@ class Gradients:
         return torch.stack([loss for loss, _ in found]).sum()
 
     def _of(self, part: Part, answers: int) -> Found:
-        moved = Part(part.ids.to(self._device), part.labels.to(self._device))
-        loss = loss_of(self._model, moved, self._precision) / answers
+        loss = loss_of(self._model, part, self._precision) / answers
         return loss.detach(), torch.autograd.grad(loss, self._weights)

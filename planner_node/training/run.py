@@ -60,7 +60,7 @@ RECIPES: Final = {
         lr=3e-3,
         warmup_tokens=3e6,
         decay_share=0.6,
-        shape=Shape(hidden=320, layers=8, heads=10, kv_heads=2, feed_forward=864),
+        shape=Shape(hidden=384, layers=8, heads=12, kv_heads=4, feed_forward=1024),
     ),
 }
 """By kind of device: what two CPU cores make in about two hours, and a GPU in ten minutes."""
@@ -104,7 +104,7 @@ class Run:
         self.model.to(device)
         each = side_by_side(workers)
         self.optimizers = optimizers(self.model, recipe.lr, self.precision, each)
-        self._gradients = Gradients(self.model, device, self.precision, each)
+        self._gradients = Gradients(self.model, self.precision, each)
 
     @property
     def checkpoint(self) -> Path:

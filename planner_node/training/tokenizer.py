@@ -102,7 +102,7 @@ def texts(samples: Iterable[Sample]) -> list[str]:
 
 
 def build(
-    seed: int, *, samples: int = 12_000, characters: int = 1_050, words: int = 2_400
+    seed: int, *, samples: int = 20_000, characters: int = 1_600, words: int = 3_200
 ) -> Tokenizer:
     """Learn the vocabulary from the first ``samples`` of ``seed``."""
     found = texts(sample(seed, index) for index in range(samples))
