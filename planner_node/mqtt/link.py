@@ -25,7 +25,7 @@ from planner_node.mqtt.reconnect import Reconnect
 
 logger = logging.getLogger(__name__)
 
-RESUBSCRIBE_S: Final = 30.0
+RESUBSCRIBE_S: Final = 5.0
 # A broker that lacks a version may hang up on it; a line that is cut looks the same, but not twice.
 HANG_UPS_OF_AN_OLD_BROKER: Final = 2
 
