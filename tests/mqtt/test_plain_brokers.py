@@ -28,7 +28,12 @@ async def test_broker_that_lacks_something_is_worked_with_and_it_is_said(
             assert MISSING[setting] in caplog.text
             await robot.send(f"{ROOT}/robots/r1/task", TASK)
             await until(lambda: robot.states("t1")[-1:] == ["PLANNED"])
-            door.clear(["t1"])  # nothing is kept there, so nothing is sent
+            door.clear(["t1"])
+            await door._clearing.drained()
+            await robot.send(f"{ROOT}/robots/r1/task", TASK.replace("t1", "t2"))
+            await until(lambda: robot.states("t2")[-1:] == ["PLANNED"])
+            if "retain_available" in setting:  # nothing is kept, so nobody hears an empty message
+                assert all(one.payload for one in robot.heard)
 
 
 @pytest.mark.parametrize("setting", MISSING)
