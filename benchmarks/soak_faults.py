@@ -217,9 +217,8 @@ async def _refused_subscription(scene: Scene) -> None:
     meddler = scene.proxy.meddler or Meddler()
     meddler.suback_code = NOT_AUTHORIZED
     scene.proxy.cut()
-    await scene.node.until_readyz(503, deadline_s=DOWN_S)
+    await scene.node.until_said("refuses us", DOWN_S)
     meddler.suback_code = None
-    scene.proxy.cut()
     await scene.node.until_back(scene.fleet.history)
 
 

@@ -57,7 +57,7 @@ class ToolDispatcher(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One condition of readiness, with the reason where it fails."""
+    """One condition of readiness, with the reason where it fails, or holds with less than all."""
 
     name: str
     ready: bool

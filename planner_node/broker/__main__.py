@@ -16,24 +16,25 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m planner_node.broker", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1", help="a loopback address")
     parser.add_argument("--port", type=int, default=1883, help="0 takes a free one")
+    parser.add_argument("--node-id", help="this client hears the retain flag as it was published")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.CRITICAL, stream=sys.stderr)
     warnings.simplefilter("ignore")
     # Ctrl-C reaches the whole group; the parent stops us when it no longer needs us.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        asyncio.run(_serve(arguments.host, arguments.port))
+        asyncio.run(_serve(arguments.host, arguments.port, arguments.node_id))
     except OSError as error:
         sys.stdout.write(f"REFUSED {error.errno} {error.strerror}\n")
         return 1
     return 0
 
 
-async def _serve(host: str, port: int) -> None:
+async def _serve(host: str, port: int, node_id: str | None) -> None:
     loop, ending = asyncio.get_running_loop(), asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, ending.set)
     watching = asyncio.create_task(_parent_is_gone(ending), name="broker.parent")
-    async with serve(host, port) as bound_port:
+    async with serve(host, port, node_id) as bound_port:
         sys.stdout.write(f"READY {bound_port}\n")
         sys.stdout.flush()
         await ending.wait()

@@ -19,11 +19,15 @@ _STOP_TIMEOUT_S: Final = 3.0
 
 
 class EmbeddedBroker:
-    """``async with EmbeddedBroker(port) as broker``: a broker at ``broker.url`` for the block."""
+    """``async with EmbeddedBroker(port) as broker``: a broker at ``broker.url`` for the block.
 
-    def __init__(self, port: int, host: str = "127.0.0.1") -> None:
+    The client ``node_id`` hears the retain flag as it was published.
+    """
+
+    def __init__(self, port: int, host: str = "127.0.0.1", node_id: str | None = None) -> None:
         self._host = host
         self._port = port
+        self._node_id = node_id
         self._process: Process | None = None
 
     @property
@@ -47,6 +51,7 @@ class EmbeddedBroker:
         self._process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "planner_node.broker"),
             *("--host", self._host, "--port", str(self._port)),
+            *(() if self._node_id is None else (f"--node-id={self._node_id}",)),
             stdin=PIPE,
             stdout=PIPE,
         )

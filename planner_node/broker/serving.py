@@ -12,6 +12,7 @@ from typing import Any, Final
 from amqtt.adapters import ReaderAdapter, StreamReaderAdapter, StreamWriterAdapter
 from amqtt.broker import Broker
 from amqtt.contexts import BrokerConfig, ListenerConfig, ListenerType
+from amqtt.mqtt.protocol.broker_handler import BrokerProtocolHandler
 from amqtt.plugins.base import BaseAuthPlugin
 from amqtt.session import Session
 
@@ -36,8 +37,56 @@ class OpenHouse(BaseAuthPlugin):  # type: ignore[misc]  # amqtt is not typed for
         return True
 
 
+class _Retained(bytes):
+    """A payload that was published with the retain flag."""
+
+
+class _AsPublished:
+    """The way to a client that is told of the retain flag; amqtt takes it off, as 3.1.1 says."""
+
+    def __init__(self, handler: BrokerProtocolHandler) -> None:
+        self._handler = handler
+
+    async def mqtt_publish(
+        self,
+        topic: str,
+        data: bytes,
+        qos: int | None,
+        retain: bool,  # noqa: FBT001  amqtt's signature
+    ) -> None:
+        is_retained = retain or isinstance(data, _Retained)
+        await self._handler.mqtt_publish(topic, data, qos, retain=is_retained)
+
+
 class _Broker(Broker):  # type: ignore[misc]  # as above
-    """amqtt's broker with MQTT's own rules for the retain flag and retained messages."""
+    """amqtt's broker with MQTT's own rules for the retain flag and retained messages.
+
+    Over MQTT 3.1.1 a retained message comes to those who listen already as if it were not. The
+    node must know (a stale command must not move a robot), so to its own session the flag goes as
+    it was published: what MQTT 5 calls Retain As Published.
+    """
+
+    node_id: str | None = None
+
+    def _get_handler(self, session: Session) -> BrokerProtocolHandler | _AsPublished | None:
+        handler = super()._get_handler(session)
+        is_node = handler is not None and session.client_id == self.node_id
+        return _AsPublished(handler) if is_node else handler
+
+    async def _handle_message_delivery(
+        self,
+        client_session: Session,
+        handler: BrokerProtocolHandler,
+        wait_deliver: asyncio.Future[Any],
+    ) -> bool:
+        message = wait_deliver.result()
+        packet = None if message is None else message.publish_packet
+        if packet is not None and packet.retain_flag:
+            message.data = _Retained(message.data)
+        goes_on: bool = await super()._handle_message_delivery(
+            client_session, handler, wait_deliver
+        )
+        return goes_on
 
     async def _publish_session_retained_messages(self, session: Session) -> None:
         """Send what was queued while the client was away; amqtt would flag it as retained."""
@@ -86,13 +135,16 @@ class _Replay(ReaderAdapter):  # type: ignore[misc]  # as above
 
 
 @contextlib.asynccontextmanager
-async def serve(host: str, port: int) -> AsyncIterator[int]:
+async def serve(host: str, port: int, node_id: str | None = None) -> AsyncIterator[int]:
     """Run a broker for the length of the block; yields the port that it listens on.
+
+    The client ``node_id`` hears the retain flag as it was published.
 
     Raises:
         OSError: the address is in use, or not ours.
     """
     broker = _Broker(_config())
+    broker.node_id = node_id
     await broker.start()
 
     async def admit(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -2,7 +2,8 @@
 
 How it works. One after the other is sent as soon as the connection's publish window has room, so
 as many are under way as that takes; what a connection took with it goes out on the next one. What
-is left when the node ends stays retained until its expiry, as on a broker that refuses.
+is left when the node ends stays retained until its expiry, as on a broker that refuses; over MQTT
+3.1.1, which knows no expiry, until somebody clears it.
 """
 
 import asyncio

@@ -1,7 +1,6 @@
 """One connection to a broker, as the loop sees it: awaitables for everything that is answered."""
 
 import asyncio
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
@@ -18,8 +17,6 @@ from planner_node.mqtt.packets import (
     PublishOutcome,
     Subscription,
 )
-
-logger = logging.getLogger(__name__)
 
 _NOT_IN_A_NAME: Final = ("\0", "+", "#")
 _MAX_TOPIC_BYTES: Final = 65_535
@@ -115,8 +112,8 @@ class Connection:
 
     def _send_now(self, publication: Publication) -> asyncio.Future[PublishOutcome]:
         outcome: asyncio.Future[PublishOutcome] = self._loop.create_future()
-        if (refusal := self._own_refusal(publication)) is not None:
-            outcome.set_result(refusal)
+        if (answer := self._own_answer(publication)) is not None:
+            outcome.set_result(answer)
             return outcome
         mid = self._network.publish(self._offered(publication)) if self.is_up else None
         if mid is None:
@@ -133,8 +130,13 @@ class Connection:
         retain = publication.retain and self.granted.retain_available
         if (qos, retain) == (publication.qos, publication.retain):
             return publication
-        logger.warning("! mqtt the broker offers qos=%d retain=%s only", qos, retain)
         return replace(publication, qos=qos, retain=retain)
+
+    def _own_answer(self, publication: Publication) -> PublishOutcome | None:
+        """Answer for the broker where it need not be asked."""
+        if publication.retain and not publication.payload and not self.granted.retain_available:
+            return PublishOutcome(Outcome.ACCEPTED)  # it retains nothing that could be cleared
+        return self._own_refusal(publication)
 
     def _own_refusal(self, publication: Publication) -> PublishOutcome | None:
         """Find what the broker would close the connection for, again and again."""

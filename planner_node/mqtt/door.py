@@ -32,7 +32,7 @@ _FAREWELL_S: Final = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """Whether the door is open; ``reason`` says why not."""
+    """Whether the door is open; ``reason`` says why not, or what the broker does not offer."""
 
     is_ok: bool
     reason: str = ""
@@ -79,11 +79,10 @@ class MqttDoor:
     @property
     def readiness(self) -> Readiness:
         """Whether commands are heard and journalled, with the reason if not."""
-        if not self._link.state.is_ok:
-            return Readiness(is_ok=False, reason=self._link.state.reason)
-        if self._inbound.fault is not None:
+        link = self._link.state
+        if link.is_ok and self._inbound.fault is not None:
             return Readiness(is_ok=False, reason=self._inbound.fault)
-        return Readiness(is_ok=True)
+        return Readiness(is_ok=link.is_ok, reason=link.reason)
 
     @property
     def counters(self) -> Counters:

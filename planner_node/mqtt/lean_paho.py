@@ -20,6 +20,8 @@ from typing import Any, Final
 
 from paho.mqtt import client as paho
 from paho.mqtt.enums import MessageType, MQTTErrorCode
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.reasoncodes import ReasonCode
 
 _READ_AHEAD_BYTES: Final = 65_536
 _WRITE_AT_BYTES: Final = 65_536
@@ -27,6 +29,8 @@ _PACKET_ID_BYTES: Final = 2
 _PUBLISH_AT_QOS_1: Final = MessageType.PUBLISH | 0x02
 _DUP: Final = 0x08
 _RETAIN: Final = 0x01
+_OTHER_VERSION: Final = b"\x01"  # CONNACK's return code in MQTT 3.1.1, and its name in MQTT 5
+_UNSUPPORTED_VERSION: Final = 0x84
 Later = Callable[[Callable[[bytes], None], bytes], object]
 
 
@@ -143,6 +147,7 @@ class LeanPaho(paho.Client):
     address: tuple[str, int, int]
     connect_arguments: dict[str, Any]
     on_end: Callable[[BaseException | None], None]
+    on_refusal: Callable[[ReasonCode], None]  # where paho tells nobody
     on_puback: Callable[[int, int], None]
     on_plain_message: Callable[[PlainMessage], None]
     later: Later | None = None  # calls something when the turn of the thread that starts us is over
@@ -246,6 +251,13 @@ class LeanPaho(paho.Client):
                 self.on_plain_message(message)
                 return MQTTErrorCode.MQTT_ERR_SUCCESS
         return super()._packet_handle()
+
+    def _handle_connack(self) -> MQTTErrorCode:
+        if self._protocol == paho.MQTTv311 and self._in_packet["packet"][1:] == _OTHER_VERSION:
+            # paho would only end, and nobody would know why.
+            self.on_refusal(ReasonCode(PacketTypes.CONNACK, identifier=_UNSUPPORTED_VERSION))
+            return MQTTErrorCode.MQTT_ERR_PROTOCOL
+        return super()._handle_connack()
 
     def _plain_message(self, command: int, body: bytearray) -> PlainMessage | None:
         """Read a PUBLISH; None when there is more to it, or something is wrong with it."""

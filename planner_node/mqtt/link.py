@@ -3,32 +3,39 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from planner_node.errors import BrokerRefused
 from planner_node.mqtt.client import Connection
 from planner_node.mqtt.packets import (
+    BAD_CREDENTIALS,
     FIRST_REFUSAL,
+    QOS_NOT_SUPPORTED,
+    RETAIN_NOT_SUPPORTED,
     ConnectOptions,
     Delivery,
     Ending,
     EndKind,
     Granted,
+    Publication,
     Subscription,
 )
 from planner_node.mqtt.reconnect import Reconnect
 
 logger = logging.getLogger(__name__)
 
-RESUBSCRIBE_S: Final = 30.0
+RESUBSCRIBE_S: Final = 5.0
 # A broker that lacks a version may hang up on it; a line that is cut looks the same, but not twice.
 HANG_UPS_OF_AN_OLD_BROKER: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
 class LinkState:
-    """Whether the broker hears us and we hear everything we asked for; ``reason`` if not."""
+    """Whether the broker hears us and we hear everything we asked for; ``reason`` if not.
+
+    A broker that offers less than it should is ok, and has a reason all the same.
+    """
 
     is_ok: bool
     reason: str = ""
@@ -52,6 +59,7 @@ class Link:
         self.stumbles = 0  # callbacks of the network thread that failed
         self._epoch = 0
         self._is_v5 = True
+        self._will = options.will  # as the broker takes it
         self._hang_ups = 0  # in a row, at our CONNECT of MQTT 5
         self._connection: Connection | None = None
         self._is_leaving = asyncio.Event()
@@ -76,10 +84,15 @@ class Link:
             logger.info("↻ mqtt %s lacks MQTT 5: trying 3.1.1", self._options.url)
             self._is_v5 = False
             return
+        if ending is not None and (will := self._plainer_will(ending)) is not None:
+            logger.warning("! mqtt %s: trying a plainer last will", ending.reason)
+            self._will = will
+            return
         self._is_v5 = True  # tried first each time: the broker may be a new one
         if ending is None:
             began_s = loop.time()
             ending = await self._serve(connection)
+            self._will = self._options.will  # as above
         if not self._is_leaving.is_set():
             await self._pause(ending, loop.time() - began_s)
 
@@ -92,6 +105,17 @@ class Link:
             return True
         refused = ending is not None and ending.kind is EndKind.UNSUPPORTED_VERSION
         return self._is_v5 and refused
+
+    def _plainer_will(self, ending: Ending) -> Publication | None:
+        """Return a last will without what the broker has refused of it, None if it was not that."""
+        will = self._will
+        if will is None:
+            return None
+        if ending.reason_code == RETAIN_NOT_SUPPORTED and will.retain:
+            return replace(will, retain=False)
+        if ending.reason_code == QOS_NOT_SUPPORTED and will.qos > 0:
+            return replace(will, qos=0)
+        return None
 
     async def leave(self) -> None:
         """Say goodbye to the broker and let ``run`` return."""
@@ -137,7 +161,7 @@ class Link:
         self._epoch += 1
         # Known before it is up: what the broker kept for us may come right behind CONNACK.
         self._connection = Connection(
-            self._options,
+            replace(self._options, will=self._will),
             is_v5=self._is_v5,
             epoch=self._epoch,
             deliver=self._inbox.put_nowait,
@@ -150,8 +174,10 @@ class Link:
 
     async def _serve(self, connection: Connection) -> Ending:
         """Subscribe, then stay until the connection ends."""
-        version, self.connects = connection.granted.mqtt_version, self.connects + 1
-        logger.info("→ mqtt connected url=%s version=%s", self._options.url, version)
+        granted, self.connects = connection.granted, self.connects + 1
+        logger.info("→ mqtt connected url=%s version=%s", self._options.url, granted.mqtt_version)
+        if granted.shortfall:
+            logger.warning("! mqtt %s", granted.shortfall)
         async with self._changed:
             self._changed.notify_all()
         async with asyncio.TaskGroup() as group:
@@ -162,27 +188,37 @@ class Link:
 
     async def _listen(self, connection: Connection) -> None:
         """Subscribe until the broker grants every filter; the rest of the door works meanwhile."""
-        while (refusal := await self._subscribe(connection)) is not None:
-            self.state = LinkState(is_ok=False, reason=refusal)
-            logger.error("! mqtt %s", refusal)
-            await asyncio.sleep(RESUBSCRIBE_S)
-        if connection.is_up:
-            self.state = LinkState(is_ok=True)
-            self.has_listened.set()
-
-    async def _subscribe(self, connection: Connection) -> str | None:
-        """Return what the broker refused."""
         try:
             wanted = self._subscriptions(connection.granted)
         except BrokerRefused as error:
-            return str(error)
+            self._miss(str(error))
+            return
+        while wanted := await self._refused(connection, wanted):  # noqa: ASYNC110  nobody tells us
+            await asyncio.sleep(RESUBSCRIBE_S)
+        if connection.is_up:
+            self.state = LinkState(is_ok=True, reason=connection.granted.shortfall)
+            self.has_listened.set()
+
+    async def _refused(
+        self, connection: Connection, wanted: Sequence[Subscription]
+    ) -> list[Subscription]:
+        """Subscribe; return what the broker refused."""
         codes = await connection.subscribe(wanted)
         refused = [
-            f"{subscription.topic_filter} (reason {code:#x})"
+            (subscription, code)
             for subscription, code in zip(wanted, codes, strict=False)
             if code >= FIRST_REFUSAL
         ]
-        return f"the broker refuses us {', '.join(refused)}; check its ACL" if refused else None
+        if refused:
+            named = ", ".join(f"{one.topic_filter} (reason {code:#x})" for one, code in refused)
+            self._miss(f"the broker refuses us {named}; check its ACL")
+        return [subscription for subscription, _ in refused]
+
+    def _miss(self, reason: str) -> None:
+        """Note that we do not hear everything; said once, and not at every try."""
+        if reason != self.state.reason:
+            logger.error("! mqtt %s", reason)
+        self.state = LinkState(is_ok=False, reason=reason)
 
     async def _pause(self, ending: Ending, lived_s: float) -> None:
         delay_s, taken_over = self.reconnect.after(ending, lived_s)
@@ -201,7 +237,9 @@ class Link:
                 f"another client uses our id {options.client_id!r} at {options.url}; "
                 "give each node its own node_id"
             )
-        who = f" for user {options.username!r}" if options.username else ""
         if ending.kind is EndKind.REFUSED:
-            return f"{options.url}{who}: {ending.reason}; check mqtt.username and its password"
+            who = f" for user {options.username!r}" if options.username else ""
+            may_be_ours = ending.reason_code in BAD_CREDENTIALS
+            advice = "; check mqtt.username and its password" if may_be_ours else ""
+            return f"{options.url}{who}: {ending.reason}{advice}"
         return f"no connection to {options.url}: {ending.reason}"

@@ -126,7 +126,7 @@ class Network:
         configure(client, self._options, is_v5=self._is_v5)
         client.later = self._loop.call_soon
         client.on_end, client.on_puback = self.on_end, self.on_puback
-        client.on_plain_message = self.on_plain_message
+        client.on_plain_message, client.on_refusal = self.on_plain_message, self.on_refusal
         for name in _CALLBACKS:
             setattr(client, name, getattr(self, name))
         client.loop_start()
@@ -201,13 +201,17 @@ class Network:
         properties: Properties | None,
     ) -> None:
         if reason.value >= FIRST_REFUSAL:
-            self._refusal = reason
+            self.on_refusal(reason)
             return
         self._is_accepted = True
         granted = granted_from(
             properties, is_v5=self._is_v5, session_present=bool(flags.session_present)
         )
         self._post(self._hearing.accepted, granted)
+
+    @_guarded
+    def on_refusal(self, reason: ReasonCode) -> None:
+        self._refusal = reason
 
     @_guarded
     def on_disconnect(
@@ -277,7 +281,8 @@ class Network:
 
     def _end(self, ending: Ending) -> None:
         if self._paho is not None:
-            del self._paho.on_end, self._paho.on_puback, self._paho.on_plain_message
+            del self._paho.on_end, self._paho.on_puback
+            del self._paho.on_plain_message, self._paho.on_refusal
             for name in _CALLBACKS:  # breaks the circle, so that its sockets are closed now
                 setattr(self._paho, name, None)
             self._paho = None

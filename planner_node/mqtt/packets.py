@@ -7,6 +7,9 @@ from typing import Final
 REASON_TAKEN_OVER: Final = 0x8E
 NO_SUBSCRIBERS: Final = 0x10  # accepted, and nobody asked for it
 FIRST_REFUSAL: Final = 0x80  # reason codes from here on say no
+RETAIN_NOT_SUPPORTED: Final = 0x9A
+QOS_NOT_SUPPORTED: Final = 0x9B
+BAD_CREDENTIALS: Final = frozenset({0x86, 0x87})  # user and password, or what they may do
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +98,16 @@ class Granted:
     retain_available: bool = True
     shared_subscriptions: bool = False
 
+    @property
+    def shortfall(self) -> str:
+        """What this broker does less than the node asks for; empty if nothing."""
+        found = []
+        if not self.retain_available:
+            found.append("retains nothing, so late joiners hear of no task and of no node")
+        if self.maximum_qos == 0:
+            found.append("offers QoS 0 only, so what the line loses stays lost")
+        return f"the broker {' and '.join(found)}" if found else ""
+
 
 class EndKind(StrEnum):
     """Why there is no connection."""
@@ -110,10 +123,11 @@ class EndKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a connection ended; ``reason`` is for people."""
+    """How a connection ended; ``reason`` is for people, ``reason_code`` a refusing CONNACK's."""
 
     kind: EndKind
     reason: str
+    reason_code: int = 0
 
 
 @dataclass(frozen=True, slots=True)

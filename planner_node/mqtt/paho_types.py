@@ -201,7 +201,7 @@ def connect_failure(error: BaseException | None, refusal: ReasonCode | None) -> 
     if refusal is not None:
         unsupported = refusal.value == _REASON_UNSUPPORTED_VERSION
         kind = EndKind.UNSUPPORTED_VERSION if unsupported else EndKind.REFUSED
-        return Ending(kind, f"the broker refused: {refusal}")
+        return Ending(kind, f"the broker refused: {refusal}", refusal.value)
     if error is not None:
         return Ending(EndKind.UNREACHABLE, f"{error or type(error).__name__}")
     return Ending(EndKind.HUNG_UP, "the broker closed the connection before it answered")

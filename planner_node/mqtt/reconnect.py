@@ -11,6 +11,7 @@ SHORT_SESSIONS_OF_A_RIVAL: Final = 2
 RIVAL_HOLD_S: Final = 300.0  # the other one works; coming back soon would only kick it out
 REFUSAL_HOLD_S: Final = 5.0
 PATIENT_REFUSALS: Final = 3
+_REFUSALS: Final = frozenset({EndKind.REFUSED, EndKind.UNSUPPORTED_VERSION})
 _FLOOR: Final = 0.2  # of the delay: full jitter, but never at once
 
 
@@ -29,7 +30,8 @@ class Reconnect:
     def after(self, ending: Ending, lived_s: float) -> tuple[float, bool]:
         """Return the seconds to wait, and whether another client uses our id.
 
-        ``lived_s`` is how long the connection was up.
+        ``lived_s`` is how long the connection was up, or how long it was tried in vain: a try that
+        took long has waited already, so that a broker that is back is found soon.
         """
         self._count(ending, lived_s)
         evident = self.is_rivalled and self._short_sessions >= SHORT_SESSIONS_OF_A_RIVAL
@@ -37,8 +39,12 @@ class Reconnect:
             self._short_sessions, self.is_rivalled = 0, False
             return self._jittered(RIVAL_HOLD_S), True
         delay_s = min(self.max_s, self.min_s * 2 ** min(self._failures - 1, 16))
-        hold_s = REFUSAL_HOLD_S if self._refusals > PATIENT_REFUSALS else 0.0
-        return hold_s + self._jittered(delay_s), False
+        if self._refusals > PATIENT_REFUSALS:
+            spread_s = max(self.min_s, min(delay_s, self.max_s - REFUSAL_HOLD_S))
+            return REFUSAL_HOLD_S + self._jittered(spread_s), False
+        delay_s = self._jittered(delay_s)
+        waited_s = lived_s if ending.kind is EndKind.UNREACHABLE else 0.0
+        return max(_FLOOR * delay_s, delay_s - waited_s), False
 
     def _count(self, ending: Ending, lived_s: float) -> None:
         if ending.kind is EndKind.LOST:
@@ -49,7 +55,7 @@ class Reconnect:
             self._refusals = 0
         else:
             self._failures += 1
-            self._refusals += ending.kind is EndKind.REFUSED
+            self._refusals += ending.kind in _REFUSALS
 
     def _jittered(self, delay_s: float) -> float:
         return delay_s * (_FLOOR + (1 - _FLOOR) * self.random())

@@ -137,7 +137,8 @@ class Node:
     async def _open_door(self, stack: AsyncExitStack) -> MqttDoor:
         mqtt = self.settings.mqtt
         if not mqtt.url:
-            self._embedded = await stack.enter_async_context(EmbeddedBroker(mqtt.port))
+            broker = EmbeddedBroker(mqtt.port, node_id=self.settings.node_id)
+            self._embedded = await stack.enter_async_context(broker)
             mqtt = mqtt.model_copy(update={"url": self._embedded.url})
         self.broker_url = mqtt.url
         return MqttDoor(mqtt, self.settings.node_id, self.planner, self.journal, self._clock)

@@ -57,7 +57,7 @@ class MqttSettings(Section):
     session_expiry_s: Annotated[int, Field(ge=1, le=4_294_967_295)] = 86_400
     receive_maximum: Annotated[int, Field(ge=1, le=65_535)] = 32
     publish_window: Annotated[int, Field(ge=1, le=1_000)] = 20
-    connect_timeout_s: Positive = 10
+    connect_timeout_s: Positive = 5
     reconnect_min_s: Positive = 1
     reconnect_max_s: Positive = 8
     response_topic_prefixes: list[str] = []

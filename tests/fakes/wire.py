@@ -11,13 +11,22 @@ from tests.fakes.encoding import text_bytes
 CONNECT, CONNACK, PUBLISH, PUBACK, SUBSCRIBE, SUBACK, PINGREQ = 1, 2, 3, 4, 8, 9, 12
 DISCONNECT = 14
 TAKEN_OVER = b"\xe0\x02\x8e\x00"
-NOT_AUTHORIZED_V5 = b"\x20\x03\x00\x87\x00"
 ACCEPTED_V5 = b"\x20\x03\x00\x00\x00"
 
 
 def accepted_v5(properties: bytes) -> bytes:
     """Return a CONNACK of MQTT 5 with properties."""
     return bytes([0x20, 3 + len(properties), 0, 0, len(properties)]) + properties
+
+
+def refused_v5(code: int) -> bytes:
+    """Return a CONNACK of MQTT 5 that says no."""
+    return bytes([0x20, 3, 0, code, 0])
+
+
+def refused_v3(code: int) -> bytes:
+    """Return a CONNACK of MQTT 3.1.1 that says no."""
+    return bytes([0x20, 2, 0, code])
 
 
 def receive_maximum(number: int) -> bytes:

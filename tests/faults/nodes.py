@@ -205,6 +205,13 @@ class NodeProcess:
             raise TimeoutError(f"/readyz never said {status}, but {found}") from None
         return found[0][1]
 
+    async def until_said(self, reason: str, deadline_s: float = 20.0) -> str:
+        """Wait until the node is not ready for this reason; return the body of /readyz."""
+        async with asyncio.timeout(deadline_s):
+            while reason not in (body := await self.until_readyz(503, deadline_s)):
+                pass
+        return body
+
     async def metric(self, name: str) -> float:
         """Read one number without labels from /metrics."""
         async with httpx.AsyncClient(timeout=5) as client:

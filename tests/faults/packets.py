@@ -4,10 +4,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+CONNACK: Final = 2
 PUBLISH: Final = 3
 PUBACK: Final = 4
 SUBACK: Final = 9
 NOT_AUTHORIZED: Final = 0x87
+SERVER_BUSY: Final = 0x89
+BANNED: Final = 0x8A
 _MORE: Final = 0x80
 
 
@@ -70,6 +73,7 @@ class Meddler:
     """Changes what the broker answers to the node; all fields may change at any time."""
 
     puback_code: Callable[[str], int] = lambda _topic: 0  # by the topic of the publication
+    connack_code: int | None = None
     suback_code: int | None = None
     doubles_every: int | None = None  # of the PUBACKs
     doubled: int = 0
@@ -82,6 +86,8 @@ class Meddler:
         return packet.raw
 
     def to_node(self, packet: Packet) -> bytes:
+        if packet.kind == CONNACK and self.connack_code is not None:
+            return bytes([packet.raw[0], 3, 0, self.connack_code, 0])
         if packet.kind == SUBACK and self.suback_code is not None:
             codes = len(packet.body) - 3  # after the packet id and no properties
             return packet.raw[: -codes or None] + bytes([self.suback_code]) * codes

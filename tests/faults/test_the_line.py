@@ -16,7 +16,7 @@ from tests.faults.checker import check
 from tests.faults.fleet import Fleet
 from tests.faults.history import History
 from tests.faults.nodes import NodeProcess
-from tests.faults.packets import NOT_AUTHORIZED, Meddler
+from tests.faults.packets import BANNED, NOT_AUTHORIZED, SERVER_BUSY, Meddler
 from tests.faults.proxy import Proxy
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
@@ -200,18 +200,31 @@ def reported(fleet: Fleet) -> set[str]:
 
 
 async def test_a_refused_subscription_is_not_ready_until_it_is_granted(tmp_path: Path) -> None:
-    """F15: the node says which filter; the way out works meanwhile."""
+    """F15: the node says which filter, and finds by itself that it is granted (I5)."""
     async with scene(tmp_path) as on:
         on.meddler.suback_code = NOT_AUTHORIZED
         on.proxy.cut()
-        reason = await on.node.until_readyz(503)
-        await on.fleet.until_true(lambda: "refuses us" in on.node.log)
-        reason = await on.node.until_readyz(503)
+        reason = await on.node.until_said("refuses us")
         assert ("robots/+/task" in reason, "0x87" in reason) == (True, True)
-        on.meddler.suback_code = None
-        on.proxy.cut()
+        seen, on.meddler.suback_code = on.proxy.connections, None
         await on.node.until_back(on.fleet.history)
+        assert on.proxy.connections == seen
         await on.fleet.until_ended(*on.fleet.tasks("granted", 5))
+
+
+@pytest.mark.parametrize(("code", "said"), [(BANNED, "Banned"), (SERVER_BUSY, "Server busy")])
+async def test_a_connack_that_refuses_is_named_and_its_end_is_found(
+    tmp_path: Path, code: int, said: str
+) -> None:
+    """F14."""
+    async with scene(tmp_path) as on:
+        on.meddler.connack_code = code
+        on.proxy.cut()
+        await on.node.until_said(f"the broker refused: {said}")
+        assert "password" not in await on.node.until_readyz(503)
+        on.meddler.connack_code = None
+        await on.node.until_back(on.fleet.history)
+        await on.fleet.until_ended(*on.fleet.tasks("let-in", 5))
 
 
 async def test_a_node_that_says_ready_hears_what_is_sent_at_once(tmp_path: Path) -> None:

@@ -22,12 +22,12 @@ from tests.fakes.guest import GONE, Client, connected
 from tests.fakes.mosquitto import free_port
 from tests.fakes.waiting import until
 from tests.fakes.wire import (
-    NOT_AUTHORIZED_V5,
     TAKEN_OVER,
     Script,
     accepted_v5,
     maximum_packet_bytes,
     receive_maximum,
+    refused_v5,
     scripted,
 )
 from tests.mqtt.conftest import Make
@@ -109,9 +109,9 @@ async def test_attempt_that_was_given_up_never_reaches_the_broker(
 
 
 async def test_refused_connect_says_why(options: Make) -> None:
-    async with scripted(Script(connack=NOT_AUTHORIZED_V5)) as broker:
+    async with scripted(Script(connack=refused_v5(0x87))) as broker:
         ending = await Client(options(broker.port)).connection.open()
-        assert ending == Ending(EndKind.REFUSED, "the broker refused: Not authorized")
+        assert ending == Ending(EndKind.REFUSED, "the broker refused: Not authorized", 0x87)
 
 
 async def test_broker_that_hangs_up_is_told_from_one_that_refuses(options: Make) -> None:

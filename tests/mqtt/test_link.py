@@ -9,6 +9,8 @@ import pytest
 
 from planner_node.broker.embedded import EmbeddedBroker
 from planner_node.errors import BrokerRefused
+from planner_node.mqtt import link as module
+from planner_node.mqtt.client import Connection
 from planner_node.mqtt.link import Link
 from planner_node.mqtt.packets import (
     ConnectOptions,
@@ -20,7 +22,7 @@ from planner_node.mqtt.packets import (
 from planner_node.mqtt.reconnect import Reconnect
 from tests.fakes.mosquitto import Mosquitto, free_port
 from tests.fakes.waiting import until
-from tests.fakes.wire import ACCEPTED_V5, NOT_AUTHORIZED_V5, TAKEN_OVER, Script, scripted
+from tests.fakes.wire import ACCEPTED_V5, SUBSCRIBE, TAKEN_OVER, Script, refused_v5, scripted
 from tests.mqtt.conftest import Make
 
 
@@ -79,7 +81,7 @@ async def test_link_comes_back_and_subscribes_again_after_a_broker_restart(
 
 async def test_refused_password_is_said_with_the_user_and_what_to_check(options: Make) -> None:
     async with (
-        scripted(Script(connack=NOT_AUTHORIZED_V5)) as broker,
+        scripted(Script(connack=refused_v5(0x87))) as broker,
         working(link_to(options(broker.port, username="ann", password="secret-7"))) as link,
     ):
         await until(lambda: broker.connects >= 2)
@@ -131,6 +133,41 @@ async def test_refused_subscription_is_not_ready_and_the_way_out_works(options: 
         await until(lambda: "refuses us in/# (reason 0x87)" in link.state.reason)
         outcome = await (await link.connection()).publish(Publication("a", b"x"))
         assert (outcome.outcome, link.is_up) == (Outcome.ACCEPTED, True)
+
+
+async def test_granted_subscription_is_found_without_a_new_connection(
+    options: Make, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(module, "RESUBSCRIBE_S", 0.01)
+    async with (
+        scripted(Script(suback_code=0x87)) as broker,
+        working(link_to(options(broker.port))) as link,
+    ):
+        await until(lambda: broker.packets.count(SUBSCRIBE) >= 4)
+        assert caplog.text.count("refuses us") == 1
+        broker.suback_code = 1
+        await until(lambda: link.state.is_ok)
+        assert broker.connects == 1
+
+
+async def test_only_what_was_refused_is_asked_for_again(
+    options: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is granted brings its retained messages again with each SUBSCRIBE of MQTT 3.1.1."""
+    asked: list[list[str]] = []
+
+    async def refuse_b(_: Connection, wanted: Sequence[Subscription]) -> list[int]:
+        asked.append([one.topic_filter for one in wanted])
+        return [0x87 if one.topic_filter == "b" and len(asked) < 3 else 1 for one in wanted]
+
+    monkeypatch.setattr(module, "RESUBSCRIBE_S", 0.01)
+    monkeypatch.setattr(Connection, "subscribe", refuse_b)
+    async with scripted(Script()) as broker:
+        both = [Subscription("a"), Subscription("b")]
+        link = Link(options(broker.port), lambda _: both, Reconnect(0.01, 0.05, lambda: 0.5))
+        async with working(link):
+            await until(lambda: link.state.is_ok)
+    assert asked == [["a", "b"], ["b"], ["b"]]
 
 
 async def test_what_the_broker_lacks_is_not_ready_with_the_reason(options: Make) -> None:

@@ -9,6 +9,7 @@ from planner_node.mqtt.reconnect import PATIENT_REFUSALS, REFUSAL_HOLD_S, Reconn
 
 UNREACHABLE = Ending(EndKind.UNREACHABLE, "refused")
 REFUSED = Ending(EndKind.REFUSED, "not authorized")
+UNSUPPORTED = Ending(EndKind.UNSUPPORTED_VERSION, "3.1 only")
 LOST = Ending(EndKind.LOST, "cut")
 TAKEN_OVER = Ending(EndKind.TAKEN_OVER, "session taken over")
 
@@ -39,6 +40,24 @@ def test_refusals_are_tried_at_most_every_five_seconds_after_the_third() -> None
     policy = always(0.0)
     delays = [policy.after(REFUSED, 0)[0] for _ in range(PATIENT_REFUSALS + 5)]
     assert min(delays[PATIENT_REFUSALS:]) >= REFUSAL_HOLD_S
+
+
+def test_unsupported_versions_are_refusals_too() -> None:
+    policy = always(0.0)
+    delays = [policy.after(UNSUPPORTED, 0)[0] for _ in range(PATIENT_REFUSALS + 5)]
+    assert min(delays[PATIENT_REFUSALS:]) >= REFUSAL_HOLD_S
+
+
+def test_refusals_are_spread_up_to_the_limit_and_no_further() -> None:
+    low, high = always(0.0), always(1.0)
+    spread = [[policy.after(REFUSED, 0)[0] for _ in range(9)][-1] for policy in (low, high)]
+    assert spread == pytest.approx([REFUSAL_HOLD_S + 0.6, 8])
+
+
+def test_a_try_that_took_long_has_waited_already() -> None:
+    policy = always(1.0)
+    delays = [policy.after(UNREACHABLE, 5)[0] for _ in range(5)]
+    assert delays == pytest.approx([0.2, 0.4, 0.8, 3, 3])
 
 
 def test_a_broker_that_says_taken_over_is_left_alone_for_minutes() -> None:
