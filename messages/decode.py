@@ -158,10 +158,15 @@ def _refusal(error: ValidationError, value: dict[str, JsonValue]) -> Refused:
     )
     code = ProblemCode.UNSUPPORTED_CONSTRAINT if unknown_constraint else ProblemCode.SCHEMA_INVALID
     references = {
-        _shown("/" + "/".join(map(str, detail["loc"]))): detail["msg"].removeprefix("Value error, ")
+        _shown("/" + "/".join(map(str, detail["loc"]))): said_of_field(detail["msg"])
         for detail in details[:_MAX_NAMED_FIELDS]
     }
     return Refused(code, references, _ids(value))
+
+
+def said_of_field(message: str) -> str:
+    """Return what pydantic says of a field, without the mark that it puts on words of ours."""
+    return message.removeprefix("Value error, ")
 
 
 def _ids(value: dict[str, JsonValue]) -> dict[str, str]:

@@ -13,8 +13,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from messages.decode import Refused
+from messages.decode import Refused, said_of_field
 from messages.problem import Problem, ProblemCode, problem
+from planner_node.api.language import wanted_language
 from planner_node.api.presence import ClientGone
 from planner_node.errors import NodeBroken, PlannerError
 
@@ -113,19 +114,23 @@ def error_answer(found: Problem, accept_language: str = "") -> ErrorAnswer:
 
 def detail_of(found: Problem, accept_language: str = "") -> str:
     """Return the problem in one line: what, where, and the reason where there is one."""
+    facts = {fact.key: fact.value for fact in found.references}
     description = found.description
-    if accept_language.strip().lower().startswith("zh"):
-        description = found.translations[0].description
-    return " ".join([description, *_facts(found)])
+    language = wanted_language(accept_language)
+    for translation in found.translations:
+        if translation.language == language:
+            description = translation.description
+            facts |= {fact.key: fact.value for fact in translation.references}
+    return " ".join([description, *_told(facts)])
 
 
-def _facts(found: Problem) -> Iterator[str]:
+def _told(facts: Mapping[str, str]) -> Iterator[str]:
     """Yield a field before what is said of it: "/robot_id is required"."""
-    for reference in sorted(found.references, key=lambda one: one.key != "field"):
-        if reference.key in {"reason", "field"}:
-            yield reference.value
-        elif reference.key.startswith("/"):
-            yield f"{reference.key}: {reference.value}"
+    for key, value in sorted(facts.items(), key=lambda fact: fact[0] != "field"):
+        if key in {"reason", "field"}:
+            yield value
+        elif key.startswith("/"):
+            yield f"{key}: {value}"
 
 
 def _advice(found: Problem, status: HTTPStatus) -> dict[str, str]:
@@ -184,6 +189,6 @@ async def _on_client_gone(request: Request, error: Exception) -> Response:
 
 def _named_fields(error: RequestValidationError) -> dict[str, str]:
     return {
-        "/" + "/".join(str(part) for part in detail["loc"]): str(detail["msg"])
+        "/" + "/".join(str(part) for part in detail["loc"]): said_of_field(detail["msg"])
         for detail in error.errors()[:_MAX_NAMED_FIELDS]
     }
