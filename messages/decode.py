@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Generic, NoReturn, TypeVar
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from messages.problem import ProblemCode
 from messages.task import TaskCommand
@@ -157,11 +158,32 @@ def _refusal(error: ValidationError, value: dict[str, JsonValue]) -> Refused:
         for detail in details
     )
     code = ProblemCode.UNSUPPORTED_CONSTRAINT if unknown_constraint else ProblemCode.SCHEMA_INVALID
-    references = {
-        _shown("/" + "/".join(map(str, detail["loc"]))): said_of_field(detail["msg"])
-        for detail in details[:_MAX_NAMED_FIELDS]
-    }
+    references: dict[str, str] = {}
+    for detail in details[:_MAX_NAMED_FIELDS]:
+        said, path = said_of_field(detail["msg"]), _shown(_path(detail, value))
+        references.setdefault(path, said)  # of a field with several forms, the first form's fault
     return Refused(code, references, _ids(value))
+
+
+def _path(detail: ErrorDetails, value: JsonValue) -> str:
+    """Return where in ``value`` the fault is.
+
+    Pydantic also names the form of a field that it tried last; what was sent has no such step.
+    """
+    *steps, last = detail["loc"] or ("",)
+    path = ""
+    for step in steps:
+        if _has(value, step):
+            path, value = f"{path}/{step}", value[step]  # type: ignore[index]  # _has saw to it
+    if _has(value, last) or detail["type"] == "missing":
+        path = f"{path}/{last}"
+    return path or "/"
+
+
+def _has(value: JsonValue, step: str | int) -> bool:
+    if isinstance(value, list):
+        return isinstance(step, int) and step < len(value)
+    return isinstance(value, dict) and step in value
 
 
 def said_of_field(message: str) -> str:

@@ -99,6 +99,24 @@ async def test_tools_that_break_the_schema_are_422(
     assert (answer.status_code, problem_of(answer)["code"]) == (422, "SCHEMA_INVALID")
 
 
+@pytest.mark.parametrize(
+    ("changes", "places"),
+    [
+        ({"tools": [{"type": "code_interpreter"}]}, ["/tools/0/name"]),
+        ({"tools": [3]}, ["/tools/0"]),
+        ({"tools": [{"function": {"name": "a"}}]}, ["/tools/0/type"]),
+        ({"tools": [{"type": "function", "function": {}}]}, ["/tools/0/function/name"]),
+        ({"tool_choice": 3}, ["/tool_choice"]),
+        ({"tool_choice": {"type": "function"}}, ["/tool_choice", "/tool_choice/function"]),
+    ],
+)
+async def test_a_refusal_names_places_that_the_body_has(
+    http: httpx.AsyncClient, changes: dict[str, Any], places: list[str]
+) -> None:
+    answer = await http.post("/generate_with_function", json={**SEED_FUNCTION, **changes})
+    assert [one["key"] for one in problem_of(answer)["references"]] == places
+
+
 async def test_an_unknown_page_is_404(http: httpx.AsyncClient) -> None:
     answer = await http.get("/nowhere")
     assert answer.status_code == 404
