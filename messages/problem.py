@@ -55,10 +55,20 @@ class Problem(Outgoing):
     references: list[Reference] = []
 
 
-def problem(code: ProblemCode, references: Mapping[str, object] | None = None) -> Problem:
-    """Build the problem of a code; ``references`` are the facts of this case."""
+def problem(
+    code: ProblemCode,
+    references: Mapping[str, object] | None = None,
+    hints: tuple[str, str] | None = None,
+) -> Problem:
+    """Build the problem of a code.
+
+    ``references`` are the facts of this case; ``hints``, in English and in Chinese, say what to do
+    where it is not what the code says.
+    """
     entry = CATALOG[code]
     (description, hint), (zh_description, zh_hint) = entry.en, entry.zh_tw
+    if hints is not None:
+        hint, zh_hint = hints
     facts = [
         Reference(key=key[:MAX_REFERENCE_CHARS], value=str(value)[:MAX_REFERENCE_CHARS])
         for key, value in (references or {}).items()

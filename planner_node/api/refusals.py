@@ -54,11 +54,17 @@ STATUS: Final[Mapping[ProblemCode, HTTPStatus]] = {
     ProblemCode.UNAUTHORIZED: HTTPStatus.UNAUTHORIZED,
     # Not 501: what a client asks for must never look like a fault of the node.
     ProblemCode.NOT_ENABLED: HTTPStatus.UNPROCESSABLE_ENTITY,
+    ProblemCode.NOT_FOUND: HTTPStatus.NOT_FOUND,
+    ProblemCode.METHOD_NOT_ALLOWED: HTTPStatus.METHOD_NOT_ALLOWED,
     ProblemCode.INTERNAL: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
 RETRY_AFTER_S: Final[Mapping[HTTPStatus, int]] = {
     HTTPStatus.TOO_MANY_REQUESTS: 2,
     HTTPStatus.SERVICE_UNAVAILABLE: 5,
+}
+_OF_THE_FRAMEWORK: Final = {
+    HTTPStatus.NOT_FOUND: ProblemCode.NOT_FOUND,
+    HTTPStatus.METHOD_NOT_ALLOWED: ProblemCode.METHOD_NOT_ALLOWED,
 }
 CLIENT_CLOSED_REQUEST: Final = 499  # nginx's number; nobody is there to read it
 _MAX_NAMED_FIELDS: Final = 16
@@ -161,13 +167,11 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
     """Answer for the framework itself: no such page, or not by this method."""
     if not isinstance(error, HTTPException):
         raise error
-    found = problem(
-        ProblemCode.NOT_ENABLED
-        if error.status_code < HTTPStatus.INTERNAL_SERVER_ERROR
-        else ProblemCode.INTERNAL,
-        {"reason": f"{request.method} {request.url.path}: {error.detail}"},
-    )
     status = HTTPStatus(error.status_code)
+    facts = {"method": request.method, "path": request.url.path}
+    if error.detail != status.phrase:
+        facts["reason"] = error.detail
+    found = problem(_OF_THE_FRAMEWORK.get(status, ProblemCode.INTERNAL), facts)
     headers = dict(error.headers or {})
     if status is HTTPStatus.METHOD_NOT_ALLOWED and (allowed := _allowed(request)):
         headers["Allow"] = ", ".join(allowed)
