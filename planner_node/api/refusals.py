@@ -109,7 +109,7 @@ def answer(
 ) -> Response:
     """Build the response to a refused request."""
     body = error_answer(found, accept_language)
-    extra = {**(headers or {}), **_advice(found, status)}
+    extra = {**(headers or {}), **advice(found, status)}
     return Response(body.model_dump_json(), status, extra, "application/json")
 
 
@@ -139,7 +139,8 @@ def _told(facts: Mapping[str, str]) -> Iterator[str]:
             yield f"{key}: {value}"
 
 
-def _advice(found: Problem, status: HTTPStatus) -> dict[str, str]:
+def advice(found: Problem, status: HTTPStatus) -> dict[str, str]:
+    """Return the headers that say what to do: when to come again, or how to say who one is."""
     if status is HTTPStatus.UNAUTHORIZED:
         return {"WWW-Authenticate": "Bearer"}
     if status not in RETRY_AFTER_S:
