@@ -3,6 +3,7 @@
 from math import inf
 
 import httpx
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from planner_node.api.ports import Check, Measure
@@ -54,6 +55,21 @@ async def test_not_ready_is_a_refusal_like_any_other(http: httpx.AsyncClient, ho
 async def test_ready_is_200(http: httpx.AsyncClient) -> None:
     answer = await http.get("/readyz")
     assert (answer.status_code, answer.json()["ready"]) == (200, True)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/healthz", "/readyz", "/info", "/metrics", "/tasks", "/schemas", "/schemas/TaskStatus"],
+)
+async def test_head_is_answered_as_get_is(http: httpx.AsyncClient, path: str) -> None:
+    head, get = await http.head(path), await http.get(path)
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["content-type"] == get.headers["content-type"]
+
+
+async def test_a_stream_has_no_head(http: httpx.AsyncClient) -> None:
+    answer = await http.head(f"/tasks/{await submitted(http)}/events")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET")
 
 
 async def test_info_is_the_node_info(http: httpx.AsyncClient) -> None:

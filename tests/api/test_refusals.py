@@ -150,7 +150,7 @@ async def test_a_wrong_method_is_405_and_names_the_right_one(http: httpx.AsyncCl
 
 async def test_both_methods_of_one_path_are_allowed(http: httpx.AsyncClient) -> None:
     answer = await http.delete("/tasks")
-    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, POST")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD, POST")
 
 
 async def test_the_detail_speaks_the_clients_language(http: httpx.AsyncClient) -> None:
