@@ -12,6 +12,7 @@ FIELD_TEXTS: Final[Mapping[str, str]] = {
     "is required": "此欄位為必填",
     "Extra inputs are not permitted": "不允許此欄位",
     "Input should be {values}": "應為 {values}",
+    "Input should be {values} or {last}": "應為 {values} 或 {last}",
     "Input should be a valid string": "應為字串",
     "Input should be a valid boolean": "應為布林值",
     "Input should be a valid boolean, {why}": "應為布林值",

@@ -78,6 +78,7 @@ def test_a_sentence_is_written_as_in_taiwan(english: str) -> None:
     [
         ("Field required", "此欄位為必填"),
         ("String should have at most 64 characters", "最多 64 個字元"),
+        ("Input should be 'a', 'b' or 'c'", "應為 'a', 'b' 或 'c'"),
         ("Expecting value: line 1 column 2 (char 1)", "第 1 行第 2 欄（第 1 個字元）：此處應有值"),
         ('/tools/0: "not" is not supported here', "/tools/0：「not」在此不支援"),
         ("the node cannot run: The journal is closed.", "節點無法執行：日誌已關閉。"),
