@@ -55,6 +55,8 @@ FIELD_TEXTS: Final[Mapping[str, str]] = {
     "must be from {least} to {most}": "應介於 {least} 到 {most}",
     "must have at most {most} characters": "最多 {most} 個字元",
     "must have at most {most} characters in all": "合計最多 {most} 個字元",
+    "must be an object, or a string that holds its JSON": "應為物件，或內含其 JSON 的字串",
+    "content is required where there are no tool_calls": "沒有 tool_calls 時，content 為必填",
     "must not be empty": "不可為空",
     "must not contain control characters or lone surrogates": "不可含有控制字元或落單的代理碼位",
     "must not pile more than {most} marks on one letter": (

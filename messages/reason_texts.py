@@ -72,6 +72,7 @@ REASON_TEXTS: Final[Mapping[str, str]] = {
     "{endpoint} writes nothing but blanks after {text}: see docs/remote.md": (
         "{endpoint} 在 {text} 之後只輸出空白；請見 docs/remote.md"
     ),
+    "{endpoint} goes on after the call: {text}": "{endpoint} 在工具呼叫之後繼續輸出：{text}",
     "{endpoint} ended inside the call, after {text}": "{endpoint} 在工具呼叫中途、{text} 之後結束",
     "{endpoint} slid into Simplified Chinese with {characters}": (
         "{endpoint} 夾雜了簡體字 {characters}"
@@ -88,6 +89,9 @@ REASON_TEXTS: Final[Mapping[str, str]] = {
     "A subtask uses what is forbidden.": "有子任務使用了禁止的事物。",
     "The model repeats the same subtask.": "模型重複相同的子任務。",
     # the task and its robot
+    "the topic names no robot: an id is 1 to 64 of {characters}": (
+        "主題中沒有機器人：識別碼為 1 到 64 個 {characters} 字元"
+    ),
     "feedback is not followed yet": "尚未支援執行回報",
     "profiles are not used yet": "尚未支援機器人資料",
     "fleet tasks are not assigned yet": "尚未支援車隊任務的指派",
@@ -123,6 +127,8 @@ REASON_TEXTS: Final[Mapping[str, str]] = {
     "{url}: {why}; check mqtt.username and its password": (
         "{url}：{why}；請檢查 mqtt.username 與密碼"
     ),
+    "not connected": "未連線",
+    "{size} bytes, and the broker takes {limit}": "{size} 個位元組，訊息代理只接受 {limit} 個",
     "no CONNACK within {seconds} s": "{seconds} 秒內沒有 CONNACK",
     "the broker refuses us {topics}; check its ACL": "訊息代理拒絕 {topics}；請檢查其 ACL",
 }

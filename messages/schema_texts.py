@@ -14,6 +14,12 @@ SCHEMA_TEXTS: Final[Mapping[str, str]] = {
     "has over {most} characters of text": "文字超過 {most} 個字元",
     "stands over {most} times in the tools": "在各工具中出現超過 {most} 次",
     "asks for over {most} remainders in all": "合計需要超過 {most} 個餘數",
+    "takes too long to compile": "編譯時間過長",
+    "would take too long to compile": "編譯時間會過長",
+    "would take over {most} ms to compile: {why}": "編譯會超過 {most} 毫秒：{why}",
+    "fewer different bounds, formats, patterns and counts of items take less": (
+        "減少不同的上下限、format、pattern 與項目數量可縮短時間"
+    ),
     "must stand alone": "必須單獨使用",
     "stands beside a pattern: list the values that fit it": "與 pattern 並用：請只列出符合的值",
     "combines several choices, which multiply": "結合了多組選項，組合數會相乘",
