@@ -157,11 +157,38 @@ def _refusal(error: ValidationError, value: dict[str, JsonValue]) -> Refused:
         for detail in details
     )
     code = ProblemCode.UNSUPPORTED_CONSTRAINT if unknown_constraint else ProblemCode.SCHEMA_INVALID
-    references = {
-        _shown("/" + "/".join(map(str, detail["loc"]))): detail["msg"].removeprefix("Value error, ")
-        for detail in details[:_MAX_NAMED_FIELDS]
-    }
+    references: dict[str, str] = {}
+    for detail in details[:_MAX_NAMED_FIELDS]:
+        path = _path(detail["loc"], value, is_missing=detail["type"] == "missing")
+        # Of a field that may have several forms, what the first one wants.
+        references.setdefault(_shown(path), said_of_field(detail["msg"]))
     return Refused(code, references, _ids(value))
+
+
+def _path(place: tuple[str | int, ...], value: JsonValue, *, is_missing: bool) -> str:
+    """Return where in ``value`` the fault is.
+
+    Pydantic also names the form of a field that it tried last; what was sent has no such step.
+    """
+    *steps, last = place or ("",)
+    path = ""
+    for step in steps:
+        if _has(value, step):
+            path, value = f"{path}/{step}", value[step]  # type: ignore[index]  # _has saw to it
+    if is_missing or _has(value, last):
+        path = f"{path}/{last}"
+    return path or "/"
+
+
+def _has(value: JsonValue, step: str | int) -> bool:
+    if isinstance(value, list):
+        return isinstance(step, int) and step < len(value)
+    return isinstance(value, dict) and step in value
+
+
+def said_of_field(message: str) -> str:
+    """Return what pydantic says of a field, without the mark that it puts on words of ours."""
+    return message.removeprefix("Value error, ")
 
 
 def _ids(value: dict[str, JsonValue]) -> dict[str, str]:
@@ -242,15 +269,16 @@ def _no_constant(name: str) -> NoReturn:
 
 
 def _small_integer(digits: str) -> int:
-    if len(digits) > MAX_INTEGER_DIGITS:
-        raise ValueError("integer with too many digits")
+    if len(digits) > MAX_INTEGER_DIGITS:  # JSON all the same, as is a number beyond every float
+        reason = f"an integer has more than {MAX_INTEGER_DIGITS} digits"
+        _refuse(ProblemCode.SCHEMA_INVALID, reason=reason)
     return int(digits)
 
 
 def _finite_float(digits: str) -> float:
     value = float(digits)
     if value in {float("inf"), float("-inf")}:
-        raise ValueError("number out of range")
+        _refuse(ProblemCode.SCHEMA_INVALID, reason="a number is out of range")
     return value
 
 

@@ -27,8 +27,14 @@ def _entry(
 
 CATALOG: Mapping[ProblemCode, ProblemText] = {
     ProblemCode.MALFORMED_JSON: _entry(
-        ("The payload is not valid JSON.", "Send UTF-8 JSON, or the bare instruction as text."),
-        ("內容不是有效的 JSON。", "請傳送 UTF-8 編碼的 JSON，或直接以純文字傳送指令。"),
+        (
+            "The payload is not valid JSON.",
+            "Send UTF-8 JSON; over MQTT a task may also be the bare instruction as text.",
+        ),
+        (
+            "內容不是有效的 JSON。",
+            "請傳送 UTF-8 編碼的 JSON；透過 MQTT 也可直接以純文字傳送任務指令。",
+        ),
     ),
     ProblemCode.SCHEMA_INVALID: _entry(
         ("The message does not fit its schema.", "Mend the field that the references name."),
@@ -146,8 +152,8 @@ CATALOG: Mapping[ProblemCode, ProblemText] = {
         ("沒有機器人具備所需技能。", "請提供具備該技能的機器人。"),
     ),
     ProblemCode.UNKNOWN_TOOL: _entry(
-        ("No tool of this name is configured.", "Use one of the tools that the node info lists."),
-        ("沒有設定此名稱的工具。", "請使用節點資訊（info）所列的工具。"),
+        ("There is no tool of this name.", "Use one of the tools that the references name."),
+        ("沒有此名稱的工具。", "請使用 references 所列的工具。"),
     ),
     ProblemCode.UNSUPPORTED_SCHEMA: _entry(
         (
@@ -173,8 +179,11 @@ CATALOG: Mapping[ProblemCode, ProblemText] = {
         ),
     ),
     ProblemCode.MODEL_NOT_READY: _entry(
-        ("The model is not ready.", "Try again shortly; see /readyz for the reason."),
-        ("模型尚未就緒。", "請稍後再試；原因請見 /readyz。"),
+        (
+            "The model, or another part of the node, is not ready.",
+            "Try again shortly; see /readyz for the reason.",
+        ),
+        ("模型或節點的其他部分尚未就緒。", "請稍後再試；原因請見 /readyz。"),
         retriable=True,
     ),
     ProblemCode.OUT_OF_MEMORY: _entry(
@@ -201,11 +210,11 @@ CATALOG: Mapping[ProblemCode, ProblemText] = {
     ),
     ProblemCode.OUTPUT_TRUNCATED: _entry(
         (
-            "The plan was cut off by max_new_tokens; the subtasks already sent are complete.",
+            "The answer was cut off by max_new_tokens; a subtask already sent is complete.",
             "Allow more new tokens, or split the task.",
         ),
         (
-            "計畫因 max_new_tokens 而中斷；已送出的子任務皆完整。",
+            "輸出因 max_new_tokens 而中斷；若有已送出的子任務，皆為完整。",
             "請提高 max_new_tokens，或將任務拆小。",
         ),
     ),
@@ -233,6 +242,14 @@ CATALOG: Mapping[ProblemCode, ProblemText] = {
             "See the README for what is enabled.",
         ),
         ("此節點尚未提供這項功能。", "已啟用的功能請見 README。"),
+    ),
+    ProblemCode.NOT_FOUND: _entry(
+        ("There is nothing at this path.", "See /docs for the paths that there are."),
+        ("此路徑沒有內容。", "可用的路徑請見 /docs。"),
+    ),
+    ProblemCode.METHOD_NOT_ALLOWED: _entry(
+        ("This path does not take this method.", "Use a method that the Allow header names."),
+        ("此路徑不接受這個方法。", "請使用 Allow 標頭所列的方法。"),
     ),
     ProblemCode.INTERNAL: _entry(
         ("Something failed inside the node.", "Try again; the node's log has the details."),

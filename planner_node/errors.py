@@ -43,7 +43,8 @@ class BadCommand(CommandRejected):
     """The command is at fault before it is looked at as a task."""
 
     def __init__(self, code: ProblemCode, reason: str = "", **references: object) -> None:
-        super().__init__(reason or code.value, **references)
+        super().__init__(reason, **references)
+        self.args = (reason or code.value,)
         self.bad_code = code
 
     @property

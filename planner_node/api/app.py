@@ -5,9 +5,10 @@ the same without a broker, as ``alone`` tells.
 """
 
 import logging
+from collections.abc import Iterable
 from typing import Final
 
-from fastapi.routing import APIRoute
+from fastapi.routing import APIRoute, APIRouter
 from prometheus_client import CollectorRegistry
 from starlette.types import Lifespan
 
@@ -75,18 +76,33 @@ def assemble(hall: Hall, lifespan: Lifespan[Service] | None = None) -> Service:
     registry.register(HouseCollector(hall))
     app.state.hall = hall
     app.state.registry = registry
-    routers = [room.router for room in (generate, tasks, events, health, schemas, console)]
+    rooms = (generate, tasks, events, health, schemas, console)
+    routers = [room.router for room in rooms]
+    routers.append(_heads(room.router for room in rooms if room is not events))  # no end, no HEAD
     for router in routers:
         app.include_router(router)
-    app.state.routes = [
-        route for router in routers for route in router.routes if isinstance(route, APIRoute)
-    ]
+    app.state.routes = [route for router in routers for route in _routes(router)]
     refusals.install(app)
     # The last one added is the outermost.
     app.add_middleware(Guard, hall=hall)
     app.add_middleware(Surface)
     app.add_middleware(HttpMetrics, registry=registry)
     return app
+
+
+def _heads(routers: Iterable[APIRouter]) -> APIRouter:
+    """Return a HEAD for every GET (RFC 9110 §9.1); the server keeps the body back."""
+    heads = APIRouter()
+    for route in (route for router in routers for route in _routes(router)):
+        if "GET" in (route.methods or ()):
+            heads.add_api_route(
+                route.path, route.endpoint, methods=["HEAD"], include_in_schema=False
+            )
+    return heads
+
+
+def _routes(router: APIRouter) -> list[APIRoute]:
+    return [route for route in router.routes if isinstance(route, APIRoute)]
 
 
 app = create_app_alone()

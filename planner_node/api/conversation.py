@@ -59,14 +59,19 @@ class FunctionChoice(Incoming):
     function: ChosenFunction
 
 
+# No field is called so: a refusal names the place of a fault, not the form that was tried.
+_FLAT: Final = "flat tool"
+_WRAPPED: Final = "wrapped tool"
+
+
 def _form(tool: Any) -> str:  # noqa: ANN401  pydantic hands over whatever the client sent
     if isinstance(tool, dict):
-        return "function" if "function" in tool else "flat"
-    return "function" if isinstance(tool, FunctionTool) else "flat"
+        return _WRAPPED if "function" in tool else _FLAT
+    return _WRAPPED if isinstance(tool, FunctionTool) else _FLAT
 
 
 OfferedTool = Annotated[
-    Annotated[ToolSchema, Tag("flat")] | Annotated[FunctionTool, Tag("function")],
+    Annotated[ToolSchema, Tag(_FLAT)] | Annotated[FunctionTool, Tag(_WRAPPED)],
     Discriminator(_form),
 ]
 

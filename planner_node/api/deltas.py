@@ -31,6 +31,7 @@ class Stream:
     request_id: str
     model: str
     created_s: int
+    accept_language: str = ""
 
     def chunk(
         self, delta: dict[str, Any], finish_reason: str | None = None, **more: object
@@ -65,7 +66,7 @@ async def chunks(
     except Exception as error:  # noqa: BLE001  the status is long gone: the stream must say it
         if not isinstance(error, PlannerError):
             _log.exception("! a stream broke")
-        yield _failed(error)
+        yield _failed(error, stream.accept_language)
     yield DONE
 
 
@@ -95,8 +96,8 @@ def _last(stream: Stream, answer: BaseModel) -> bytes:
     return stream.chunk({}, body["finish_reason"], usage=body["usage"], answer=body)
 
 
-def _failed(error: Exception) -> bytes:
-    found = error_answer(problem_of(error))
+def _failed(error: Exception, accept_language: str) -> bytes:
+    found = error_answer(problem_of(error), accept_language)
     code = found.problem.code
     body = {
         **found.model_dump(mode="json"),

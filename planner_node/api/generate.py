@@ -110,7 +110,12 @@ async def _stream(
     completer = parts.completer()
     pieces = generate(completer, completion)
     first = await while_present(request, anext(pieces))
-    stream = Stream(completion.request_id, completer.info.id, int(parts.clock.now().timestamp()))
+    stream = Stream(
+        completion.request_id,
+        completer.info.id,
+        int(parts.clock.now().timestamp()),
+        request.headers.get("accept-language", ""),
+    )
     return EventStream(chunks(stream, pieces, first, finisher), parts.closing)
 
 

@@ -24,9 +24,19 @@ OPEN_PATHS: Final = frozenset(
 )
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _LOCAL_SUFFIXES: Final = (".local", ".localhost", ".lan", ".internal", ".home.arpa")
-_REBINDING: Final = (
-    "this host name is not known here; use the address, or configure http.api_keys_file"
-)
+_FOREIGN_PAGE: Final = "a web page of another origin may not do this"
+_REBINDING: Final = "this host name is not known here"
+# What helps where a key would not.
+_HINTS: Final = {
+    _FOREIGN_PAGE: (
+        "Use the node's own page, or a program that is no web page.",
+        "請使用節點自己的網頁，或改用網頁以外的程式。",
+    ),
+    _REBINDING: (
+        "Use the node's address, or set http.api_keys_file.",
+        "請使用節點的位址，或設定 http.api_keys_file。",
+    ),
+}
 
 
 class Guard:
@@ -40,7 +50,7 @@ class Guard:
         if scope["type"] == "http" and (refused := self._refusal(scope)):
             status, reason = refused
             headers = Headers(scope=scope)
-            found = problem(ProblemCode.UNAUTHORIZED, {"reason": reason})
+            found = problem(ProblemCode.UNAUTHORIZED, {"reason": reason}, _HINTS.get(reason))
             response = answer(found, status, headers.get("accept-language", ""))
             await response(scope, receive, send)
         else:
@@ -49,7 +59,7 @@ class Guard:
     def _refusal(self, scope: Scope) -> tuple[HTTPStatus, str] | None:
         headers = Headers(scope=scope)
         if scope["method"] not in _SAFE_METHODS and _is_cross_origin(headers):
-            return HTTPStatus.FORBIDDEN, "a web page of another origin may not do this"
+            return HTTPStatus.FORBIDDEN, _FOREIGN_PAGE
         if self._hall.limits.keys:
             return self._without_key(scope["path"], headers)
         if not self._hall.limits.http.trusted_proxies and not is_local_name(headers.get("host")):

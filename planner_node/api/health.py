@@ -9,10 +9,11 @@ from pydantic import BaseModel, ConfigDict
 from starlette.requests import Request
 from starlette.responses import Response
 
-from messages.problem import ProblemCode
+from messages.problem import Problem, ProblemCode, problem
 from messages.status import NodeInfo
 from planner_node.api.access import HallOfApp, json_answer
 from planner_node.api.openapi import answers
+from planner_node.api.refusals import advice, detail_of
 
 router = APIRouter(tags=["node"])
 
@@ -44,9 +45,16 @@ class Readiness(BaseModel):
     checks: list[ReadyCheck]
 
 
+class NotReady(Readiness):
+    """The same, and as a refusal: each condition that fails is among the references."""
+
+    problem: Problem
+    detail: str
+
+
 _NOT_READY: Final[dict[int | str, dict[str, Any]]] = {
     **answers(),
-    503: {"model": Readiness, "description": "Not ready; the checks say why."},
+    503: {"model": NotReady, "description": "Not ready; the checks say why."},
 }
 _METRICS: Final = {
     **answers(),
@@ -65,12 +73,21 @@ async def healthz() -> Response:
 @router.get(
     "/readyz", summary="Can it work? · 是否就緒", response_model=Readiness, responses=_NOT_READY
 )
-async def readyz(hall: HallOfApp) -> Response:
+async def readyz(request: Request, hall: HallOfApp) -> Response:
     """Answer 200 when model, journal and broker are ready, else 503 with the reasons."""
     checks = [ReadyCheck(name=c.name, ready=c.ready, reason=c.reason) for c in hall.checks()]
-    found = Readiness(ready=all(check.ready for check in checks), checks=checks)
-    status = HTTPStatus.OK if found.ready else HTTPStatus.SERVICE_UNAVAILABLE
-    return json_answer(found, status)
+    if all(check.ready for check in checks):
+        return json_answer(Readiness(ready=True, checks=checks))
+    return _not_ready(checks, request.headers.get("accept-language", ""))
+
+
+def _not_ready(checks: list[ReadyCheck], accept_language: str) -> Response:
+    reasons = {f"/checks/{check.name}": check.reason for check in checks if not check.ready}
+    found = problem(ProblemCode.MODEL_NOT_READY, reasons)
+    detail = detail_of(found, accept_language)
+    body = NotReady(ready=False, checks=checks, problem=found, detail=detail)
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    return json_answer(body, status, headers=advice(found, status))
 
 
 @router.get(

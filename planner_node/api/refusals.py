@@ -13,8 +13,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from messages.decode import Refused
+from messages.decode import Refused, said_of_field
 from messages.problem import Problem, ProblemCode, problem
+from planner_node.api.language import wanted_language
 from planner_node.api.presence import ClientGone
 from planner_node.errors import NodeBroken, PlannerError
 
@@ -53,11 +54,17 @@ STATUS: Final[Mapping[ProblemCode, HTTPStatus]] = {
     ProblemCode.UNAUTHORIZED: HTTPStatus.UNAUTHORIZED,
     # Not 501: what a client asks for must never look like a fault of the node.
     ProblemCode.NOT_ENABLED: HTTPStatus.UNPROCESSABLE_ENTITY,
+    ProblemCode.NOT_FOUND: HTTPStatus.NOT_FOUND,
+    ProblemCode.METHOD_NOT_ALLOWED: HTTPStatus.METHOD_NOT_ALLOWED,
     ProblemCode.INTERNAL: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
 RETRY_AFTER_S: Final[Mapping[HTTPStatus, int]] = {
     HTTPStatus.TOO_MANY_REQUESTS: 2,
     HTTPStatus.SERVICE_UNAVAILABLE: 5,
+}
+_OF_THE_FRAMEWORK: Final = {
+    HTTPStatus.NOT_FOUND: ProblemCode.NOT_FOUND,
+    HTTPStatus.METHOD_NOT_ALLOWED: ProblemCode.METHOD_NOT_ALLOWED,
 }
 CLIENT_CLOSED_REQUEST: Final = 499  # nginx's number; nobody is there to read it
 _MAX_NAMED_FIELDS: Final = 16
@@ -102,7 +109,7 @@ def answer(
 ) -> Response:
     """Build the response to a refused request."""
     body = error_answer(found, accept_language)
-    extra = {**(headers or {}), **_advice(found, status)}
+    extra = {**(headers or {}), **advice(found, status)}
     return Response(body.model_dump_json(), status, extra, "application/json")
 
 
@@ -113,22 +120,27 @@ def error_answer(found: Problem, accept_language: str = "") -> ErrorAnswer:
 
 def detail_of(found: Problem, accept_language: str = "") -> str:
     """Return the problem in one line: what, where, and the reason where there is one."""
+    facts = {fact.key: fact.value for fact in found.references}
     description = found.description
-    if accept_language.strip().lower().startswith("zh"):
-        description = found.translations[0].description
-    return " ".join([description, *_facts(found)])
+    language = wanted_language(accept_language)
+    for translation in found.translations:
+        if translation.language == language:
+            description = translation.description
+            facts |= {fact.key: fact.value for fact in translation.references}
+    return " ".join([description, *_told(facts)])
 
 
-def _facts(found: Problem) -> Iterator[str]:
+def _told(facts: Mapping[str, str]) -> Iterator[str]:
     """Yield a field before what is said of it: "/robot_id is required"."""
-    for reference in sorted(found.references, key=lambda one: one.key != "field"):
-        if reference.key in {"reason", "field"}:
-            yield reference.value
-        elif reference.key.startswith("/"):
-            yield f"{reference.key}: {reference.value}"
+    for key, value in sorted(facts.items(), key=lambda fact: fact[0] != "field"):
+        if key in {"reason", "field"}:
+            yield value
+        elif key.startswith("/"):
+            yield f"{key}: {value}"
 
 
-def _advice(found: Problem, status: HTTPStatus) -> dict[str, str]:
+def advice(found: Problem, status: HTTPStatus) -> dict[str, str]:
+    """Return the headers that say what to do: when to come again, or how to say who one is."""
     if status is HTTPStatus.UNAUTHORIZED:
         return {"WWW-Authenticate": "Bearer"}
     if status not in RETRY_AFTER_S:
@@ -156,13 +168,11 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
     """Answer for the framework itself: no such page, or not by this method."""
     if not isinstance(error, HTTPException):
         raise error
-    found = problem(
-        ProblemCode.NOT_ENABLED
-        if error.status_code < HTTPStatus.INTERNAL_SERVER_ERROR
-        else ProblemCode.INTERNAL,
-        {"reason": f"{request.method} {request.url.path}: {error.detail}"},
-    )
     status = HTTPStatus(error.status_code)
+    facts = {"method": request.method, "path": request.url.path}
+    if error.detail != status.phrase:
+        facts["reason"] = error.detail
+    found = problem(_OF_THE_FRAMEWORK.get(status, ProblemCode.INTERNAL), facts)
     headers = dict(error.headers or {})
     if status is HTTPStatus.METHOD_NOT_ALLOWED and (allowed := _allowed(request)):
         headers["Allow"] = ", ".join(allowed)
@@ -184,6 +194,6 @@ async def _on_client_gone(request: Request, error: Exception) -> Response:
 
 def _named_fields(error: RequestValidationError) -> dict[str, str]:
     return {
-        "/" + "/".join(str(part) for part in detail["loc"]): str(detail["msg"])
+        "/" + "/".join(str(part) for part in detail["loc"]): said_of_field(detail["msg"])
         for detail in error.errors()[:_MAX_NAMED_FIELDS]
     }

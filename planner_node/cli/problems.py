@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from rich.markup import escape
 
-from messages.problem import Problem, Translation
+from messages.problem import Problem, Reference, Translation
 
 
 def problem_lines(problem: Problem) -> Iterator[str]:
@@ -12,8 +12,13 @@ def problem_lines(problem: Problem) -> Iterator[str]:
     yield f"[bold red]{problem.code}[/] {_words(problem)}"
     for translation in problem.translations:
         yield f"  {_words(translation)}"
-    for reference in problem.references:
+    for reference in (*problem.references, *_facts_in_words(problem)):
         yield f"  [dim]{escape(reference.key)}: {escape(reference.value)}[/]"
+
+
+def _facts_in_words(problem: Problem) -> Iterator[Reference]:
+    for translation in problem.translations:
+        yield from translation.references
 
 
 def _words(told: Problem | Translation) -> str:

@@ -44,7 +44,10 @@ def engine_measures(stats: EngineStats) -> Iterator[Measure]:
 
 
 def planner_measures(planner: Planner) -> Iterator[Measure]:
-    """Turn what the planner has timed into measures."""
+    """Turn what the planner has counted and timed into measures."""
+    for state, count in planner.ended.items():
+        ended = "Accepted tasks that have ended, by their terminal status."
+        yield Measure("planner_tasks", ended, count, "counter", {"state": state})
     waits = planner.first_subtasks
     yield Measure(
         "planner_first_subtask_seconds",

@@ -27,10 +27,7 @@ from planner_node.tasks.record import Event, EventKind, Origin, TaskRecord
 
 _ALL_SAID: Final = (EventKind.STATUS, EventKind.SUBTASK, EventKind.PLAN)
 _NO_TRACKING: Final = "on_failure has no effect in mode PLAN_ONLY"
-_OWN_SHARE: Final = (
-    "this robot has as many tasks waiting as queue.robot_capacity allows one robot; "
-    "此機器人等候中的任務已達單一機器人的上限（queue.robot_capacity）"
-)
+_OWN_SHARE: Final = "this robot has as many tasks waiting as queue.robot_capacity allows one robot"
 # A plan takes a second or two; a full queue takes longer, but places come free all the time.
 _RETRY_AFTER_S: Final = 2
 

@@ -5,6 +5,7 @@ and lets go. What lost the race finds a state that has no row for its event, and
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -38,6 +39,7 @@ class Ledger:
         self._clock = clock
         self._gates: dict[str, _Gate] = {}
         self._live: dict[str, TaskRecord] = {}
+        self.ended: Counter[TaskState] = Counter()  # since the start, by the state they ended in
 
     @asynccontextmanager
     async def hold(self, task_id: str) -> AsyncIterator[None]:
@@ -121,6 +123,8 @@ class Ledger:
             **self._stamp(state),
         )
         await self._commit(moved, [*before(moved), *self._told(moved, queue, copy_to)])
+        if state in TERMINAL:
+            self.ended[state] += 1
         tell(moved)
         return moved
 

@@ -2,7 +2,7 @@
 
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -20,7 +20,7 @@ from planner_node.planner.ports import PlannerParts
 from planner_node.planner.report import error_event
 from planner_node.planner.shift import Shift
 from planner_node.planner.watch import watch
-from planner_node.tasks.lifecycle import TaskEvent
+from planner_node.tasks.lifecycle import TERMINAL, TaskEvent
 from planner_node.tasks.record import EventKind, Origin, StoredEvent, TaskFilter, TaskRecord
 
 __all__ = ["Load", "Planner", "PlannerParts", "Submission"]
@@ -174,6 +174,12 @@ class Planner:
     def load(self) -> Load:
         """How much waits and how much is being planned."""
         return Load(len(self._desk.queue), len(self._desk.running))
+
+    @property
+    def ended(self) -> Mapping[TaskState, int]:
+        """How many accepted tasks ended here since the start, by their terminal state."""
+        counted = self._desk.ledger.ended
+        return {state: counted[state] for state in sorted(TERMINAL - {TaskState.REJECTED})}
 
     @property
     def first_subtasks(self) -> Durations:

@@ -28,7 +28,8 @@ class Catalog:
             return self.tools[name]
         except KeyError:
             known = ", ".join(sorted(self.tools))
-            raise UnknownTool(f'no tool "{name}"; known are {known}', tool=name) from None
+            reason = f'no tool "{name}"; known are {known}'
+            raise UnknownTool(reason, tool=name, tools=known) from None
 
     def answers(self, names: Sequence[str]) -> tuple[Tool, ...]:
         """Return the tools that the settings name as answers to a task.

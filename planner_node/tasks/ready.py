@@ -88,10 +88,11 @@ class ReadyQueue:
             QueueFull: every place is taken or promised, or every one that the robot may have; then
                 the references name the robot.
         """
-        if len(self._tasks) + self._reserved_in_all >= self._capacity:
-            raise QueueFull(capacity=self._capacity, depth=len(self._tasks))
-        depth = len(self._lanes.get(robot_id, ()))
-        if depth + self._reserved[robot_id] >= self._robot_capacity:
+        in_all = len(self._tasks) + self._reserved_in_all
+        if in_all >= self._capacity:
+            raise QueueFull(capacity=self._capacity, depth=in_all)
+        depth = len(self._lanes.get(robot_id, ())) + self._reserved[robot_id]
+        if depth >= self._robot_capacity:
             limit = self._robot_capacity
             raise QueueFull(robot_id=robot_id, robot_capacity=limit, depth=depth)
         self._reserved[robot_id] += 1

@@ -107,6 +107,17 @@ async def test_a_page_of_another_origin_cannot_give_tasks(
     assert (await http.post("/tasks", json=TASK, headers=headers)).status_code == status
 
 
+@pytest.mark.parametrize("header", ["Origin", "Host"])
+async def test_who_needs_no_key_is_not_told_to_send_one(
+    http: httpx.AsyncClient, header: str
+) -> None:
+    headers = {header: "https://evil.example" if header == "Origin" else "evil.example"}
+    problem = (await http.post("/tasks", json=TASK, headers=headers)).json()["problem"]
+    assert "API key" not in problem["hint"]
+    assert "API 金鑰" not in problem["translations"][0]["hint"]
+    assert problem["translations"][0]["references"]
+
+
 @pytest.mark.parametrize(
     ("host", "local"),
     [

@@ -3,6 +3,7 @@
 from math import inf
 
 import httpx
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from planner_node.api.ports import Check, Measure
@@ -31,18 +32,44 @@ async def test_readiness_names_each_reason(http: httpx.AsyncClient, house: House
         Check("model", ready=True),
         Check("broker", ready=False, reason="connection refused"),
     ]
-    assert (await http.get("/readyz")).json() == {
-        "ready": False,
-        "checks": [
-            {"name": "model", "ready": True, "reason": ""},
-            {"name": "broker", "ready": False, "reason": "connection refused"},
-        ],
-    }
+    body = (await http.get("/readyz")).json()
+    assert body["ready"] is False
+    assert body["checks"] == [
+        {"name": "model", "ready": True, "reason": ""},
+        {"name": "broker", "ready": False, "reason": "connection refused"},
+    ]
+
+
+async def test_not_ready_is_a_refusal_like_any_other(http: httpx.AsyncClient, house: House) -> None:
+    house.checks[:] = [Check("model", ready=False, reason="the model is loading")]
+    answer = await http.get("/readyz", headers={"Accept-Language": "zh-TW"})
+    body = answer.json()
+    assert (answer.status_code, int(answer.headers["retry-after"])) == (503, 5)
+    assert (body["problem"]["code"], body["problem"]["retriable"]) == ("MODEL_NOT_READY", True)
+    assert body["problem"]["references"] == [
+        {"key": "/checks/model", "value": "the model is loading"}
+    ]
+    assert body["detail"] == "模型或節點的其他部分尚未就緒。 /checks/model: 模型載入中"
 
 
 async def test_ready_is_200(http: httpx.AsyncClient) -> None:
     answer = await http.get("/readyz")
     assert (answer.status_code, answer.json()["ready"]) == (200, True)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/healthz", "/readyz", "/info", "/metrics", "/tasks", "/schemas", "/schemas/TaskStatus"],
+)
+async def test_head_is_answered_as_get_is(http: httpx.AsyncClient, path: str) -> None:
+    head, get = await http.head(path), await http.get(path)
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["content-type"] == get.headers["content-type"]
+
+
+async def test_a_stream_has_no_head(http: httpx.AsyncClient) -> None:
+    answer = await http.head(f"/tasks/{await submitted(http)}/events")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET")
 
 
 async def test_info_is_the_node_info(http: httpx.AsyncClient) -> None:

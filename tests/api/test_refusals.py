@@ -39,7 +39,6 @@ def test_every_code_has_a_status(code: ProblemCode) -> None:
         (b"\xff\xfe", "not UTF-8"),
         (b'{"messages": [], "messages": []}', "duplicate key"),
         (b'{"temperature": NaN}', "NaN"),
-        (b'{"seed": ' + b"9" * 400 + b"}", "too many digits"),
         (b'{"a": ' + b"[" * 10_000 + b"}", "nested deeper"),
         (b'{"a": "\\ud800"}', "surrogate"),
     ],
@@ -99,21 +98,59 @@ async def test_tools_that_break_the_schema_are_422(
     assert (answer.status_code, problem_of(answer)["code"]) == (422, "SCHEMA_INVALID")
 
 
+@pytest.mark.parametrize(
+    ("changes", "places"),
+    [
+        ({"tools": [{"type": "code_interpreter"}]}, ["/tools/0/name"]),
+        ({"tools": [3]}, ["/tools/0"]),
+        ({"tools": [{"function": {"name": "a"}}]}, ["/tools/0/type"]),
+        ({"tools": [{"type": "function", "function": {}}]}, ["/tools/0/function/name"]),
+        ({"tool_choice": 3}, ["/tool_choice"]),
+        ({"tool_choice": {"type": "function"}}, ["/tool_choice", "/tool_choice/function"]),
+    ],
+)
+async def test_a_refusal_names_places_that_the_body_has(
+    http: httpx.AsyncClient, changes: dict[str, Any], places: list[str]
+) -> None:
+    answer = await http.post("/generate_with_function", json={**SEED_FUNCTION, **changes})
+    assert [one["key"] for one in problem_of(answer)["references"]] == places
+
+
+@pytest.mark.parametrize("number", ["9" * 31, "1e999"])
+async def test_a_number_beyond_all_measure_is_422(http: httpx.AsyncClient, number: str) -> None:
+    answer = await http.post("/generate", content=f'{{"max_new_tokens": {number}}}')
+    assert (answer.status_code, problem_of(answer)["code"]) == (422, "SCHEMA_INVALID")
+
+
+async def test_a_task_for_no_robot_names_only_the_missing_field(http: httpx.AsyncClient) -> None:
+    answer = await http.post("/tasks", json={"instruction": "走"})
+    assert answer.json()["detail"] == (
+        "The message does not fit its schema. /robot_id: Field required"
+    )
+    assert problem_of(answer)["references"] == [{"key": "/robot_id", "value": "Field required"}]
+
+
 async def test_an_unknown_page_is_404(http: httpx.AsyncClient) -> None:
     answer = await http.get("/nowhere")
-    assert answer.status_code == 404
+    assert (answer.status_code, problem_of(answer)["code"]) == (404, "NOT_FOUND")
     assert "/nowhere" in str(problem_of(answer)["references"])
+
+
+async def test_an_unknown_schema_is_404_with_the_reason(http: httpx.AsyncClient) -> None:
+    answer = await http.get("/schemas/zz")
+    assert (answer.status_code, problem_of(answer)["code"]) == (404, "NOT_FOUND")
+    assert answer.json()["detail"].endswith("no message is called 'zz'; see /schemas")
 
 
 async def test_a_wrong_method_is_405_and_names_the_right_one(http: httpx.AsyncClient) -> None:
     answer = await http.get("/generate")
     assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
-    problem_of(answer)
+    assert problem_of(answer)["code"] == "METHOD_NOT_ALLOWED"
 
 
 async def test_both_methods_of_one_path_are_allowed(http: httpx.AsyncClient) -> None:
     answer = await http.delete("/tasks")
-    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, POST")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD, POST")
 
 
 async def test_the_detail_speaks_the_clients_language(http: httpx.AsyncClient) -> None:

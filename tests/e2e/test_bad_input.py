@@ -43,10 +43,10 @@ BAD_TASKS: dict[str, tuple[bytes, str]] = {
     "depth 10,000": (DEEP, "MALFORMED_JSON"),
     "duplicate keys": (b'{"instruction": "a", "instruction": "b"}', "MALFORMED_JSON"),
     "NaN": (b'{"instruction": "a", "priority": NaN}', "MALFORMED_JSON"),
-    "infinity": (b'{"instruction": "a", "generation": {"top_p": 1e400}}', "MALFORMED_JSON"),
+    "infinity": (b'{"instruction": "a", "generation": {"top_p": 1e400}}', "SCHEMA_INVALID"),
     "10,000 digits": (
         b'{"instruction": "a", "priority": ' + b"9" * 10_000 + b"}",
-        "MALFORMED_JSON",
+        "SCHEMA_INVALID",
     ),
     "a lone surrogate": (b'{"instruction": "\\ud800"}', "MALFORMED_JSON"),
     "no instruction": (b"{}", "SCHEMA_INVALID"),

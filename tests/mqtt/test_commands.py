@@ -86,7 +86,7 @@ async def test_control_is_handed_on(commands: Commands, planner: RecordingPlanne
         pytest.param(b'{"instruction": ""}', ProblemCode.SCHEMA_INVALID, id="empty text"),
         pytest.param(b'{"a": 1, "a": 2}', ProblemCode.MALFORMED_JSON, id="duplicate keys"),
         pytest.param(b'{"a": NaN}', ProblemCode.MALFORMED_JSON, id="NaN"),
-        pytest.param(b'{"a": 1e400}', ProblemCode.MALFORMED_JSON, id="too large a number"),
+        pytest.param(b'{"a": 1e400}', ProblemCode.SCHEMA_INVALID, id="too large a number"),
         pytest.param(b"[" * 10_000, ProblemCode.MALFORMED_JSON, id="deep"),
         pytest.param(b'{"a": "\\ud800"}', ProblemCode.MALFORMED_JSON, id="lone surrogate"),
         pytest.param(b"x" * 1_048_576, ProblemCode.PAYLOAD_TOO_LARGE, id="1 MiB"),

@@ -127,7 +127,8 @@ async def test_a_robot_fills_its_own_share_of_the_queue_and_no_other_ones(
     told = refusal.value.references
     assert {"robot_id": "robot-1", "robot_capacity": 2, "retry_after_s": 2}.items() <= told.items()
     assert "queue.robot_capacity" in str(told["reason"])
-    assert "此機器人" in str(told["reason"])
+    (chinese,) = refusal.value.problem.translations
+    assert "此機器人" in chinese.references[0].value
     assert (await hall.submit("t4", robot_id="another")).is_new
 
 

@@ -138,7 +138,7 @@ def test_reserve_counts_promised_places() -> None:
     queue.reserve("r1")
     with pytest.raises(QueueFull) as refusal:
         queue.reserve("r2")
-    assert refusal.value.references == {"capacity": 2, "depth": 1}
+    assert refusal.value.references == {"capacity": 2, "depth": 2}
 
 
 def test_unreserve_gives_the_place_back() -> None:
@@ -155,7 +155,7 @@ def test_a_robot_has_a_share_of_its_own_and_leaves_the_rest_to_others() -> None:
     queue.reserve("greedy")
     with pytest.raises(QueueFull) as refusal:
         queue.reserve("greedy")
-    assert refusal.value.references == {"robot_id": "greedy", "robot_capacity": 2, "depth": 1}
+    assert refusal.value.references == {"robot_id": "greedy", "robot_capacity": 2, "depth": 2}
     queue.reserve("modest")
     queue.unreserve("greedy")
     queue.reserve("greedy")
