@@ -74,6 +74,10 @@ class Errand(Sent, Protocol):
     def run(self, connection: sqlite3.Connection) -> None:
         """Write, in the writer's thread, inside the group's transaction; perhaps once more."""
 
+    def last_event_id(self) -> int:
+        """Return the newest event that it wrote, in the writer's thread; 0 for none."""
+        ...
+
     def settle(self) -> Sequence[StoredEvent]:
         """Answer the caller, on the loop; return the events that are now true."""
         ...
@@ -93,6 +97,11 @@ class Awaited(Generic[Answer]):
 
     def fail(self, error: PlannerError) -> None:
         self._error = error
+
+    def last_event_id(self) -> int:
+        if self._error is not None or self.written is None:
+            return 0
+        return max((item.event_id for item in self.written.events), default=0)
 
     def settle(self) -> Sequence[StoredEvent]:
         if self._error is not None or self.written is None:
@@ -131,6 +140,9 @@ class Probe:
 
     def fail(self, error: PlannerError) -> None:
         del error
+
+    def last_event_id(self) -> int:
+        return 0
 
     def settle(self) -> Sequence[StoredEvent]:
         return ()

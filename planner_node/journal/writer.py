@@ -148,6 +148,7 @@ class Writer:
         except (sqlite3.Error, PlannerError) as error:
             self._lose(group, error)
         else:
+            self._file.note(max(errand.last_event_id() for errand in group))
             if self.trouble:
                 log.info("journal writes again after: %s", self.trouble)
             self.trouble = ""
