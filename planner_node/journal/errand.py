@@ -9,7 +9,8 @@ from typing import Final, Generic, Protocol, TypeVar
 from planner_node.errors import JournalLost, PlannerError
 from planner_node.tasks.record import StoredEvent
 
-_PROBE_BYTES: Final = 65_536
+PROBE_BYTES: Final = 65_536  # room for a few tasks
+GLANCE_BYTES: Final = 1  # one page each time, for the flash of a node that idles for years
 
 Answer = TypeVar("Answer")
 
@@ -130,13 +131,16 @@ class Call(Awaited[Answer]):
 
 
 class Probe:
-    """Asks a disk that refused whether it takes a page again."""
+    """Asks the disk whether it takes so many bytes."""
 
     losses_heard: int | None = None
 
+    def __init__(self, size_bytes: int) -> None:
+        self._size_bytes = size_bytes
+
     def run(self, connection: sqlite3.Connection) -> None:
         connection.execute("DELETE FROM probe")
-        connection.execute("INSERT INTO probe VALUES (zeroblob(?))", (_PROBE_BYTES,))
+        connection.execute("INSERT INTO probe VALUES (zeroblob(?))", (self._size_bytes,))
 
     def fail(self, error: PlannerError) -> None:
         del error

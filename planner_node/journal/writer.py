@@ -19,7 +19,17 @@ from typing import Final
 
 from planner_node.errors import JournalLost, PlannerError
 from planner_node.journal.admit import Admit
-from planner_node.journal.errand import Answer, Awaited, Call, Errand, Losses, Probe, Written
+from planner_node.journal.errand import (
+    GLANCE_BYTES,
+    PROBE_BYTES,
+    Answer,
+    Awaited,
+    Call,
+    Errand,
+    Losses,
+    Probe,
+    Written,
+)
 from planner_node.journal.file import JournalFile
 from planner_node.journal.pace import Pace
 from planner_node.tasks.record import StoredEvent
@@ -28,6 +38,7 @@ log = logging.getLogger(__name__)
 
 MAX_GROUP: Final = 256
 PROBE_S: Final = 1.0  # how soon a disk that has room again is noticed
+GLANCE_S: Final = 5.0  # how soon one that refuses is noticed, where nobody has anything to write
 
 
 class Writer:
@@ -114,9 +125,9 @@ class Writer:
     def _next_group(self) -> list[Errand] | None:
         """Wait for the first errand; in company wait a little for the others."""
         try:
-            first = self._errands.get(timeout=PROBE_S if self.trouble else None)
+            first = self._errands.get(timeout=PROBE_S if self.trouble else GLANCE_S)
         except queue.Empty:
-            return [Probe()]
+            return [Probe(PROBE_BYTES if self.trouble else GLANCE_BYTES)]
         if first is None:
             return None
         group = [first]
