@@ -155,7 +155,7 @@ class Writer:
     def _write(self, group: Sequence[Errand]) -> None:
         begun_s = time.monotonic()
         try:
-            self._transaction(group)
+            disk_s = self._transaction(group)
         except (sqlite3.Error, PlannerError) as error:
             self._lose(group, error)
         else:
@@ -163,14 +163,16 @@ class Writer:
             if self.trouble:
                 log.info("journal writes again after: %s", self.trouble)
             self.trouble = ""
-            self.pace.count(len(group), time.monotonic() - begun_s)
+            self.pace.count(len(group), time.monotonic() - begun_s, disk_s)
 
-    def _transaction(self, group: Sequence[Errand]) -> None:
+    def _transaction(self, group: Sequence[Errand]) -> float:
+        """Write the group; return the seconds that the disk took of it."""
         self._file.check_in_place()
         if self._connection is None:
             self._connection = self._file.connect()
         if not _all_at_once(self._connection, group):
             _one_by_one(self._connection, group)
+        return _committed_s(self._connection)
 
     def _lose(self, group: Sequence[Errand], error: Exception) -> None:
         self._drop_connection()
@@ -210,7 +212,7 @@ class Writer:
 
 
 def _all_at_once(connection: sqlite3.Connection, group: Sequence[Errand]) -> bool:
-    """Write the group; False, and nothing written, when one of them cannot be."""
+    """Write the group, all but the commit; False, and rolled back, when one of them cannot be."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         is_whole = _run(connection, group)
@@ -218,7 +220,8 @@ def _all_at_once(connection: sqlite3.Connection, group: Sequence[Errand]) -> boo
         if _is_the_disk(error):
             raise
         is_whole = False
-    connection.execute("COMMIT" if is_whole else "ROLLBACK")
+    if not is_whole:
+        connection.execute("ROLLBACK")
     return is_whole
 
 
@@ -235,11 +238,17 @@ def _run(connection: sqlite3.Connection, group: Sequence[Errand]) -> bool:
 
 
 def _one_by_one(connection: sqlite3.Connection, group: Sequence[Errand]) -> None:
-    """Write the group anew, each errand in a savepoint, so that a bad one fails alone."""
+    """Write the group anew, all but the commit; in savepoints, so that a bad one fails alone."""
     connection.execute("BEGIN IMMEDIATE")
     for errand in group:
         _attempt(connection, errand)
+
+
+def _committed_s(connection: sqlite3.Connection) -> float:
+    """Commit; return how long that took, which is the disk's part of a transaction."""
+    begun_s = time.monotonic()
     connection.execute("COMMIT")
+    return time.monotonic() - begun_s
 
 
 def _attempt(connection: sqlite3.Connection, errand: Errand) -> None:
