@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Final
 
-_QUICKER: Final = 0.2  # what a commit that was quicker than the disk is thought to be counts …
-_SLOWER: Final = 0.02  # … and one that was slower, which others on the machine may have kept
+_QUICKER: Final = 0.5  # what a commit that was quicker than the disk is thought to be counts …
+_SLOWER: Final = 0.005  # … and one that was slower, which others on the machine may have kept
 _UNEVEN: Final = 1.5  # so much longer a disk takes at times
 
 
