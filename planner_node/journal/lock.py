@@ -40,17 +40,17 @@ class Lock:
         """
         path = self._journal.with_name(self._journal.name + ".lock")
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        self._descriptor = descriptor
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             holder = _lines(descriptor)[0] or "unknown"
-            os.close(descriptor)
+            self.release()
             raise JournalLost(
                 f"The journal {self._journal} is in use by process {holder}: stop that "
                 "planner-node, or give this one a journal.url (and a node_id) of its own.",
                 holder=holder,
             ) from error
-        self._descriptor = descriptor
         _, in_use, written, *_ = _lines(descriptor)
         self.was_in_use = in_use.startswith(_IN_USE)
         noted = written.removeprefix(_WRITTEN)
