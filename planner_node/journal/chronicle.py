@@ -52,6 +52,11 @@ class Chronicle(ABC, Generic[AnyWriter]):
         """How many groups and calls were committed since the start, and how long it took."""
         return CommitFigures() if self._writer is None else self._writer.pace.figures
 
+    @property
+    def usual_wait_s(self) -> float:
+        """How long an admission takes where only the disk keeps it."""
+        return 0.0 if self._writer is None else self._writer.pace.usual_wait_s
+
     async def purge(self, before: datetime, max_tasks: int) -> list[TaskRecord]:
         """Delete finished tasks with their log, and return them, at most ``PURGE_TASKS`` a call.
 

@@ -9,7 +9,8 @@ from typing import Final, Generic, Protocol, TypeVar
 from planner_node.errors import JournalLost, PlannerError
 from planner_node.tasks.record import StoredEvent
 
-_PROBE_BYTES: Final = 65_536
+PROBE_BYTES: Final = 65_536  # room for a few tasks
+GLANCE_BYTES: Final = 1  # one page each time, for the flash of a node that idles for years
 
 Answer = TypeVar("Answer")
 
@@ -74,6 +75,10 @@ class Errand(Sent, Protocol):
     def run(self, connection: sqlite3.Connection) -> None:
         """Write, in the writer's thread, inside the group's transaction; perhaps once more."""
 
+    def last_event_id(self) -> int:
+        """Return the newest event that it wrote, in the writer's thread; 0 for none."""
+        ...
+
     def settle(self) -> Sequence[StoredEvent]:
         """Answer the caller, on the loop; return the events that are now true."""
         ...
@@ -93,6 +98,11 @@ class Awaited(Generic[Answer]):
 
     def fail(self, error: PlannerError) -> None:
         self._error = error
+
+    def last_event_id(self) -> int:
+        if self._error is not None or self.written is None:
+            return 0
+        return max((item.event_id for item in self.written.events), default=0)
 
     def settle(self) -> Sequence[StoredEvent]:
         if self._error is not None or self.written is None:
@@ -121,16 +131,22 @@ class Call(Awaited[Answer]):
 
 
 class Probe:
-    """Asks a disk that refused whether it takes a page again."""
+    """Asks the disk whether it takes so many bytes."""
 
     losses_heard: int | None = None
 
+    def __init__(self, size_bytes: int) -> None:
+        self._size_bytes = size_bytes
+
     def run(self, connection: sqlite3.Connection) -> None:
         connection.execute("DELETE FROM probe")
-        connection.execute("INSERT INTO probe VALUES (zeroblob(?))", (_PROBE_BYTES,))
+        connection.execute("INSERT INTO probe VALUES (zeroblob(?))", (self._size_bytes,))
 
     def fail(self, error: PlannerError) -> None:
         del error
+
+    def last_event_id(self) -> int:
+        return 0
 
     def settle(self) -> Sequence[StoredEvent]:
         return ()

@@ -1,15 +1,17 @@
 """The file on the disk: where it is, who holds it, and what happens when it is damaged."""
 
-import fcntl
 import logging
 import os
 import sqlite3
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, TextIO
+from typing import Final
 
 from planner_node.errors import JournalLost
-from planner_node.journal.schema import migrate
+from planner_node.journal.lock import Lock
+from planner_node.journal.salvage import carry_over, damage_of, last_event_id
+from planner_node.journal.schema import APPLICATION_ID, migrate
 
 log = logging.getLogger(__name__)
 
@@ -20,7 +22,16 @@ _USUAL_WAL_BYTES: Final = 6_291_456  # SQLite begins it anew after some 4 MiB
 _COMPANIONS: Final = ("", "-wal", "-shm")
 _DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _PRIMARY_CODE: Final = 0xFF  # SQLite's extended result codes keep the primary one in the low byte
-_IN_USE: Final = "in use since"  # the lock's second line: this file has held a journal before
+_ANEW: Final = (
+    "A new one was started: older tasks are not known here."
+    " · 日誌已損毀，原檔移至 {aside} 保存，並已另建新日誌；先前的任務在此無從得知。"
+)
+_GOES_ON: Final = (
+    "What comes before goes on: tasks that were accepted last may be missing, and such as ended "
+    "last may be planned again."
+    " · 日誌末段遺失，原檔移至 {aside} 保存，其餘內容繼續使用；"
+    "最後接受的任務可能遺失，最後結束的任務可能重新規劃。"
+)
 
 
 def path_of(url: str) -> Path:
@@ -43,12 +54,13 @@ class JournalFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.damage: str | None = None
-        self._lock: TextIO | None = None
-        self._was_in_use = False
+        self._lock = Lock(path)
         self._identity: tuple[int, int] | None = None
 
     def open(self) -> sqlite3.Connection:
         """Lock, check and migrate the file; a damaged one is moved aside and told in ``damage``.
+
+        Where only its end is lost, what comes before goes on in a new file.
 
         Raises:
             JournalLost: held by another process, not ours, or the disk refuses.
@@ -67,10 +79,8 @@ class JournalFile:
 
     def connect(self, *, read_only: bool = False) -> sqlite3.Connection:
         """Return a connection for the calling thread; transactions are begun by hand."""
-        connection = sqlite3.connect(self.path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
-        connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute(f"PRAGMA journal_size_limit = {MAX_IDLE_WAL_BYTES}")
+        connection = _connection(self.path)
+        _set_up(connection)
         connection.execute(f"PRAGMA query_only = {int(read_only)}")
         return connection
 
@@ -87,82 +97,127 @@ class JournalFile:
         if found != self._identity:
             raise JournalLost("the file was replaced while the node ran; restart the node")
 
+    def note(self, event_id: int) -> None:
+        """Note, after a commit, the newest event that the file has."""
+        self._lock.note(event_id)
+
     def release(self) -> None:
         """Let another process have the file."""
-        if self._lock is not None:
-            self._lock.close()
-            self._lock = None
+        self._lock.release()
 
     def _open(self) -> sqlite3.Connection:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._hold()
-        if self._was_in_use and (not self.path.exists() or self.path.stat().st_size == 0):
+        self._lock.take()
+        if self._lock.was_in_use and (not self.path.exists() or self.path.stat().st_size == 0):
             self._set_aside("it is missing or empty, and was not before")
         self.path.touch(mode=0o600)  # SQLite gives -wal and -shm the same mode
         connection = self._checked()
         self._identity = _identity_of(self.path)
-        self._sign()
+        self._lock.sign(last_event_id(connection))
         return connection
 
-    def _hold(self) -> None:
-        """Take a lock that the system drops by itself when the process dies."""
-        lock_path = self.path.with_name(self.path.name + ".lock")
-        lock = lock_path.open("a+", encoding="utf-8", errors="replace")
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            holder = _lines(lock)[0] or "unknown"
-            lock.close()
-            raise JournalLost(
-                f"The journal {self.path} is in use by process {holder}: stop that planner-node, "
-                "or give this one a journal.url (and a node_id) of its own.",
-                holder=holder,
-            ) from error
-        self._lock = lock
-        self._was_in_use = _lines(lock)[1].startswith(_IN_USE)
-
-    def _sign(self) -> None:
-        if self._lock is None:
-            return
-        self._lock.truncate(0)
-        self._lock.write(f"{os.getpid()}\n{_IN_USE} {datetime.now(UTC).isoformat()}\n")
-        self._lock.flush()
-
     def _checked(self) -> sqlite3.Connection:
-        try:
-            return self._prepared()
-        except sqlite3.DatabaseError as error:
-            code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
-            if code & _PRIMARY_CODE not in _DAMAGED:
-                raise
-            self._set_aside(str(error))
-        return self._prepared()
+        with ExitStack() as closing:
+            connection = _connection(self.path)
+            closing.callback(connection.close)
+            try:
+                self._prepare(connection)
+            except sqlite3.DatabaseError as error:
+                if not _is_damage(error):
+                    raise
+                self._set_aside(str(error), self._carried(connection, error))
+            else:
+                closing.pop_all()
+                return connection
+        # It is closed after it was moved: SQLite then leaves the file and its log as they are.
+        return self._begun_anew()
 
-    def _prepared(self) -> sqlite3.Connection:
-        connection = self.connect()
+    def _begun_anew(self) -> sqlite3.Connection:
+        connection = _connection(self.path)
         try:
-            _quick_check(connection)
-            migrate(connection)
-            connection.execute("PRAGMA journal_mode = WAL")
-            _lengthen(Path(f"{self.path}-wal"))
+            self._prepare(connection)
         except BaseException:
             connection.close()
             raise
         return connection
 
-    def _set_aside(self, reason: str) -> None:
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        """Read the whole file once, then make it ready.
+
+        Raises:
+            sqlite3.DatabaseError: damaged, with SQLITE_CORRUPT or SQLITE_NOTADB; or the disk.
+        """
+        _set_up(connection)
+        if damage := damage_of(connection, "quick_check"):
+            raise _corrupt(sqlite3.DatabaseError(damage))
+        self._check_end(connection)
+        migrate(connection)
+        connection.execute("PRAGMA journal_mode = WAL")
+        _lengthen(Path(f"{self.path}-wal"))
+
+    def _check_end(self, connection: sqlite3.Connection) -> None:
+        """Make sure that the journal has what was on the disk: the log lies beside the file.
+
+        SQLite takes a log that is gone, or ends in rubbish, for one that was never written.
+        """
+        known, found = self._lock.last_event_id, last_event_id(connection)
+        if found < known and _is_ours(connection):
+            raise _corrupt(EndsTooEarly(f"it ends at event {found}, and {known} was written"))
+
+    def _carried(self, connection: sqlite3.Connection, error: sqlite3.Error) -> Path | None:
+        """Return a new file with what can be read, where only the end is lost."""
+        target = self.path.with_name(f"{self.path.name}.carried")
+        known_event_id = self._lock.last_event_id
+        if isinstance(error, EndsTooEarly) and carry_over(connection, target, known_event_id):
+            return target
+        target.unlink(missing_ok=True)
+        return None
+
+    def _set_aside(self, reason: str, carried: Path | None = None) -> None:
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
         aside = self.path.with_name(f"{self.path.name}.damaged-{stamp}")
         for companion in _COMPANIONS:
             source = Path(f"{self.path}{companion}")
             if source.exists():
                 source.rename(f"{aside}{companion}")
+        if carried is None:
+            self.path.touch(mode=0o600)
+        else:
+            carried.rename(self.path)
         self.damage = (
             f"The journal {self.path} was damaged ({reason}); what there was of it is now "
-            f"{aside.name} beside it. A new one was started: older tasks are not known here."
+            f"{aside.name} beside it. {(_GOES_ON if carried else _ANEW).format(aside=aside.name)}"
         )
         log.error("! %s", self.damage)
-        self.path.touch(mode=0o600)
+
+
+class EndsTooEarly(sqlite3.DatabaseError):
+    """The file is whole, but something that was written after it is gone."""
+
+
+def _connection(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+
+
+def _set_up(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute(f"PRAGMA journal_size_limit = {MAX_IDLE_WAL_BYTES}")
+
+
+def _corrupt(error: sqlite3.DatabaseError) -> sqlite3.DatabaseError:
+    error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+    return error
+
+
+def _is_damage(error: sqlite3.DatabaseError) -> bool:
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+    return code & _PRIMARY_CODE in _DAMAGED
+
+
+def _is_ours(connection: sqlite3.Connection) -> bool:
+    (owner,) = connection.execute("PRAGMA application_id").fetchone()
+    return bool(owner == APPLICATION_ID)
 
 
 def _lengthen(log: Path) -> None:
@@ -183,22 +238,3 @@ def _lengthen(log: Path) -> None:
 def _identity_of(path: Path) -> tuple[int, int]:
     found = path.stat()
     return found.st_dev, found.st_ino
-
-
-def _lines(lock: TextIO) -> list[str]:
-    """Return the lock's two lines, empty where they are not written yet."""
-    lock.seek(0)
-    return [*lock.read(200).splitlines(), "", ""][:2]
-
-
-def _quick_check(connection: sqlite3.Connection) -> None:
-    """Read the whole file once.
-
-    Raises:
-        sqlite3.DatabaseError: with SQLITE_CORRUPT or SQLITE_NOTADB.
-    """
-    findings = [row[0] for row in connection.execute("PRAGMA quick_check(3)")]
-    if findings != ["ok"]:
-        error = sqlite3.DatabaseError("; ".join(findings))
-        error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
-        raise error

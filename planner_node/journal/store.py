@@ -48,6 +48,8 @@ class Journal(Chronicle[Writer]):
     async def start(self) -> None:
         """Open the file, or move a damaged one aside (see ``damage``) and begin anew.
 
+        Where only its end is lost, the new one has what comes before.
+
         Raises:
             JournalLost: the file is in use, not ours, newer than this version, or not to be had.
         """

@@ -19,7 +19,17 @@ from typing import Final
 
 from planner_node.errors import JournalLost, PlannerError
 from planner_node.journal.admit import Admit
-from planner_node.journal.errand import Answer, Awaited, Call, Errand, Losses, Probe, Written
+from planner_node.journal.errand import (
+    GLANCE_BYTES,
+    PROBE_BYTES,
+    Answer,
+    Awaited,
+    Call,
+    Errand,
+    Losses,
+    Probe,
+    Written,
+)
 from planner_node.journal.file import JournalFile
 from planner_node.journal.pace import Pace
 from planner_node.tasks.record import StoredEvent
@@ -28,6 +38,7 @@ log = logging.getLogger(__name__)
 
 MAX_GROUP: Final = 256
 PROBE_S: Final = 1.0  # how soon a disk that has room again is noticed
+GLANCE_S: Final = 5.0  # how soon one that refuses is noticed, where nobody has anything to write
 
 
 class Writer:
@@ -114,9 +125,9 @@ class Writer:
     def _next_group(self) -> list[Errand] | None:
         """Wait for the first errand; in company wait a little for the others."""
         try:
-            first = self._errands.get(timeout=PROBE_S if self.trouble else None)
+            first = self._errands.get(timeout=PROBE_S if self.trouble else GLANCE_S)
         except queue.Empty:
-            return [Probe()]
+            return [Probe(PROBE_BYTES if self.trouble else GLANCE_BYTES)]
         if first is None:
             return None
         group = [first]
@@ -144,21 +155,24 @@ class Writer:
     def _write(self, group: Sequence[Errand]) -> None:
         begun_s = time.monotonic()
         try:
-            self._transaction(group)
+            disk_s = self._transaction(group)
         except (sqlite3.Error, PlannerError) as error:
             self._lose(group, error)
         else:
+            self._file.note(max(errand.last_event_id() for errand in group))
             if self.trouble:
                 log.info("journal writes again after: %s", self.trouble)
             self.trouble = ""
-            self.pace.count(len(group), time.monotonic() - begun_s)
+            self.pace.count(len(group), time.monotonic() - begun_s, disk_s)
 
-    def _transaction(self, group: Sequence[Errand]) -> None:
+    def _transaction(self, group: Sequence[Errand]) -> float:
+        """Write the group; return the seconds that the disk took of it."""
         self._file.check_in_place()
         if self._connection is None:
             self._connection = self._file.connect()
         if not _all_at_once(self._connection, group):
             _one_by_one(self._connection, group)
+        return _committed_s(self._connection)
 
     def _lose(self, group: Sequence[Errand], error: Exception) -> None:
         self._drop_connection()
@@ -198,7 +212,7 @@ class Writer:
 
 
 def _all_at_once(connection: sqlite3.Connection, group: Sequence[Errand]) -> bool:
-    """Write the group; False, and nothing written, when one of them cannot be."""
+    """Write the group, all but the commit; False, and rolled back, when one of them cannot be."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         is_whole = _run(connection, group)
@@ -206,7 +220,8 @@ def _all_at_once(connection: sqlite3.Connection, group: Sequence[Errand]) -> boo
         if _is_the_disk(error):
             raise
         is_whole = False
-    connection.execute("COMMIT" if is_whole else "ROLLBACK")
+    if not is_whole:
+        connection.execute("ROLLBACK")
     return is_whole
 
 
@@ -223,11 +238,17 @@ def _run(connection: sqlite3.Connection, group: Sequence[Errand]) -> bool:
 
 
 def _one_by_one(connection: sqlite3.Connection, group: Sequence[Errand]) -> None:
-    """Write the group anew, each errand in a savepoint, so that a bad one fails alone."""
+    """Write the group anew, all but the commit; in savepoints, so that a bad one fails alone."""
     connection.execute("BEGIN IMMEDIATE")
     for errand in group:
         _attempt(connection, errand)
+
+
+def _committed_s(connection: sqlite3.Connection) -> float:
+    """Commit; return how long that took, which is the disk's part of a transaction."""
+    begun_s = time.monotonic()
     connection.execute("COMMIT")
+    return time.monotonic() - begun_s
 
 
 def _attempt(connection: sqlite3.Connection, errand: Errand) -> None:

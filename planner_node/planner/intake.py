@@ -120,8 +120,9 @@ class Intake:
     async def _admitted(self, record: TaskRecord, event: Event) -> Admission:
         loop = asyncio.get_running_loop()
         came_s = loop.time()
-        admission = await self._desk.parts.journal.admit(record, [event])
-        self._desk.crowd.came_in(loop.time() - came_s, loop.time())
+        journal = self._desk.parts.journal
+        admission = await journal.admit(record, [event])
+        self._desk.crowd.came_in(loop.time() - came_s, journal.usual_wait_s, loop.time())
         return admission
 
     def _reserve(self, robot_id: str) -> None:

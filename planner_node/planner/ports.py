@@ -42,6 +42,11 @@ class TaskJournal(Protocol):
         """Whether other nodes write here too."""
         ...
 
+    @property
+    def usual_wait_s(self) -> float:
+        """How long an admission takes where only the disk keeps it."""
+        ...
+
     async def admit(self, record: TaskRecord, events: Sequence[Event]) -> Admission:
         """Take a task in, unless its id is known: then nothing is written."""
         ...

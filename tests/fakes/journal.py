@@ -24,12 +24,16 @@ WITHOUT_HISTORY = {EventKind.NOTICE, EventKind.ERROR}
 
 
 class MemoryJournal:
-    """Set ``refuses`` to a reason and every write raises JournalLost, as a full disk does."""
+    """Set ``refuses`` to a reason and every write raises JournalLost, as a full disk does.
+
+    ``usual_wait_s`` is what a slow disk would say of itself.
+    """
 
     is_shared = False
 
     def __init__(self, *, outbox: bool = True) -> None:
         self.outbox = outbox
+        self.usual_wait_s = 0.0
         self.refuses = ""
         self.damage: str | None = None
         self.records: dict[str, TaskRecord] = {}

@@ -49,3 +49,18 @@ async def test_a_full_disk_holds_the_commands_back(tmp_path: Path) -> None:
             assert await node.stop() == 0
             await fleet.until_offline()
     check(history, [node], in_order=True)
+
+
+async def test_a_full_disk_is_noticed_by_a_node_that_has_nothing_to_do(tmp_path: Path) -> None:
+    """F16: not ready though nobody sends a task, and ready again without one."""
+    history = History(tmp_path / "history.jsonl")
+    with running(tmp_path) as broker:
+        node = NodeProcess(tmp_path, broker.url)
+        async with Fleet(broker.port, history) as fleet, node:
+            with node.full_disk():
+                assert "journal" in await node.until_readyz(503)
+            await node.until_readyz(200)
+            await fleet.until_ended(*fleet.tasks("after", 1))
+            assert await node.stop() == 0
+            await fleet.until_offline()
+    check(history, [node])

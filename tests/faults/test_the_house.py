@@ -22,6 +22,10 @@ def contents(folder: Path) -> list[bytes]:
     return [file.read_bytes() for file in folder.glob("planner-1.db*")]
 
 
+def names(folder: Path) -> list[str]:
+    return [file.name for file in folder.iterdir()]
+
+
 async def test_a_damaged_journal_is_moved_aside_aloud(tmp_path: Path) -> None:
     """F17: the node starts, says so, and keeps the damaged file for a person to look at."""
     with running(tmp_path) as broker:
@@ -33,6 +37,25 @@ async def test_a_damaged_journal_is_moved_aside_aloud(tmp_path: Path) -> None:
             assert "damaged" in node.log
             assert await node.stop() == 0
     assert RUBBISH in contents(tmp_path)
+
+
+async def test_a_write_ahead_log_that_is_lost_is_told_aloud(tmp_path: Path) -> None:
+    """F17: it held all that was accepted; the node starts without it, says so, and works."""
+    with running(tmp_path) as broker:
+        node = NodeProcess(tmp_path, broker.url)
+        async with Fleet(broker.port, History(tmp_path / "history.jsonl")) as fleet, node:
+            await fleet.until_ended(*fleet.tasks("lost", 10))
+            node.kill()
+            (tmp_path / "planner-1.db-wal").unlink()
+            node.start()
+            await node.until_ready()
+            await fleet.until_true(lambda: any("damaged" in str(one) for one in fleet.problems))
+            fleet.task("robot", "new-1", "the first one after it")
+            await fleet.until_ended("new-1")
+            assert "damaged" in node.log
+            assert await node.stop() == 0
+            await fleet.until_offline()
+    assert any(".damaged-" in name for name in names(tmp_path))
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from planner_node.journal.store import Journal
 from planner_node.tasks.record import Reply
 from tests.fakes.journal import MemoryJournal, open_journal
 from tests.fakes.postgresql import Cluster, running
+from tests.fakes.record import a_record, a_status
 
 AnyJournal = Journal | PostgresJournal | MemoryJournal
 REPLY = Reply("answers/7", b"\x00\xff", (("traceparent", "00-ab-cd-01"), ("traceparent", "二")))
@@ -80,3 +81,19 @@ async def two(database: str) -> AsyncIterator[PostgresJournal]:
 async def payloads(journal: AnyJournal) -> list[bytes]:
     """What waits in the outbox."""
     return [item.event.payload for item in await journal.pending(0, 100)]
+
+
+def make(folder: Path) -> Journal:
+    return Journal(f"sqlite:///{folder}/planner.db", outbox=True, commit_wait_ms=2)
+
+
+async def fill(folder: Path, tasks: int = 200) -> None:
+    async with open_journal(make(folder)) as journal:
+        for number in range(tasks):
+            task_id = f"task-{number}"
+            await journal.admit(a_record(task_id), [a_status(task_id, "x" * 1_000)])
+
+
+def moved_aside(folder: Path) -> Path:
+    (aside,) = folder.glob("planner.db.damaged-*Z")
+    return aside

@@ -5,13 +5,19 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partialmethod
 from pathlib import Path
 
 import pytest
 
 from planner_node.errors import JournalLost
+from planner_node.journal import writer
 from planner_node.journal.errand import Written
+from planner_node.journal.file import JournalFile
 from planner_node.journal.store import Journal
+from tests.fakes.journal import open_journal
 from tests.fakes.record import a_record, a_status
 from tests.fakes.waiting import until
 
@@ -150,6 +156,35 @@ async def test_a_disk_with_room_again_is_noticed_without_a_caller(real: Journal)
     await be_refused(real)
     await until(lambda: real.healthy, 20)
     assert await real.unfinished() == []
+
+
+@contextmanager
+def read_only(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let whoever connects anew find a file that it may only read."""
+    with monkeypatch.context() as patch:
+        patch.setattr(JournalFile, "connect", partialmethod(JournalFile.connect, read_only=True))
+        yield
+
+
+async def test_a_disk_that_turned_read_only_is_noticed_without_a_caller(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "GLANCE_S", 0.01)
+    monkeypatch.setattr(writer, "PROBE_S", 0.01)
+    async with open_journal(Journal(url, outbox=True, commit_wait_ms=0)) as journal:
+        await journal.admit(a_record("before"), [])
+        with read_only(monkeypatch):
+            await journal._writing.do(
+                lambda connection: Written(connection.execute("PRAGMA query_only = 1").fetchone())
+            )
+            await until(lambda: not journal.healthy)
+            assert "readonly" in journal.reason
+            with pytest.raises(JournalLost, match="refuses to write"):
+                await journal.admit(a_record("meanwhile"), [])
+            assert await journal.task("before") is not None
+        await until(lambda: journal.healthy)
+        assert await journal.task("meanwhile") is None
+        assert (await journal.admit(a_record("meanwhile"), [])).is_new
 
 
 async def test_a_refusal_is_logged_once_and_its_end_too(

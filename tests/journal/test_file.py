@@ -10,22 +10,11 @@ import pytest
 
 from planner_node.errors import JournalLost
 from planner_node.journal.file import path_of
-from planner_node.journal.store import Journal
 from tests.fakes.journal import open_journal
-from tests.fakes.record import a_record, a_status
+from tests.fakes.record import a_record
+from tests.journal.conftest import fill, make, moved_aside
 
 JUNK = b"this was a database once" * 400
-
-
-def make(folder: Path) -> Journal:
-    return Journal(f"sqlite:///{folder}/planner.db", outbox=True, commit_wait_ms=2)
-
-
-async def fill(folder: Path, tasks: int = 200) -> None:
-    async with open_journal(make(folder)) as journal:
-        for number in range(tasks):
-            task_id = f"task-{number}"
-            await journal.admit(a_record(task_id), [a_status(task_id, "x" * 1_000)])
 
 
 def test_three_slashes_are_relative(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -150,11 +139,6 @@ def scribble(path: Path) -> None:
     path.write_bytes(content)
 
 
-def moved_aside(folder: Path) -> Path:
-    (aside,) = folder.glob("planner.db.damaged-*Z")
-    return aside
-
-
 @pytest.mark.parametrize("harm", [overwrite, cut, scribble])
 async def test_a_damaged_file_is_moved_aside_and_told(
     tmp_path: Path, harm: object, caplog: pytest.LogCaptureFixture
@@ -234,3 +218,18 @@ async def test_a_log_that_ends_in_nothing_is_read_to_its_last_commit(tmp_path: P
     async with open_journal(make(killed)) as reopened:
         assert await reopened.task("task-1") is not None
         assert reopened.damage is None
+
+
+async def test_another_programs_database_in_the_journals_place_is_left_alone(
+    tmp_path: Path,
+) -> None:
+    await fill(tmp_path, tasks=1)
+    path = tmp_path / "planner.db"
+    path.unlink()
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE recipes (name TEXT)")
+    connection.close()
+    before = path.read_bytes()
+    with pytest.raises(JournalLost, match="another program's database"):
+        await make(tmp_path).start()
+    assert path.read_bytes() == before
