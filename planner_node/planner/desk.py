@@ -95,7 +95,7 @@ class Desk:
                 self.watch_deadline(record)
 
     async def end(
-        self, record: TaskRecord, event: TaskEvent, copy_to: Reply | None = None
+        self, record: TaskRecord, event: TaskEvent, asker: Reply | None = None
     ) -> TaskRecord:
         """Cancel or expire a task, wherever it is; its gate is held.
 
@@ -104,7 +104,7 @@ class Desk:
         """
         why = self.too_late(record) if event is TaskEvent.DEADLINE_PASSED else None
         ended = await self.ledger.move(
-            with_problem(record, why), event, before=self.closing, copy_to=copy_to
+            with_problem(record, why), event, before=self.closing, asker=asker
         )
         self.queue.remove(record.task_id)
         self.deadlines.watch(record.task_id, None)

@@ -65,13 +65,22 @@ class Reporter:
             record.reply,
         )
 
-    def copy(self, change: Event, reply: Reply) -> Event:
-        """Return a change for whoever asked for it, with what is to be echoed.
+    def change_for(
+        self, record: TaskRecord, queue: QueuePosition | None, asker: Reply
+    ) -> list[Event]:
+        """Return the events of a change that somebody asked for, with what is to be echoed.
 
-        Where a topic is named, it goes to that topic alone: the robot hears of the change anyway.
+        Each topic hears it once. Where the asker names one, a copy goes to that topic alone, since
+        the robot hears of the change anyway; else the change itself echoes what the asker sent,
+        and the copy is the task's own.
         """
-        robot_id = change.robot_id if reply.topic is None else None
-        return replace(change, kind=EventKind.NOTICE, robot_id=robot_id, reply=reply)
+        change = self.change(record, queue)
+        if asker.topic is not None:
+            return [change, _copy(change, asker)]
+        echoing = replace(change, reply=_echo(asker, record.reply))
+        if record.reply is None or record.reply.topic is None:
+            return [echoing]
+        return [echoing, _copy(change, record.reply)]
 
     def notice(self, record: TaskRecord, problem: Problem | None, origin: Origin) -> Event:
         """Return the answer to a word about a task that stays as it is."""
@@ -155,6 +164,19 @@ class Reporter:
 def error_event(problem: Problem) -> Event:
     """Return the event for input that no robot can be told about."""
     return Event(EventKind.ERROR, encode(problem))
+
+
+def _copy(change: Event, reply: Reply) -> Event:
+    return replace(change, kind=EventKind.NOTICE, robot_id=None, reply=reply)
+
+
+def _echo(asker: Reply, known: Reply | None) -> Reply:
+    """Return what a change echoes to an asker without a topic: what it lacks is the task's."""
+    known = known or Reply()
+    return Reply(
+        correlation_data=asker.correlation_data or known.correlation_data,
+        user_properties=asker.user_properties or known.user_properties,
+    )
 
 
 def _progress(record: TaskRecord) -> Progress | None:
