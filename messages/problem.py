@@ -4,10 +4,11 @@ from collections.abc import Mapping
 
 from messages.codes import ProblemCode, ProblemLevel
 from messages.problem_texts import CATALOG
-from messages.wire import Outgoing
+from messages.wire import SCHEMA_VERSION, Id, Outgoing, Timestamp
 
 __all__ = [
     "CATALOG",
+    "ErrorReport",
     "Problem",
     "ProblemCode",
     "ProblemLevel",
@@ -44,6 +45,15 @@ class Problem(Outgoing):
     hint: str | None = None
     translations: list[Translation] = []
     references: list[Reference] = []
+
+
+class ErrorReport(Problem):
+    """A problem on a topic of its own: who says so, and when."""
+
+    schema_version: str = SCHEMA_VERSION
+    message_id: Id
+    timestamp: Timestamp
+    node_id: Id
 
 
 def problem(code: ProblemCode, references: Mapping[str, object] | None = None) -> Problem:

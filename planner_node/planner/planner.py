@@ -17,7 +17,6 @@ from planner_node.planner.desk import Desk, with_problem
 from planner_node.planner.durations import Durations
 from planner_node.planner.intake import Intake, Submission
 from planner_node.planner.ports import PlannerParts
-from planner_node.planner.report import error_event
 from planner_node.planner.shift import Shift
 from planner_node.planner.watch import watch
 from planner_node.tasks.lifecycle import TaskEvent
@@ -131,7 +130,7 @@ class Planner:
 
     async def report(self, problem: Problem) -> None:
         """Tell of input that no robot can be told about."""
-        await self._parts.journal.commit(None, [error_event(problem)])
+        await self._parts.journal.commit(None, [self._desk.reporter.error(problem)])
         log.info("! refused %s", problem.code)
 
     async def task(self, task_id: str) -> TaskRecord:

@@ -10,7 +10,7 @@ from messages.plan import (
     SubtaskEventType,
     SubtaskList,
 )
-from messages.problem import Problem
+from messages.problem import ErrorReport, Problem
 from messages.status import Progress, QueuePosition, TaskState, TaskStatus, TaskTimes
 from messages.wire import encode, new_id
 from planner_node.clock import Clock
@@ -104,6 +104,16 @@ class Reporter:
         )
         return Event(EventKind.NOTICE, encode(status), task_id, origin.robot_id, origin.reply)
 
+    def error(self, problem: Problem) -> Event:
+        """Return the event for input that no robot can be told about."""
+        report = ErrorReport(
+            **dict(problem),
+            message_id=new_id(),
+            timestamp=self._clock.now(),
+            node_id=self._node_id,
+        )
+        return Event(EventKind.ERROR, encode(report))
+
     def subtask_added(self, record: TaskRecord, subtask: Subtask) -> Event:
         """Return the event of one more subtask."""
         return self._stream_event(
@@ -159,11 +169,6 @@ class Reporter:
             total=total,
         )
         return Event(EventKind.SUBTASK, encode(message), record.task_id, record.robot_id)
-
-
-def error_event(problem: Problem) -> Event:
-    """Return the event for input that no robot can be told about."""
-    return Event(EventKind.ERROR, encode(problem))
 
 
 def _copy(change: Event, reply: Reply) -> Event:

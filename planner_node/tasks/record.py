@@ -75,7 +75,7 @@ class EventKind(StrEnum):
     NOTICE = "NOTICE"  # TaskStatus that answers a command without changing a task
     SUBTASK = "SUBTASK"  # SubtaskEvent
     PLAN = "PLAN"  # SubtaskList
-    ERROR = "ERROR"  # Problem that no robot can be told about
+    ERROR = "ERROR"  # ErrorReport that no robot can be told about
 
 
 @dataclass(frozen=True, slots=True)

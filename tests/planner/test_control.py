@@ -2,9 +2,10 @@
 
 import pytest
 
-from messages.problem import ProblemCode, problem
+from messages.problem import ErrorReport, ProblemCode, problem
 from messages.status import TaskState, TaskStatus
 from messages.task import ControlOp, TaskControl
+from messages.wire import SCHEMA_VERSION
 from planner_node.errors import BadCommand, JournalLost, NotEnabled, TaskNotFound, WrongState
 from planner_node.settings import QueueSettings
 from planner_node.tasks.record import EventKind, Origin, Reply
@@ -258,3 +259,6 @@ async def test_report_tells_what_no_robot_can_be_told(idle: Hall) -> None:
     await idle.planner.report(problem(ProblemCode.SCHEMA_INVALID, {"topic": "x"}))
     (event,) = [one.event for one in idle.journal.log.values()]
     assert (event.kind, event.task_id, event.robot_id) == (EventKind.ERROR, None, None)
+    told = ErrorReport.model_validate_json(event.payload)
+    assert (told.code, told.schema_version) == (ProblemCode.SCHEMA_INVALID, SCHEMA_VERSION)
+    assert (told.node_id, told.references[0].value) == ("planner-1", "x")
