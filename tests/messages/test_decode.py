@@ -198,6 +198,26 @@ def test_unknown_fields_are_ignored_and_named_where_they_stand() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("fields", "place"),
+    [
+        ({"colour": "紅"}, "/colour"),
+        ({"context": {"places": [], "weather": "rain"}}, "/context/weather"),
+        ({"robots": [{"robot_id": "r1"}, {"robot_id": "r2", "age": 3}]}, "/robots/1/age"),
+    ],
+)
+def test_unknown_fields_of_what_is_refused_are_named_too(
+    fields: dict[str, Any], place: str
+) -> None:
+    refused = refusal_of(command(priority="high", **fields))
+    assert list(refused.references) == ["/priority"]
+    assert refused.warnings == [f"unknown field ignored: {place}"]
+
+
+def test_an_unknown_constraint_is_no_warning_beside_its_refusal() -> None:
+    assert refusal_of(command(constraints={"max_speed_m_s": 1})).warnings == []
+
+
 @pytest.mark.parametrize("version", ["1.0", "1", "1.7", "1.0.3"])
 def test_a_minor_version_is_no_matter(version: str) -> None:
     assert decode_task(command(schema_version=version)).message.schema_version == version

@@ -3,7 +3,7 @@
 import pytest
 
 from messages.problem import ProblemCode
-from planner_node.errors import JournalLost, QueueFull, TaskNotFound
+from planner_node.errors import JournalLost, QueueFull, TaskNotFound, UnknownTool
 from planner_node.mqtt.commands import Commands
 from planner_node.mqtt.packets import MessageProperties
 from planner_node.mqtt.reply import ReplyPolicy
@@ -127,6 +127,23 @@ async def test_refusal_of_the_planner_goes_to_the_sender(
     await commands.take(delivery(TASK, '{"instruction": "go", "task_id": "t1"}'), spare)
     [(problem, _, task_id, _)] = planner.refused
     assert (problem.code, task_id) == (ProblemCode.QUEUE_FULL, "t1")
+
+
+@pytest.mark.parametrize(
+    ("topic", "payload"),
+    [
+        (TASK, '{"instruction": "go", "task_id": "t1", "tool": "nope", "prioritty": 9}'),
+        (TASK, '{"instruction": 7, "prioritty": 9}'),
+        (CONTROL, '{"op": "REPRIORITIZE", "task_id": "t1", "prioritty": 1}'),
+        (CONTROL, '{"op": "FLY", "task_id": "t1", "prioritty": 1}'),
+    ],
+)
+async def test_what_of_a_refused_command_was_ignored_is_told_with_the_refusal(
+    commands: Commands, planner: RecordingPlanner, topic: str, payload: str
+) -> None:
+    planner.failures.append(UnknownTool(tool="nope"))
+    await commands.take(delivery(topic, payload), spare)
+    assert planner.refused[0][1].warnings == ("unknown field ignored: /prioritty",)
 
 
 async def test_refused_control_is_marked_as_one(
