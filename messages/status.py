@@ -59,8 +59,9 @@ class Question(Outgoing):
 
 
 class TaskTimes(Outgoing):
-    """When the task reached each stage."""
+    """When the task reached each stage; ``sent`` is the command's own, by the sender's clock."""
 
+    sent: Timestamp | None = None
     received: Timestamp
     queued: Timestamp | None = None
     started: Timestamp | None = None

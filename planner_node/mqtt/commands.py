@@ -136,12 +136,20 @@ class Commands:
         except NodeBroken:
             raise
         except PlannerError as error:
-            await self._refuse(row, error.problem, origin, _readable_task_id(delivery.payload))
+            task_id = _readable_task_id(delivery.payload)
+            await self._refuse(row, error.problem, origin, task_id, decoded.message)
 
     async def _refuse(
-        self, row: Topic, fault: Problem, origin: Origin, task_id: str | None
+        self,
+        row: Topic,
+        fault: Problem,
+        origin: Origin,
+        task_id: str | None,
+        message: BaseModel | None = None,
     ) -> None:
-        await self._planner.refuse(fault, origin, task_id, is_control=row is ROBOT_CONTROL)
+        is_control = row is ROBOT_CONTROL
+        command = message if isinstance(message, TaskCommand) else None
+        await self._planner.refuse(fault, origin, task_id, is_control=is_control, command=command)
 
     async def _carry_out(
         self, row: Topic, message: BaseModel, origin: Origin, spare_id: Callable[[], str]

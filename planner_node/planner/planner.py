@@ -103,9 +103,17 @@ class Planner:
         return await self._control.control(control, origin)
 
     async def refuse(
-        self, problem: Problem, origin: Origin, task_id: str | None, *, is_control: bool = False
+        self,
+        problem: Problem,
+        origin: Origin,
+        task_id: str | None,
+        *,
+        is_control: bool = False,
+        command: TaskCommand | None = None,
     ) -> None:
         """Answer a refused message: REJECTED, or for a control its task as it stands.
+
+        ``command`` is what was refused, where it could be read; the answer echoes it.
 
         Raises:
             JournalLost: the answer is not on its way.
@@ -116,7 +124,7 @@ class Planner:
         if record is not None and about_record and not is_strange:
             event = self._desk.reporter.notice(record, problem, origin)
         else:
-            event = self._desk.reporter.rejection(problem, origin, task_id)
+            event = self._desk.reporter.rejection(problem, origin, task_id, command)
         if is_strange:  # whoever follows the task hears nothing of it
             event = replace(event, task_id=None)
         await self._parts.journal.commit(None, [event])

@@ -12,6 +12,7 @@ from messages.plan import (
 )
 from messages.problem import ErrorReport, Problem
 from messages.status import Progress, QueuePosition, TaskState, TaskStatus, TaskTimes
+from messages.task import TaskCommand
 from messages.wire import encode, new_id
 from planner_node.clock import Clock
 from planner_node.tasks.record import Event, EventKind, Origin, Reply, TaskRecord
@@ -87,8 +88,14 @@ class Reporter:
         payload = encode(self.status(record.warned(origin.warnings), problem=problem))
         return Event(EventKind.NOTICE, payload, record.task_id, record.robot_id, origin.reply)
 
-    def rejection(self, problem: Problem, origin: Origin, task_id: str | None) -> Event:
-        """Return the answer to a command that never became a task."""
+    def rejection(
+        self,
+        problem: Problem,
+        origin: Origin,
+        task_id: str | None,
+        command: TaskCommand | None = None,
+    ) -> Event:
+        """Return the answer to a command that never became a task; None: it could not be read."""
         now = self._clock.now()
         status = TaskStatus(
             message_id=new_id(),
@@ -100,7 +107,9 @@ class Reporter:
             status_version=1,
             problem=problem,
             warnings=list(origin.warnings),
-            times=TaskTimes(received=now, finished=now),
+            requester=command and command.requester,
+            labels=command.labels if command else [],
+            times=TaskTimes(sent=command and command.timestamp, received=now, finished=now),
         )
         return Event(EventKind.NOTICE, encode(status), task_id, origin.robot_id, origin.reply)
 
@@ -192,6 +201,7 @@ def _progress(record: TaskRecord) -> Progress | None:
 
 def _times(record: TaskRecord) -> TaskTimes:
     return TaskTimes(
+        sent=record.command.timestamp,
         received=record.received,
         queued=record.queued,
         started=record.started,

@@ -146,6 +146,16 @@ async def test_what_of_a_refused_command_was_ignored_is_told_with_the_refusal(
     assert planner.refused[0][1].warnings == ("unknown field ignored: /prioritty",)
 
 
+async def test_a_refused_command_is_handed_on_for_what_it_wants_echoed(
+    commands: Commands, planner: RecordingPlanner
+) -> None:
+    planner.failures.append(QueueFull("full"))
+    await commands.take(delivery(TASK, '{"instruction": "go", "requester": "anna"}'), spare)
+    (command,) = planner.refused_commands
+    assert command is not None
+    assert command.requester == "anna"
+
+
 async def test_refused_control_is_marked_as_one(
     commands: Commands, planner: RecordingPlanner
 ) -> None:
