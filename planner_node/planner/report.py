@@ -177,7 +177,9 @@ class Reporter:
             subtask=subtask,
             total=total,
         )
-        return Event(EventKind.SUBTASK, encode(message), record.task_id, record.robot_id)
+        return Event(
+            EventKind.SUBTASK, encode(message), record.task_id, record.robot_id, record.reply
+        )
 
 
 def _copy(change: Event, reply: Reply) -> Event:
