@@ -22,7 +22,7 @@ _WHITESPACE_OR_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 @dataclass(frozen=True, slots=True)
 class ReplyPolicy:
-    """Which response topics are honoured."""
+    """Which response topics are honoured; in a prefix, ``{root}`` is the root."""
 
     root: str
     prefixes: tuple[str, ...]
@@ -53,13 +53,13 @@ class ReplyPolicy:
             return "topics of the broker are not allowed"
         if any(row.parts(topic, self.root) is not None for row in TOPICS.values()):
             return "it is a topic of this node"
-        if not any(_is_under(topic, prefix) for prefix in self.prefixes):
+        if not any(self._is_under(topic, prefix) for prefix in self.prefixes):
             return "not under mqtt.response_topic_prefixes"
         return None
 
-
-def _is_under(topic: str, prefix: str) -> bool:
-    return topic.startswith(prefix if prefix.endswith("/") else f"{prefix}/")
+    def _is_under(self, topic: str, prefix: str) -> bool:
+        folder = prefix.replace("{root}", self.root)
+        return topic.startswith(folder if folder.endswith("/") else f"{folder}/")
 
 
 def trace_context(pairs: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
