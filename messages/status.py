@@ -59,9 +59,14 @@ class Question(Outgoing):
 
 
 class TaskTimes(Outgoing):
-    """When the task reached each stage; ``sent`` is the command's own, by the sender's clock."""
+    """When the task reached each stage.
+
+    ``sent`` is the command's own timestamp, by the sender's clock; ``expires`` is when its Message
+    Expiry ends a task that still waits for its first plan.
+    """
 
     sent: Timestamp | None = None
+    expires: Timestamp | None = None
     received: Timestamp
     queued: Timestamp | None = None
     started: Timestamp | None = None

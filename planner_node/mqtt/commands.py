@@ -1,8 +1,8 @@
 """From a delivery to the planner: which row of the topic table, which message, which answer.
 
-Message Expiry is a hint to the broker, and only its end is a reason to refuse here: it does not
+Message Expiry goes on in our queue: a task that is not begun in time ends EXPIRED. It does not
 become the task's deadline, because the broker counts it down, so that the same task sent again
-would have other content. The absolute ``deadline`` in the payload decides.
+would have other content; a plan that was begun in time is bounded by the payload's ``deadline``.
 """
 
 import functools
@@ -116,8 +116,8 @@ class Commands:
             await self._planner.refuse(fault, origin, task_id, is_control=is_control)
 
     def _origin(self, route: Route, delivery: Delivery) -> Origin:
-        reply, warnings = self._policy.reply_of(delivery.properties)
-        return Origin(robot_id=route.robot_id, warnings=tuple(warnings), reply=reply)
+        reply, warnings = self._policy.reply_of(delivery.properties, delivery.expiry_s)
+        return Origin(route.robot_id, tuple(warnings), reply, delivery.expiry_s)
 
     async def _answered(
         self, row: Topic, delivery: Delivery, origin: Origin, spare_id: Callable[[], str]

@@ -27,8 +27,13 @@ class ReplyPolicy:
     root: str
     prefixes: tuple[str, ...]
 
-    def reply_of(self, properties: MessageProperties) -> tuple[Reply | None, list[str]]:
-        """Return where and with what to answer, and warnings about what was ignored."""
+    def reply_of(
+        self, properties: MessageProperties, expiry_s: int | None = None
+    ) -> tuple[Reply | None, list[str]]:
+        """Return where and with what to answer, and warnings about what was ignored.
+
+        ``expiry_s`` is echoed on the response topic only: what a robot is told must not vanish.
+        """
         warnings: list[str] = []
         topic = properties.response_topic
         if topic is not None and (fault := self.fault_of(topic)) is not None:
@@ -41,7 +46,8 @@ class ReplyPolicy:
         trace = trace_context(properties.user_properties)
         if topic is None and correlation is None and not trace:
             return None, warnings
-        return Reply(topic, correlation, trace), warnings
+        echoed_s = (expiry_s or None) if topic is not None else None  # 0 would tell nobody
+        return Reply(topic, correlation, trace, echoed_s), warnings
 
     def fault_of(self, topic: str) -> str | None:
         """Return why a response topic is not honoured, or None if it is."""

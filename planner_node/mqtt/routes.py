@@ -40,7 +40,7 @@ def publications_of(stored: StoredEvent, root: str, now: datetime) -> list[Publi
         publications += _late_joiners(event, event.task_id, root, now)
     reply = event.reply
     if reply is not None and reply.topic is not None and event.kind in _COPIED:
-        publications.append(_publication(row, reply.topic, event))
+        publications.append(_publication(row, reply.topic, event, reply.expiry_s))
     return publications
 
 

@@ -2,13 +2,14 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import datetime
 
-from messages.problem import Problem, problem
+from messages.problem import Problem, ProblemCode, problem
 from messages.status import QueuePosition, TaskState
 from messages.wire import format_timestamp
 from planner_node.errors import DeadlinePassed, TaskMoved
 from planner_node.planner.crowd import Crowd
-from planner_node.planner.deadlines import Deadlines, due_at
+from planner_node.planner.deadlines import Deadlines, ends_of
 from planner_node.planner.durations import FIRST_SUBTASK_BOUNDS_S, Durations
 from planner_node.planner.leash import Leash, Pull
 from planner_node.planner.ledger import Ledger
@@ -52,8 +53,7 @@ class Desk:
 
     def watch_deadline(self, record: TaskRecord) -> None:
         """Have the timer look at the task when it is due, or no more."""
-        due = due_at(record, self.parts.planner.input_timeout_s)
-        self.deadlines.watch(record.task_id, None if record.state in TERMINAL else due)
+        self.deadlines.watch(record.task_id, () if record.state in TERMINAL else self._ends(record))
 
     def place(self, record: TaskRecord) -> QueuePosition:
         """Return where the task stands, or would stand if it came now."""
@@ -65,8 +65,7 @@ class Desk:
 
     def is_due(self, record: TaskRecord) -> bool:
         """Whether the task must have ended by now."""
-        due = due_at(record, self.parts.planner.input_timeout_s)
-        return due is not None and self.deadlines.is_due(record.task_id, due)
+        return any(self.deadlines.is_due(record.task_id, end) for end in self._ends(record))
 
     def deadline_s(self, record: TaskRecord) -> float | None:
         """Return the task's own deadline on the monotonic clock."""
@@ -75,22 +74,27 @@ class Desk:
 
     def too_late(self, record: TaskRecord) -> Problem:
         """Return the problem of a task that is due."""
-        due = due_at(record, self.parts.planner.input_timeout_s)
+        due = min(self._ends(record), default=None)
         when = format_timestamp(due) if due else ""
+        if due is not None and due == record.expires:
+            return problem(ProblemCode.EXPIRED, {"message_expiry": when, "status": record.state})
         return problem(DeadlinePassed.code, {"deadline": when, "status": record.state})
+
+    def _ends(self, record: TaskRecord) -> list[datetime]:
+        return ends_of(record, self.parts.planner.input_timeout_s)
 
     async def expire(self, task_id: str) -> None:
         """End a task that is due; one that is not, or not any more, stays as it is."""
         async with self.ledger.hold(task_id):
             record = await self.ledger.find(task_id)
             if record is None or record.state in TERMINAL:
-                self.deadlines.watch(task_id, None)
+                self.deadlines.watch(task_id, ())
                 return
             if self.is_due(record):
                 try:
                     await self.end(record, TaskEvent.DEADLINE_PASSED)
                 except TaskMoved:  # its new owner watches the time
-                    self.deadlines.watch(task_id, None)
+                    self.deadlines.watch(task_id, ())
             else:
                 self.watch_deadline(record)
 
@@ -107,7 +111,7 @@ class Desk:
             with_problem(record, why), event, before=self.closing, asker=asker
         )
         self.queue.remove(record.task_id)
-        self.deadlines.watch(record.task_id, None)
+        self.deadlines.watch(record.task_id, ())
         if (leash := self.running.get(record.task_id)) is not None:
             leash.pull(Pull.ENDED)
         return ended

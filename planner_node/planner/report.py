@@ -204,6 +204,7 @@ def _progress(record: TaskRecord) -> Progress | None:
 def _times(record: TaskRecord) -> TaskTimes:
     return TaskTimes(
         sent=record.command.timestamp,
+        expires=record.expires,
         received=record.received,
         queued=record.queued,
         started=record.started,

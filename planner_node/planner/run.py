@@ -247,7 +247,7 @@ class Run:
             await self._telling.settled()
         record = await insist(leave, self._desk.parts.backoff)
         if record.finished is not None:
-            self._desk.deadlines.watch(record.task_id, None)
+            self._desk.deadlines.watch(record.task_id, ())
         return record
 
     async def _current(self) -> TaskRecord:

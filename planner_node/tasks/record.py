@@ -20,6 +20,7 @@ class Reply:
     topic: str | None = None
     correlation_data: bytes | None = None
     user_properties: tuple[tuple[str, str], ...] = ()
+    expiry_s: int | None = None  # the command's own Message Expiry, for what goes to the topic
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ class TaskRecord:
     attempt: int = 1  # the subtask stream's: whatever may be told again is told under the next one
     losses: int = 0  # runs that ended with the node or its model; planner.max_attempts bounds them
     revision: int = 0
+    expires: datetime | None = None  # the command's Message Expiry: not to be begun from then on
     queued: datetime | None = None
     started: datetime | None = None
     finished: datetime | None = None
@@ -113,8 +115,12 @@ class TaskFilter:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """How a command came in: which robot's topic, what was ignored, who wants copies."""
+    """How a command came in: which robot's topic, what was ignored, who wants copies.
+
+    ``expiry_s`` is what was left of its Message Expiry.
+    """
 
     robot_id: str | None = None
     warnings: tuple[str, ...] = ()
     reply: Reply | None = None
+    expiry_s: int | None = None

@@ -13,7 +13,8 @@ from tests.fakes.journal import MemoryJournal, open_journal
 from tests.fakes.postgresql import Cluster, running
 
 AnyJournal = Journal | PostgresJournal | MemoryJournal
-REPLY = Reply("answers/7", b"\x00\xff", (("traceparent", "00-ab-cd-01"), ("traceparent", "二")))
+TRACE = (("traceparent", "00-ab-cd-01"), ("traceparent", "二"))
+REPLY = Reply("answers/7", b"\x00\xff", TRACE, expiry_s=30)
 
 
 @pytest.fixture

@@ -196,11 +196,12 @@ async def test_task_past_its_message_expiry_is_refused(
     assert planner.refused[0][0].code is ProblemCode.EXPIRED
 
 
-async def test_message_expiry_does_not_become_the_deadline(
+async def test_message_expiry_goes_on_and_does_not_become_the_deadline(
     commands: Commands, planner: RecordingPlanner
 ) -> None:
     await commands.take(delivery(TASK, "go", expiry_s=30), spare)
-    assert planner.submitted[0][0].deadline is None
+    [(command, origin)] = planner.submitted
+    assert (command.deadline, origin.expiry_s) == (None, 30)
 
 
 async def test_feedback_is_not_enabled(commands: Commands, planner: RecordingPlanner) -> None:

@@ -90,6 +90,18 @@ def test_nothing_is_honoured_without_prefixes() -> None:
     assert ReplyPolicy("planner/v1", ()).fault_of("a/b") is not None
 
 
+@pytest.mark.parametrize(
+    ("topic", "given_s", "echoed_s"), [("desk/7", 30, 30), ("desk/7", 0, None), (None, 30, None)]
+)
+def test_message_expiry_is_echoed_on_the_response_topic(
+    topic: str | None, given_s: int, echoed_s: int | None
+) -> None:
+    properties = MessageProperties(response_topic=topic, correlation_data=b"7")
+    reply, _ = POLICY.reply_of(properties, given_s)
+    assert reply is not None
+    assert reply.expiry_s == echoed_s
+
+
 def test_correlation_data_is_kept_up_to_a_limit() -> None:
     kept, _ = POLICY.reply_of(MessageProperties(correlation_data=b"\x00" * MAX_CORRELATION_BYTES))
     dropped, warnings = POLICY.reply_of(

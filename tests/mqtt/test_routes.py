@@ -78,6 +78,12 @@ def test_correlation_data_and_trace_are_echoed_on_every_copy() -> None:
     assert echoed == {b"\x01\x02"}
 
 
+def test_message_expiry_is_echoed_on_the_response_topic_alone() -> None:
+    event = stored(EventKind.PLAN, Reply("desk/7", expiry_s=30))
+    expiries = {p.topic: p.expiry_s for p in publications_of(event, ROOT, START)}
+    assert expiries == {f"{ROOT}/robots/r1/subtasks": None, "desk/7": 30}
+
+
 def test_clearing_is_an_empty_retained_message() -> None:
     assert clearing_of("t1", ROOT) == Publication(f"{ROOT}/tasks/t1/status", b"", retain=True)
 
