@@ -125,8 +125,8 @@ class Planner:
             event = self._desk.reporter.notice(record, problem, origin)
         else:
             event = self._desk.reporter.rejection(problem, origin, task_id, command)
-        if is_strange:  # whoever follows the task hears nothing of it
-            event = replace(event, task_id=None)
+            if record is not None:  # whoever follows that task hears nothing of it
+                event = replace(event, task_id=None)
         await self._parts.journal.commit(None, [event])
         log.info("%s ! refused %s robot=%s", task_id, problem.code, origin.robot_id)
 

@@ -216,6 +216,11 @@ async def test_refuse_tells_a_rejection_and_stores_no_task(idle: Hall) -> None:
     assert idle.journal.records == {}
 
 
+async def test_refuse_of_an_unknown_id_is_news_of_it(idle: Hall) -> None:
+    await idle.planner.refuse(problem(ProblemCode.UNKNOWN_TOOL), Origin(ROBOT), "t1")
+    assert [one["status"] for one in idle.said("t1", EventKind.NOTICE)] == ["REJECTED"]
+
+
 async def test_refuse_echoes_what_the_command_wants_echoed(idle: Hall) -> None:
     fault = problem(ProblemCode.UNKNOWN_TOOL)
     command = TaskCommand(instruction="go", requester="anna", labels=["x"], timestamp=START)
@@ -235,8 +240,10 @@ async def test_every_status_echoes_when_the_command_was_sent(idle: Hall) -> None
 async def test_refuse_of_a_command_is_rejected_also_when_its_id_is_a_tasks(idle: Hall) -> None:
     await idle.submit("t1")
     await idle.planner.refuse(problem(ProblemCode.DUPLICATE_CONFLICT), Origin(ROBOT), "t1")
-    notice = idle.said("t1", EventKind.NOTICE)[0]
-    assert (notice["status"], notice["status_version"]) == ("REJECTED", 1)
+    *_, event = [one.event for one in idle.journal.log.values()]
+    told = TaskStatus.model_validate_json(event.payload)
+    assert (told.status, told.status_version, event.robot_id) == (TaskState.REJECTED, 1, ROBOT)
+    assert idle.said("t1", EventKind.NOTICE) == []  # who follows t1 would take it for its end
 
 
 @pytest.mark.parametrize(
