@@ -58,7 +58,7 @@ class TaskRecord:
     problem: Problem | None = None
     warnings: tuple[str, ...] = ()
     subtasks_done: int = 0  # of this attempt
-    streamed: bool = False  # subtasks of this or an earlier attempt were told, and no closing event
+    streamed: bool = False  # this or an earlier attempt was begun, and no closing event told
     subtasks_total: int | None = None
     reply: Reply | None = None
     over_mqtt: bool = False  # accepted where there is a broker: its robot hears every change there
