@@ -13,7 +13,7 @@ from typing import Any, Final, Generic, NoReturn, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from messages.fields import drop_unknown, unknown_in, unknown_of
+from messages.fields import drop_unknown, given_in, unknown_in, unknown_of
 from messages.problem import ProblemCode
 from messages.task import TaskCommand
 from messages.wire import SCHEMA_VERSION, JsonValue
@@ -134,6 +134,8 @@ def _object(value: JsonValue) -> dict[str, JsonValue]:
 
 def _validate(model: type[Model], value: dict[str, JsonValue], text: str) -> Decoded[Model]:
     """Validate ``text``, which ``value`` was read from: pydantic reads JSON by JSON's rules."""
+    if "null" in text and (given := given_in(model, value)) != value:
+        value, text = given, json.dumps(given, ensure_ascii=False)
     _check_version(value)
     try:
         message = model.model_validate_json(text, strict=True)
@@ -148,7 +150,9 @@ def _validate(model: type[Model], value: dict[str, JsonValue], text: str) -> Dec
 
 def _check_version(value: dict[str, JsonValue]) -> None:
     version = value.get("schema_version", SCHEMA_VERSION)
-    given = _VERSION.fullmatch(version) if isinstance(version, str) else None
+    if not isinstance(version, str):
+        return  # its type is the schema's business
+    given = _VERSION.fullmatch(version)
     if given is None or given[1] != SCHEMA_VERSION.split(".")[0]:
         raise Refused(
             ProblemCode.UNSUPPORTED_VERSION,

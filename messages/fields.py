@@ -1,4 +1,4 @@
-"""What of a message was given that its model does not know: named, then let go."""
+"""A message's fields before and after its model reads them: which are given, which are unknown."""
 
 import functools
 from collections.abc import Iterator, Mapping
@@ -7,6 +7,22 @@ from typing import get_args
 from pydantic import BaseModel
 
 from messages.wire import JsonValue
+
+
+def given_in(model: type[BaseModel], fields: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+    """Return the fields without those that are null and optional: null is "not given"."""
+    parts = _parts_of(model)
+    return {
+        name: _given_in_part(parts[name], value) if name in parts else value
+        for name, value in fields.items()
+        if value is not None or not _is_optional(model, name)
+    }
+
+
+def _given_in_part(model: type[BaseModel], value: JsonValue) -> JsonValue:
+    if isinstance(value, list):
+        return [_given_in_part(model, item) for item in value]
+    return given_in(model, value) if isinstance(value, dict) else value
 
 
 def unknown_of(message: object, path: str = "") -> Iterator[str]:
@@ -26,7 +42,7 @@ def unknown_in(model: type[BaseModel], value: JsonValue, path: str = "") -> Iter
     if isinstance(value, list):
         for index, item in enumerate(value):
             yield from unknown_in(model, item, f"{path}/{index}")
-    elif isinstance(value, dict):
+    elif isinstance(value, dict) and model.model_config.get("extra") != "forbid":
         parts = _parts_of(model)
         for key, item in value.items():
             if key not in model.model_fields:
@@ -50,13 +66,14 @@ def drop_unknown(message: object) -> None:
 
 @functools.cache
 def _parts_of(model: type[BaseModel]) -> Mapping[str, type[BaseModel]]:
-    """Return the fields that hold one other model, or a list of it, and ignore what it lacks."""
+    """Return the fields that hold one other model, or a list of it."""
     found = {name: _models_in(field.annotation) for name, field in model.model_fields.items()}
-    return {
-        name: models[0]
-        for name, models in found.items()
-        if len(models) == 1 and models[0].model_config.get("extra") != "forbid"
-    }
+    return {name: models[0] for name, models in found.items() if len(models) == 1}
+
+
+def _is_optional(model: type[BaseModel], name: str) -> bool:
+    field = model.model_fields.get(name)
+    return field is not None and not field.is_required()
 
 
 def _models_in(annotation: object) -> list[type[BaseModel]]:
