@@ -37,7 +37,10 @@ class NodeState(StrEnum):
 
 
 class QueuePosition(Outgoing):
-    """How many tasks stand before this one, and in all."""
+    """How many tasks go before this one, as things stand, and how many wait in all.
+
+    Among equally urgent tasks the robots take turns, so one that comes later may still go first.
+    """
 
     position: int
     depth: int

@@ -60,7 +60,7 @@ class Desk:
         waits = self.queue.position(record.task_id)
         if waits is not None:
             return QueuePosition(position=waits, depth=len(self.queue))
-        position = self.queue.place(record.priority, record.command.deadline)
+        position = self.queue.place(record.robot_id or "", record.priority, record.command.deadline)
         return QueuePosition(position=position, depth=len(self.queue) + 1)
 
     def is_due(self, record: TaskRecord) -> bool:
