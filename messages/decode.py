@@ -7,12 +7,13 @@ input reaches a parser that it could hurt.
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, NoReturn, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from messages.fields import drop_unknown, given_in, unknown_in, unknown_of
 from messages.problem import ProblemCode
 from messages.task import TaskCommand
 from messages.wire import SCHEMA_VERSION, JsonValue
@@ -34,18 +35,23 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 class Refused(Exception):
-    """The bytes are not this message; ``references`` name the fault, ``ids`` what was readable."""
+    """The bytes are not this message.
+
+    ``references`` name the fault, ``ids`` what was readable, ``warnings`` what would be ignored.
+    """
 
     def __init__(
         self,
         code: ProblemCode,
         references: Mapping[str, object],
         ids: Mapping[str, str] | None = None,
+        warnings: Sequence[str] = (),
     ) -> None:
         super().__init__(code, dict(references))
         self.code = code
         self.references = dict(references)
         self.ids = dict(ids or {})
+        self.warnings = list(warnings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,20 +134,25 @@ def _object(value: JsonValue) -> dict[str, JsonValue]:
 
 def _validate(model: type[Model], value: dict[str, JsonValue], text: str) -> Decoded[Model]:
     """Validate ``text``, which ``value`` was read from: pydantic reads JSON by JSON's rules."""
+    if "null" in text and (given := given_in(model, value)) != value:
+        value, text = given, json.dumps(given, ensure_ascii=False)
     _check_version(value)
     try:
         message = model.model_validate_json(text, strict=True)
     except ValidationError as error:
-        raise _refusal(error, value) from error
-    warnings = _warnings(message)
+        warnings = _warnings(unknown_in(model, value))
+        raise _refusal(error, value, warnings) from error
+    warnings = _warnings(unknown_of(message))
     if warnings:
-        _drop_unknown(message)
+        drop_unknown(message)
     return Decoded(message, warnings)
 
 
 def _check_version(value: dict[str, JsonValue]) -> None:
     version = value.get("schema_version", SCHEMA_VERSION)
-    given = _VERSION.fullmatch(version) if isinstance(version, str) else None
+    if not isinstance(version, str):
+        return  # its type is the schema's business
+    given = _VERSION.fullmatch(version)
     if given is None or given[1] != SCHEMA_VERSION.split(".")[0]:
         raise Refused(
             ProblemCode.UNSUPPORTED_VERSION,
@@ -150,7 +161,7 @@ def _check_version(value: dict[str, JsonValue]) -> None:
         )
 
 
-def _refusal(error: ValidationError, value: dict[str, JsonValue]) -> Refused:
+def _refusal(error: ValidationError, value: dict[str, JsonValue], warnings: list[str]) -> Refused:
     details = error.errors(include_url=False, include_context=False, include_input=False)
     unknown_constraint = any(
         detail["type"] == "extra_forbidden" and detail["loc"][:1] == ("constraints",)
@@ -162,7 +173,7 @@ def _refusal(error: ValidationError, value: dict[str, JsonValue]) -> Refused:
         path = _path(detail["loc"], value, is_missing=detail["type"] == "missing")
         # Of a field that may have several forms, what the first one wants.
         references.setdefault(_shown(path), said_of_field(detail["msg"]))
-    return Refused(code, references, _ids(value))
+    return Refused(code, references, _ids(value), warnings)
 
 
 def _path(place: tuple[str | int, ...], value: JsonValue, *, is_missing: bool) -> str:
@@ -197,37 +208,13 @@ def _ids(value: dict[str, JsonValue]) -> dict[str, str]:
     return {key: item for key, item in found if isinstance(item, str)}
 
 
-def _warnings(message: BaseModel) -> list[str]:
+def _warnings(unknown: Iterable[str]) -> list[str]:
     """Name the ignored fields, but not so many that the answer outgrows the question."""
-    paths = [*_unknown(message, "")]
+    paths = [*unknown]
     named = [f"unknown field ignored: {_shown(path)}" for path in paths[:_MAX_NAMED_FIELDS]]
     if len(paths) > len(named):
         named.append(f"{len(paths) - len(named)} more unknown fields ignored")
     return named
-
-
-def _unknown(value: object, path: str) -> Iterator[str]:
-    if isinstance(value, BaseModel):
-        yield from (f"{path}/{key}" for key in value.model_extra or {})
-        for name, item in value.__dict__.items():
-            if isinstance(item, BaseModel | list):
-                yield from _unknown(item, f"{path}/{name}")
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _unknown(item, f"{path}/{index}")
-
-
-def _drop_unknown(value: object) -> None:
-    """Let go of the ignored fields, which would be held, stored and shown as long as the task."""
-    if isinstance(value, BaseModel):
-        if extra := value.model_extra:
-            value.model_fields_set.difference_update(extra)
-            extra.clear()
-        for item in value.__dict__.values():
-            _drop_unknown(item)
-    elif isinstance(value, list):
-        for item in value:
-            _drop_unknown(item)
 
 
 def _shown(path: str) -> str:

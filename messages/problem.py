@@ -7,11 +7,12 @@ from pydantic import Field
 
 from messages.codes import ProblemCode, ProblemLevel
 from messages.problem_texts import CATALOG
-from messages.wire import Outgoing
+from messages.wire import SCHEMA_VERSION, Id, Outgoing, Timestamp
 from messages.wording import in_chinese
 
 __all__ = [
     "CATALOG",
+    "ErrorReport",
     "Problem",
     "ProblemCode",
     "ProblemLevel",
@@ -53,6 +54,15 @@ class Problem(Outgoing):
     hint: str | None = None
     translations: list[Translation] = []
     references: list[Reference] = []
+
+
+class ErrorReport(Problem):
+    """A problem on a topic of its own: who says so, and when."""
+
+    schema_version: str = SCHEMA_VERSION
+    message_id: Id
+    timestamp: Timestamp
+    node_id: Id
 
 
 def problem(

@@ -116,8 +116,14 @@ CATALOG: Mapping[ProblemCode, ProblemText] = {
         retriable=True,
     ),
     ProblemCode.EXPIRED: _entry(
-        ("The task's deadline had passed when it arrived.", "Send it again with a later deadline."),
-        ("任務送達時已超過期限。", "請以較晚的 deadline 重新送出。"),
+        (
+            "The task's deadline or its Message Expiry had passed before its turn came.",
+            "Send it again with a later deadline, or a longer Message Expiry.",
+        ),
+        (
+            "輪到此任務之前，就已超過 deadline 或 Message Expiry。",
+            "請以較晚的 deadline 或較長的 Message Expiry 重新送出。",
+        ),
     ),
     ProblemCode.DEADLINE_EXCEEDED: _entry(
         (

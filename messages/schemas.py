@@ -5,7 +5,7 @@ from typing import Final
 from pydantic import BaseModel
 
 from messages.plan import Subtask, SubtaskEvent, SubtaskList
-from messages.problem import Problem
+from messages.problem import ErrorReport, Problem
 from messages.robot import RobotProfile
 from messages.status import NodeInfo, NodeStatus, TaskStatus
 from messages.task import SubtaskFeedback, TaskCommand, TaskControl
@@ -14,6 +14,7 @@ from messages.wire import JsonValue
 MESSAGES: Final[dict[str, type[BaseModel]]] = {
     model.__name__: model
     for model in (
+        ErrorReport,
         NodeInfo,
         NodeStatus,
         Problem,

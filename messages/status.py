@@ -37,7 +37,10 @@ class NodeState(StrEnum):
 
 
 class QueuePosition(Outgoing):
-    """How many tasks stand before this one, and in all."""
+    """How many tasks go before this one, as things stand, and how many wait in all.
+
+    Among equally urgent tasks the robots take turns, so one that comes later may still go first.
+    """
 
     position: int
     depth: int
@@ -59,8 +62,14 @@ class Question(Outgoing):
 
 
 class TaskTimes(Outgoing):
-    """When the task reached each stage."""
+    """When the task reached each stage.
 
+    ``sent`` is the command's own timestamp, by the sender's clock; ``expires`` is when its Message
+    Expiry ends a task that still waits for its first plan.
+    """
+
+    sent: Timestamp | None = None
+    expires: Timestamp | None = None
     received: Timestamp
     queued: Timestamp | None = None
     started: Timestamp | None = None

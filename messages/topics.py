@@ -8,7 +8,7 @@ from typing import Final
 from pydantic import BaseModel
 
 from messages.plan import SubtaskEvent, SubtaskList
-from messages.problem import Problem
+from messages.problem import ErrorReport
 from messages.robot import RobotProfile
 from messages.status import NodeInfo, NodeStatus, TaskStatus
 from messages.task import SubtaskFeedback, TaskCommand, TaskControl
@@ -87,7 +87,7 @@ TASK_STATUS: Final = Topic(
 )
 NODE_STATUS: Final = Topic("nodes/{node_id}/status", Direction.OUT, NodeStatus, retain=True)
 NODE_INFO: Final = Topic("nodes/{node_id}/info", Direction.OUT, NodeInfo, retain=True)
-ERRORS: Final = Topic("errors", Direction.OUT, Problem)
+ERRORS: Final = Topic("errors", Direction.OUT, ErrorReport)
 
 TOPICS: Final[dict[str, Topic]] = {
     "robot_task": ROBOT_TASK,

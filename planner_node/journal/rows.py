@@ -38,6 +38,7 @@ class _Reply(_Stored):
     topic: str | None = None
     correlation_data: bytes | None = None
     user_properties: tuple[tuple[str, str], ...] = ()
+    expiry_s: int | None = None
 
 
 class _Exchange(_Stored):
@@ -56,6 +57,7 @@ class _Details(_Stored):
     attempt: int = 1
     losses: int = 0
     revision: int = 0
+    expires_ms: int | None = None
     queued_ms: int | None = None
     started_ms: int | None = None
     question: Question | None = None
@@ -156,6 +158,7 @@ def _record(row: Row, command: TaskCommand, rest: _Details) -> TaskRecord:
         attempt=rest.attempt,
         losses=rest.losses,
         revision=rest.revision,
+        expires=_moment(rest.expires_ms),
         queued=_moment(rest.queued_ms),
         started=_moment(rest.started_ms),
         finished=None if finished_ms is None else from_ms(_number(finished_ms)),
@@ -217,6 +220,7 @@ def _details(record: TaskRecord) -> _Details:
         attempt=record.attempt,
         losses=record.losses,
         revision=record.revision,
+        expires_ms=_ms(record.expires),
         queued_ms=_ms(record.queued),
         started_ms=_ms(record.started),
         question=record.question,
@@ -238,13 +242,14 @@ def _from_reply(reply: Reply) -> _Reply:
         topic=reply.topic,
         correlation_data=reply.correlation_data,
         user_properties=reply.user_properties,
+        expiry_s=reply.expiry_s,
     )
 
 
 def _to_reply(reply: _Reply | None) -> Reply | None:
     if reply is None:
         return None
-    return Reply(reply.topic, reply.correlation_data, reply.user_properties)
+    return Reply(reply.topic, reply.correlation_data, reply.user_properties, reply.expiry_s)
 
 
 def _ms(moment: datetime | None) -> int | None:

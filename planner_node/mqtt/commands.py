@@ -1,8 +1,8 @@
 """From a delivery to the planner: which row of the topic table, which message, which answer.
 
-Message Expiry is a hint to the broker, and only its end is a reason to refuse here: it does not
+Message Expiry goes on in our queue: a task that is not begun in time ends EXPIRED. It does not
 become the task's deadline, because the broker counts it down, so that the same task sent again
-would have other content. The absolute ``deadline`` in the payload decides.
+would have other content; a plan that was begun in time is bounded by the payload's ``deadline``.
 """
 
 import functools
@@ -14,10 +14,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from messages.decode import MAX_PAYLOAD_BYTES, Refused, decode, decode_task, parse_json, text_of
+from pydantic import BaseModel
+
+from messages.decode import (
+    MAX_PAYLOAD_BYTES,
+    Decoded,
+    Refused,
+    decode,
+    decode_task,
+    parse_json,
+    text_of,
+)
 from messages.problem import Problem, ProblemCode, problem
-from messages.robot import RobotProfile
-from messages.task import SubtaskFeedback, TaskCommand, TaskControl
+from messages.task import TaskCommand, TaskControl
 from messages.topics import (
     FLEET_TASK,
     ROBOT_CONTROL,
@@ -107,56 +116,73 @@ class Commands:
             await self._planner.refuse(fault, origin, task_id, is_control=is_control)
 
     def _origin(self, route: Route, delivery: Delivery) -> Origin:
-        reply, warnings = self._policy.reply_of(delivery.properties)
-        return Origin(robot_id=route.robot_id, warnings=tuple(warnings), reply=reply)
+        reply, warnings = self._policy.reply_of(delivery.properties, delivery.expiry_s)
+        return Origin(route.robot_id, tuple(warnings), reply, delivery.expiry_s)
 
     async def _answered(
         self, row: Topic, delivery: Delivery, origin: Origin, spare_id: Callable[[], str]
     ) -> None:
         try:
-            await self._carry_out(row, delivery, origin, spare_id)
+            decoded = _decoded(row, delivery)
         except Refused as refused:
             task_id = refused.ids.get("task_id")
             known_id = task_id if _is_id(task_id) else None
-            await self._refuse(row, problem(refused.code, refused.references), origin, known_id)
+            fault = problem(refused.code, refused.references)
+            await self._refuse(row, fault, _warned(origin, refused.warnings), known_id)
+            return
+        origin = _warned(origin, decoded.warnings)
+        try:
+            await self._carry_out(row, decoded.message, origin, spare_id)
         except NodeBroken:
             raise
         except PlannerError as error:
-            await self._refuse(row, error.problem, origin, _readable_task_id(delivery.payload))
+            task_id = _readable_task_id(delivery.payload)
+            await self._refuse(row, error.problem, origin, task_id, decoded.message)
 
     async def _refuse(
-        self, row: Topic, fault: Problem, origin: Origin, task_id: str | None
+        self,
+        row: Topic,
+        fault: Problem,
+        origin: Origin,
+        task_id: str | None,
+        message: BaseModel | None = None,
     ) -> None:
-        await self._planner.refuse(fault, origin, task_id, is_control=row is ROBOT_CONTROL)
+        is_control = row is ROBOT_CONTROL
+        command = message if isinstance(message, TaskCommand) else None
+        await self._planner.refuse(fault, origin, task_id, is_control=is_control, command=command)
 
     async def _carry_out(
-        self, row: Topic, delivery: Delivery, origin: Origin, spare_id: Callable[[], str]
+        self, row: Topic, message: BaseModel, origin: Origin, spare_id: Callable[[], str]
     ) -> None:
-        if row is ROBOT_PROFILE:
-            decode(RobotProfile, delivery.payload)
-            raise NotEnabled(NOT_OFFERED[row])
-        _refuse_stale(delivery)
-        if row is ROBOT_TASK:
-            await self._task(delivery, origin, spare_id)
-        elif row is ROBOT_CONTROL:
-            control = decode(TaskControl, delivery.payload)
-            await self._planner.control(control.message, _warned(origin, control.warnings))
-        else:
-            decode(SubtaskFeedback, delivery.payload)
-            raise NotEnabled(NOT_OFFERED[row])
-
-    async def _task(self, delivery: Delivery, origin: Origin, spare_id: Callable[[], str]) -> None:
-        decoded = decode_task(delivery.payload)
-        command: TaskCommand = decoded.message
-        if command.task_id is None:
-            command = command.model_copy(update={"task_id": spare_id()})
-        await self._planner.submit(command, _warned(origin, decoded.warnings))
+        match message:
+            case TaskCommand(task_id=None):
+                named = message.model_copy(update={"task_id": spare_id()})
+                await self._planner.submit(named, origin)
+            case TaskCommand():
+                await self._planner.submit(message, origin)
+            case TaskControl():
+                await self._planner.control(message, origin)
+            case _:
+                raise NotEnabled(NOT_OFFERED[row])
 
     def _is_news(self, delivery: Delivery) -> bool:
         """Each profile is answered once: a retained one comes again with every subscription."""
         while len(self._told) > _REMEMBERED_PROFILES:
             self._told.popitem(last=False)
         return self._told.get(delivery.topic) != _digest(delivery)
+
+
+def _decoded(row: Topic, delivery: Delivery) -> Decoded[TaskCommand] | Decoded[BaseModel]:
+    """Read what came on a row's topic.
+
+    Raises:
+        Refused: too late, or not the row's message.
+    """
+    if row is not ROBOT_PROFILE:
+        _refuse_stale(delivery)
+    if row is ROBOT_TASK:
+        return decode_task(delivery.payload)
+    return decode(row.message, delivery.payload)
 
 
 def _digest(delivery: Delivery) -> bytes:

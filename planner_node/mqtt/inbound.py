@@ -4,12 +4,13 @@ import asyncio
 import hashlib
 import logging
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from messages.topics import ROBOT_TASK
 from messages.wire import new_id
+from planner_node.clock import monotonic_s
 from planner_node.errors import JournalLost
 from planner_node.mqtt.commands import Commands, route_of
 from planner_node.mqtt.packets import Delivery
@@ -78,6 +79,7 @@ class _Place:
     """
 
     is_barrier: bool
+    since_s: float
     is_left: bool = False  # to the broker, who delivers it again
     fault: str | None = None  # why the journal has refused it last
     task: asyncio.Task[None] | None = None
@@ -107,6 +109,7 @@ class Inbound:
         root: str,
         journal_retry_s: float = JOURNAL_RETRY_S,
         is_ours: IsOurs = lambda _: True,
+        now_s: Callable[[], float] = monotonic_s,
     ) -> None:
         self.fault: str | None = None  # why nothing can be accepted just now
         self.received = 0
@@ -116,6 +119,7 @@ class Inbound:
         self._root = root
         self._journal_retry_s = journal_retry_s
         self._is_ours = is_ours
+        self._now_s = now_s
         self._spare_ids = SpareIds()
         self._lanes: dict[str, list[_Place]] = {}
         self._is_ending = asyncio.Event()
@@ -135,7 +139,8 @@ class Inbound:
 
     def _start(self, group: asyncio.TaskGroup, delivery: Delivery) -> None:
         route = route_of(delivery.topic, self._root)
-        name, place = route.robot_id or "", _Place(is_barrier=route.row is not ROBOT_TASK)
+        name = route.robot_id or ""
+        place = _Place(is_barrier=route.row is not ROBOT_TASK, since_s=self._now_s())
         before = [one for one in self._lanes.get(name, []) if not one.is_done]
         place.task = group.create_task(
             self._take(delivery, place, before), name=f"mqtt.inbound[{name}]"
@@ -171,7 +176,7 @@ class Inbound:
         while delivery.qos == 0 or self._line.is_current(delivery):
             try:
                 if tries < MAX_TRIES:
-                    await self._commands.take(delivery, spare_id)
+                    await self._commands.take(self._aged(delivery, place), spare_id)
                 else:
                     self.given_up += 1
                     await self._commands.give_up(delivery, reason)
@@ -191,6 +196,13 @@ class Inbound:
             else:
                 return True
         return False
+
+    def _aged(self, delivery: Delivery, place: _Place) -> Delivery:
+        """Return the delivery with what is left of its Message Expiry after its wait here."""
+        if delivery.expiry_s is None:
+            return delivery
+        waited_s = int(self._now_s() - place.since_s)
+        return replace(delivery, expiry_s=max(0, delivery.expiry_s - waited_s))
 
     async def _should_end(self) -> bool:
         """Wait before the next try; True when the door closes meanwhile."""

@@ -29,9 +29,15 @@ class Planner(Protocol):
         ...
 
     async def refuse(
-        self, problem: Problem, origin: Origin, task_id: str | None, *, is_control: bool = False
+        self,
+        problem: Problem,
+        origin: Origin,
+        task_id: str | None,
+        *,
+        is_control: bool = False,
+        command: TaskCommand | None = None,
     ) -> None:
-        """Journal the answer to a command that was not accepted."""
+        """Journal the answer to a command that was not accepted; it echoes the ``command``."""
         ...
 
     async def report(self, problem: Problem) -> None:

@@ -22,13 +22,18 @@ _WHITESPACE_OR_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 @dataclass(frozen=True, slots=True)
 class ReplyPolicy:
-    """Which response topics are honoured."""
+    """Which response topics are honoured; in a prefix, ``{root}`` is the root."""
 
     root: str
     prefixes: tuple[str, ...]
 
-    def reply_of(self, properties: MessageProperties) -> tuple[Reply | None, list[str]]:
-        """Return where and with what to answer, and warnings about what was ignored."""
+    def reply_of(
+        self, properties: MessageProperties, expiry_s: int | None = None
+    ) -> tuple[Reply | None, list[str]]:
+        """Return where and with what to answer, and warnings about what was ignored.
+
+        ``expiry_s`` is echoed on the response topic only: what a robot is told must not vanish.
+        """
         warnings: list[str] = []
         topic = properties.response_topic
         if topic is not None and (fault := self.fault_of(topic)) is not None:
@@ -41,7 +46,8 @@ class ReplyPolicy:
         trace = trace_context(properties.user_properties)
         if topic is None and correlation is None and not trace:
             return None, warnings
-        return Reply(topic, correlation, trace), warnings
+        echoed_s = (expiry_s or None) if topic is not None else None  # 0 would tell nobody
+        return Reply(topic, correlation, trace, echoed_s), warnings
 
     def fault_of(self, topic: str) -> str | None:
         """Return why a response topic is not honoured, or None if it is."""
@@ -53,13 +59,13 @@ class ReplyPolicy:
             return "topics of the broker are not allowed"
         if any(row.parts(topic, self.root) is not None for row in TOPICS.values()):
             return "it is a topic of this node"
-        if not any(_is_under(topic, prefix) for prefix in self.prefixes):
+        if not any(self._is_under(topic, prefix) for prefix in self.prefixes):
             return "not under mqtt.response_topic_prefixes"
         return None
 
-
-def _is_under(topic: str, prefix: str) -> bool:
-    return topic.startswith(prefix if prefix.endswith("/") else f"{prefix}/")
+    def _is_under(self, topic: str, prefix: str) -> bool:
+        folder = prefix.replace("{root}", self.root)
+        return topic.startswith(folder if folder.endswith("/") else f"{folder}/")
 
 
 def trace_context(pairs: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:

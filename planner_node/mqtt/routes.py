@@ -1,6 +1,7 @@
 """Which topics an event goes to, and with which properties."""
 
 import re
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -17,6 +18,7 @@ _ROBOT_ROWS: Final = {
 }
 # A quote within a JSON string is escaped, so this is found as a key only; ours comes first.
 _TIMESTAMP: Final = re.compile(rb'"timestamp":"([^"\\]+)"')
+_REJECTED: Final = b'"status":"REJECTED"'  # likewise
 _PLAIN: Final = MessageProperties(content_type=CONTENT_TYPE)
 _COPIED: Final = {EventKind.STATUS, EventKind.NOTICE, EventKind.PLAN}
 
@@ -38,9 +40,11 @@ def publications_of(stored: StoredEvent, root: str, now: datetime) -> list[Publi
         publications.append(_publication(row, row.name(root, robot_id=event.robot_id), event))
     if event.kind is EventKind.STATUS and event.task_id is not None and not is_overtaken:
         publications += _late_joiners(event, event.task_id, root, now)
+    if event.kind is EventKind.NOTICE and event.task_id is not None and _REJECTED in event.payload:
+        publications.append(_to_followers(event, event.task_id, root))
     reply = event.reply
     if reply is not None and reply.topic is not None and event.kind in _COPIED:
-        publications.append(_publication(row, reply.topic, event))
+        publications.append(_publication(row, reply.topic, event, reply.expiry_s))
     return publications
 
 
@@ -60,6 +64,16 @@ def _late_joiners(event: Event, task_id: str, root: str, now: datetime) -> list[
         return []
     topic = TASK_STATUS.name(root, task_id=task_id)
     return [_publication(TASK_STATUS, topic, event, expiry_s=left_s)]
+
+
+def _to_followers(event: Event, task_id: str, root: str) -> Publication:
+    """Return the copy for who waits for a task that was refused.
+
+    Not retained: no history holds the id, so nothing would ever clear it, and every refused
+    command of a robot gone wrong would stay on the broker for a day.
+    """
+    topic = TASK_STATUS.name(root, task_id=task_id)
+    return replace(_publication(TASK_STATUS, topic, event), retain=False)
 
 
 def _timestamp(payload: bytes, otherwise: datetime) -> datetime:

@@ -119,7 +119,7 @@ class Control:
             answered,
             TaskEvent.ANSWERED,
             queue=self._desk.place(answered),
-            copy_to=origin.reply,
+            asker=origin.reply,
         )
         self._desk.enqueue(queued)
         return queued

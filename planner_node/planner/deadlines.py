@@ -7,7 +7,7 @@ the task is first watched. So a wall clock that is set later makes nothing due, 
 import asyncio
 import logging
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -23,12 +23,18 @@ _RETRY_S: Final = 1.0
 _BATCH: Final = 64
 
 
-def due_at(record: TaskRecord, input_timeout_s: float) -> datetime | None:
-    """Return when a task must have ended: its own deadline, or its question's end of patience."""
+def ends_of(record: TaskRecord, input_timeout_s: float) -> list[datetime]:
+    """Return the moments at which a task is too late; the earliest counts.
+
+    They are its own deadline, its question's end of patience, and its command's Message Expiry
+    until it is begun: whoever sent it does not want it taken up later.
+    """
     moments = [record.command.deadline] if record.command.deadline else []
     if record.state is TaskState.INPUT_REQUIRED and record.started is not None:
         moments.append(record.started + timedelta(seconds=input_timeout_s))
-    return min(moments, default=None)
+    if record.expires is not None and record.started is None:
+        moments.append(record.expires)
+    return moments
 
 
 class Timetable:
@@ -71,10 +77,11 @@ class Deadlines:
         self._known_s: dict[str, dict[datetime, float]] = {}  # of the tasks that are watched
         self._changed = asyncio.Event()
 
-    def watch(self, task_id: str, moment: datetime | None) -> None:
-        """Look at the task at this moment; None is never, and no more."""
-        self._timetable.set(task_id, None if moment is None else self._noted_s(task_id, moment))
-        if moment is None:
+    def watch(self, task_id: str, moments: Collection[datetime]) -> None:
+        """Look at the task at the earliest of these moments; without any never, and no more."""
+        due_s = [self._noted_s(task_id, moment) for moment in moments]
+        self._timetable.set(task_id, min(due_s, default=None))
+        if not moments:
             self._known_s.pop(task_id, None)
         self._changed.set()
 

@@ -2,13 +2,14 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import datetime
 
-from messages.problem import Problem, problem
+from messages.problem import Problem, ProblemCode, problem
 from messages.status import QueuePosition, TaskState
 from messages.wire import format_timestamp
 from planner_node.errors import DeadlinePassed, TaskMoved
 from planner_node.planner.crowd import Crowd
-from planner_node.planner.deadlines import Deadlines, due_at
+from planner_node.planner.deadlines import Deadlines, ends_of
 from planner_node.planner.durations import FIRST_SUBTASK_BOUNDS_S, Durations
 from planner_node.planner.leash import Leash, Pull
 from planner_node.planner.ledger import Ledger
@@ -52,21 +53,19 @@ class Desk:
 
     def watch_deadline(self, record: TaskRecord) -> None:
         """Have the timer look at the task when it is due, or no more."""
-        due = due_at(record, self.parts.planner.input_timeout_s)
-        self.deadlines.watch(record.task_id, None if record.state in TERMINAL else due)
+        self.deadlines.watch(record.task_id, () if record.state in TERMINAL else self._ends(record))
 
     def place(self, record: TaskRecord) -> QueuePosition:
         """Return where the task stands, or would stand if it came now."""
         waits = self.queue.position(record.task_id)
         if waits is not None:
             return QueuePosition(position=waits, depth=len(self.queue))
-        position = self.queue.place(record.priority, record.command.deadline)
+        position = self.queue.place(record.robot_id or "", record.priority, record.command.deadline)
         return QueuePosition(position=position, depth=len(self.queue) + 1)
 
     def is_due(self, record: TaskRecord) -> bool:
         """Whether the task must have ended by now."""
-        due = due_at(record, self.parts.planner.input_timeout_s)
-        return due is not None and self.deadlines.is_due(record.task_id, due)
+        return any(self.deadlines.is_due(record.task_id, end) for end in self._ends(record))
 
     def deadline_s(self, record: TaskRecord) -> float | None:
         """Return the task's own deadline on the monotonic clock."""
@@ -75,27 +74,32 @@ class Desk:
 
     def too_late(self, record: TaskRecord) -> Problem:
         """Return the problem of a task that is due."""
-        due = due_at(record, self.parts.planner.input_timeout_s)
+        due = min(self._ends(record), default=None)
         when = format_timestamp(due) if due else ""
+        if due is not None and due == record.expires:
+            return problem(ProblemCode.EXPIRED, {"message_expiry": when, "status": record.state})
         return problem(DeadlinePassed.code, {"deadline": when, "status": record.state})
+
+    def _ends(self, record: TaskRecord) -> list[datetime]:
+        return ends_of(record, self.parts.planner.input_timeout_s)
 
     async def expire(self, task_id: str) -> None:
         """End a task that is due; one that is not, or not any more, stays as it is."""
         async with self.ledger.hold(task_id):
             record = await self.ledger.find(task_id)
             if record is None or record.state in TERMINAL:
-                self.deadlines.watch(task_id, None)
+                self.deadlines.watch(task_id, ())
                 return
             if self.is_due(record):
                 try:
                     await self.end(record, TaskEvent.DEADLINE_PASSED)
                 except TaskMoved:  # its new owner watches the time
-                    self.deadlines.watch(task_id, None)
+                    self.deadlines.watch(task_id, ())
             else:
                 self.watch_deadline(record)
 
     async def end(
-        self, record: TaskRecord, event: TaskEvent, copy_to: Reply | None = None
+        self, record: TaskRecord, event: TaskEvent, asker: Reply | None = None
     ) -> TaskRecord:
         """Cancel or expire a task, wherever it is; its gate is held.
 
@@ -104,10 +108,10 @@ class Desk:
         """
         why = self.too_late(record) if event is TaskEvent.DEADLINE_PASSED else None
         ended = await self.ledger.move(
-            with_problem(record, why), event, before=self.closing, copy_to=copy_to
+            with_problem(record, why), event, before=self.closing, asker=asker
         )
         self.queue.remove(record.task_id)
-        self.deadlines.watch(record.task_id, None)
+        self.deadlines.watch(record.task_id, ())
         if (leash := self.running.get(record.task_id)) is not None:
             leash.pull(Pull.ENDED)
         return ended

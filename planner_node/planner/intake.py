@@ -3,6 +3,7 @@
 import asyncio
 import math
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Final
 
 from messages.problem import ProblemCode
@@ -87,6 +88,7 @@ class Intake:
             content_hash=content_hash(command),
             language=command.language or language_of(command.instruction),
             received=now,
+            expires=_expires(now, origin),
             queued=now,
             priority=command.priority,
             warnings=(*origin.warnings, *harmless),
@@ -165,6 +167,10 @@ class Intake:
                 field="/generation/max_new_tokens",
                 limit=limit,
             )
+
+
+def _expires(now: datetime, origin: Origin) -> datetime | None:
+    return None if origin.expiry_s is None else now + timedelta(seconds=origin.expiry_s)
 
 
 def _named(command: TaskCommand, origin: Origin) -> TaskCommand:

@@ -104,11 +104,11 @@ class Ledger:
         *,
         before: Callable[[TaskRecord], Sequence[Event]] = lambda _: (),
         queue: QueuePosition | None = None,
-        copy_to: Reply | None = None,
+        asker: Reply | None = None,
     ) -> TaskRecord:
         """Commit the task's next state, after what ``before`` says of it; the gate is held.
 
-        Who asked for the change and wants an answer of its own gets it by ``copy_to``.
+        ``asker`` says what is to be echoed to whoever asked for the change, and where.
 
         Raises:
             IllegalTransition: the state has no row for the event; nothing was said.
@@ -122,20 +122,20 @@ class Ledger:
             status_version=record.status_version + 1,
             **self._stamp(state),
         )
-        await self._commit(moved, [*before(moved), *self._told(moved, queue, copy_to)])
+        await self._commit(moved, [*before(moved), *self._told(moved, queue, asker)])
         if state in TERMINAL:
             self.ended[state] += 1
         tell(moved)
         return moved
 
     async def touch(
-        self, record: TaskRecord, queue: QueuePosition | None, copy_to: Reply | None = None
+        self, record: TaskRecord, queue: QueuePosition | None, asker: Reply | None = None
     ) -> TaskRecord:
         """Commit and tell a change within a state; the gate is held."""
         touched = replace(
             record, previous_state=record.state, status_version=record.status_version + 1
         )
-        await self._commit(touched, self._told(touched, queue, copy_to))
+        await self._commit(touched, self._told(touched, queue, asker))
         return touched
 
     async def add(self, record: TaskRecord, events: Sequence[Event]) -> TaskRecord:
@@ -144,10 +144,11 @@ class Ledger:
         return record
 
     def _told(
-        self, record: TaskRecord, queue: QueuePosition | None, copy_to: Reply | None
+        self, record: TaskRecord, queue: QueuePosition | None, asker: Reply | None
     ) -> list[Event]:
-        change = self._reporter.change(record, queue)
-        return [change] if copy_to is None else [change, self._reporter.copy(change, copy_to)]
+        if asker is None:
+            return [self._reporter.change(record, queue)]
+        return self._reporter.change_for(record, queue, asker)
 
     async def _commit(self, record: TaskRecord, events: Sequence[Event]) -> None:
         try:

@@ -17,7 +17,6 @@ from planner_node.planner.desk import Desk, with_problem
 from planner_node.planner.durations import Durations
 from planner_node.planner.intake import Intake, Submission
 from planner_node.planner.ports import PlannerParts
-from planner_node.planner.report import error_event
 from planner_node.planner.shift import Shift
 from planner_node.planner.watch import watch
 from planner_node.tasks.lifecycle import TERMINAL, TaskEvent
@@ -104,9 +103,17 @@ class Planner:
         return await self._control.control(control, origin)
 
     async def refuse(
-        self, problem: Problem, origin: Origin, task_id: str | None, *, is_control: bool = False
+        self,
+        problem: Problem,
+        origin: Origin,
+        task_id: str | None,
+        *,
+        is_control: bool = False,
+        command: TaskCommand | None = None,
     ) -> None:
         """Answer a refused message: REJECTED, or for a control its task as it stands.
+
+        ``command`` is what was refused, where it could be read; the answer echoes it.
 
         Raises:
             JournalLost: the answer is not on its way.
@@ -117,9 +124,9 @@ class Planner:
         if record is not None and about_record and not is_strange:
             event = self._desk.reporter.notice(record, problem, origin)
         else:
-            event = self._desk.reporter.rejection(problem, origin, task_id)
-        if is_strange:  # whoever follows the task hears nothing of it
-            event = replace(event, task_id=None)
+            event = self._desk.reporter.rejection(problem, origin, task_id, command)
+            if record is not None:  # whoever follows that task hears nothing of it
+                event = replace(event, task_id=None)
         await self._parts.journal.commit(None, [event])
         log.info("%s ! refused %s robot=%s", task_id, problem.code, origin.robot_id)
 
@@ -131,7 +138,7 @@ class Planner:
 
     async def report(self, problem: Problem) -> None:
         """Tell of input that no robot can be told about."""
-        await self._parts.journal.commit(None, [error_event(problem)])
+        await self._parts.journal.commit(None, [self._desk.reporter.error(problem)])
         log.info("! refused %s", problem.code)
 
     async def task(self, task_id: str) -> TaskRecord:

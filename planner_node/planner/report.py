@@ -10,8 +10,9 @@ from messages.plan import (
     SubtaskEventType,
     SubtaskList,
 )
-from messages.problem import Problem
+from messages.problem import ErrorReport, Problem
 from messages.status import Progress, QueuePosition, TaskState, TaskStatus, TaskTimes
+from messages.task import TaskCommand
 from messages.wire import encode, new_id
 from planner_node.clock import Clock
 from planner_node.tasks.record import Event, EventKind, Origin, Reply, TaskRecord
@@ -65,21 +66,36 @@ class Reporter:
             record.reply,
         )
 
-    def copy(self, change: Event, reply: Reply) -> Event:
-        """Return a change for whoever asked for it, with what is to be echoed.
+    def change_for(
+        self, record: TaskRecord, queue: QueuePosition | None, asker: Reply
+    ) -> list[Event]:
+        """Return the events of a change that somebody asked for, with what is to be echoed.
 
-        Where a topic is named, it goes to that topic alone: the robot hears of the change anyway.
+        Each topic hears it once. Where the asker names one, a copy goes to that topic alone, since
+        the robot hears of the change anyway; else the change itself echoes what the asker sent,
+        and the copy is the task's own.
         """
-        robot_id = change.robot_id if reply.topic is None else None
-        return replace(change, kind=EventKind.NOTICE, robot_id=robot_id, reply=reply)
+        change = self.change(record, queue)
+        if asker.topic is not None:
+            return [change, _copy(change, asker)]
+        echoing = replace(change, reply=_echo(asker, record.reply))
+        if record.reply is None or record.reply.topic is None:
+            return [echoing]
+        return [echoing, _copy(change, record.reply)]
 
     def notice(self, record: TaskRecord, problem: Problem | None, origin: Origin) -> Event:
         """Return the answer to a word about a task that stays as it is."""
         payload = encode(self.status(record.warned(origin.warnings), problem=problem))
         return Event(EventKind.NOTICE, payload, record.task_id, record.robot_id, origin.reply)
 
-    def rejection(self, problem: Problem, origin: Origin, task_id: str | None) -> Event:
-        """Return the answer to a command that never became a task."""
+    def rejection(
+        self,
+        problem: Problem,
+        origin: Origin,
+        task_id: str | None,
+        command: TaskCommand | None = None,
+    ) -> Event:
+        """Return the answer to a command that never became a task; None: it could not be read."""
         now = self._clock.now()
         status = TaskStatus(
             message_id=new_id(),
@@ -91,9 +107,21 @@ class Reporter:
             status_version=1,
             problem=problem,
             warnings=list(origin.warnings),
-            times=TaskTimes(received=now, finished=now),
+            requester=command and command.requester,
+            labels=command.labels if command else [],
+            times=TaskTimes(sent=command and command.timestamp, received=now, finished=now),
         )
         return Event(EventKind.NOTICE, encode(status), task_id, origin.robot_id, origin.reply)
+
+    def error(self, problem: Problem) -> Event:
+        """Return the event for input that no robot can be told about."""
+        report = ErrorReport(
+            **dict(problem),
+            message_id=new_id(),
+            timestamp=self._clock.now(),
+            node_id=self._node_id,
+        )
+        return Event(EventKind.ERROR, encode(report))
 
     def subtask_added(self, record: TaskRecord, subtask: Subtask) -> Event:
         """Return the event of one more subtask."""
@@ -149,12 +177,22 @@ class Reporter:
             subtask=subtask,
             total=total,
         )
-        return Event(EventKind.SUBTASK, encode(message), record.task_id, record.robot_id)
+        return Event(
+            EventKind.SUBTASK, encode(message), record.task_id, record.robot_id, record.reply
+        )
 
 
-def error_event(problem: Problem) -> Event:
-    """Return the event for input that no robot can be told about."""
-    return Event(EventKind.ERROR, encode(problem))
+def _copy(change: Event, reply: Reply) -> Event:
+    return replace(change, kind=EventKind.NOTICE, robot_id=None, reply=reply)
+
+
+def _echo(asker: Reply, known: Reply | None) -> Reply:
+    """Return what a change echoes to an asker without a topic: what it lacks is the task's."""
+    known = known or Reply()
+    return Reply(
+        correlation_data=asker.correlation_data or known.correlation_data,
+        user_properties=asker.user_properties or known.user_properties,
+    )
 
 
 def _progress(record: TaskRecord) -> Progress | None:
@@ -165,6 +203,8 @@ def _progress(record: TaskRecord) -> Progress | None:
 
 def _times(record: TaskRecord) -> TaskTimes:
     return TaskTimes(
+        sent=record.command.timestamp,
+        expires=record.expires,
         received=record.received,
         queued=record.queued,
         started=record.started,

@@ -101,7 +101,7 @@ class Run:
                 if self._desk.is_due(record):
                     await self._desk.end(record, TaskEvent.DEADLINE_PASSED)
                     raise _Superseded
-                fresh = replace(record, subtasks_done=0, subtasks_total=None)
+                fresh = replace(record, subtasks_done=0, subtasks_total=None, streamed=True)
                 return await self._desk.ledger.move(fresh, TaskEvent.STARTED)
 
         return await insist(start, self._desk.parts.backoff)
@@ -123,7 +123,7 @@ class Run:
         async def publish() -> None:
             async with self._desk.ledger.hold(self._task_id):
                 done = subtasks[-1].seq + 1
-                record = replace(await self._current(), subtasks_done=done, streamed=True)
+                record = replace(await self._current(), subtasks_done=done)
                 added = [self._desk.reporter.subtask_added(record, one) for one in subtasks]
                 await self._desk.ledger.add(record, added)
 
@@ -247,7 +247,7 @@ class Run:
             await self._telling.settled()
         record = await insist(leave, self._desk.parts.backoff)
         if record.finished is not None:
-            self._desk.deadlines.watch(record.task_id, None)
+            self._desk.deadlines.watch(record.task_id, ())
         return record
 
     async def _current(self) -> TaskRecord:

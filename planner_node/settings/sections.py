@@ -60,7 +60,14 @@ class MqttSettings(Section):
     connect_timeout_s: Positive = 5
     reconnect_min_s: Positive = 1
     reconnect_max_s: Positive = 8
-    response_topic_prefixes: list[str] = []
+    response_topic_prefixes: list[str] = [
+        "reply/",
+        "replies/",
+        "response/",
+        "responses/",
+        "clients/",
+        "{root}/reply/",
+    ]
 
     @model_validator(mode="after")
     def _known_scheme(self) -> Self:

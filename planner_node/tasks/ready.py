@@ -10,11 +10,13 @@ operation is a few binary searches.
 import sys
 from bisect import bisect_left, insort
 from collections import Counter, OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final, TypeAlias
 
 from planner_node.errors import QueueFull
+from planner_node.tasks.rounds import Rounds, Urgency
 
 # A robot whose task has stood first while this many others were taken has waited enough.
 PATIENCE_TAKES: Final = 64
@@ -22,7 +24,6 @@ PATIENCE_TAKES: Final = 64
 _MAX_REMEMBERED_ROBOTS: Final = 10_000
 _NEVER: Final = datetime.max.replace(tzinfo=UTC)
 
-_Urgency: TypeAlias = tuple[int, datetime]
 _TaskKey: TypeAlias = tuple[int, datetime, int, str]
 _LaneKey: TypeAlias = tuple[int, datetime, int, int, str]
 
@@ -38,11 +39,15 @@ class Waiting:
     arrival: int
 
     @property
+    def urgency(self) -> Urgency:
+        return _urgency(self.priority, self.deadline)
+
+    @property
     def key(self) -> _TaskKey:
-        return (*_urgency(self.priority, self.deadline), self.arrival, self.task_id)
+        return (*self.urgency, self.arrival, self.task_id)
 
 
-def _urgency(priority: int, deadline: datetime | None) -> _Urgency:
+def _urgency(priority: int, deadline: datetime | None) -> Urgency:
     return (-priority, deadline or _NEVER)
 
 
@@ -69,6 +74,7 @@ class ReadyQueue:
         self._takes = 0
         self._tasks: dict[str, Waiting] = {}
         self._order: list[_TaskKey] = []  # every waiting task, for positions
+        self._rounds = Rounds()  # likewise
         self._lanes: dict[str, list[_TaskKey]] = {}
         self._open: OrderedDict[str, _OpenLane] = OrderedDict()  # the longest open first
         self._open_order: list[_LaneKey] = []
@@ -109,7 +115,9 @@ class ReadyQueue:
         """Add a task that was accepted; never refused, since its promise was given before."""
         self._tasks[task.task_id] = task
         insort(self._order, task.key)
-        insort(self._lanes.setdefault(task.robot_id, []), task.key)
+        lane = self._lanes.setdefault(task.robot_id, [])
+        insort(lane, task.key)
+        self._rounds.add(task.urgency, _count(lane, task.urgency))
         self._place_lane(task.robot_id)
 
     def take(self) -> Waiting | None:
@@ -135,6 +143,7 @@ class ReadyQueue:
         if task is None:
             return False
         lane = self._lanes[task.robot_id]
+        self._rounds.drop(task.urgency, _count(lane, task.urgency))
         for keys in (self._order, lane):
             del keys[bisect_left(keys, task.key)]
         if not lane:
@@ -152,13 +161,34 @@ class ReadyQueue:
         return True
 
     def position(self, task_id: str) -> int | None:
-        """Return how many waiting tasks are more urgent than this one; None if it is not there."""
-        task = self._tasks.get(task_id)
-        return None if task is None else bisect_left(self._order, task.key)
+        """Return how many waiting tasks go before this one, as things stand.
 
-    def place(self, priority: int, deadline: datetime | None) -> int:
-        """Return the position that a task arriving now would get."""
-        return bisect_left(self._order, (*_urgency(priority, deadline), sys.maxsize, ""))
+        Lanes that take turns, and those whose robot is busy, make it a good guess and no promise.
+        None: the task is not there.
+        """
+        task = self._tasks.get(task_id)
+        if task is None:
+            return None
+        lane = self._lanes[task.robot_id]
+        nth = bisect_left(lane, task.key) - bisect_left(lane, task.urgency) + 1
+        others = self._rounds.within(task.urgency, nth) - 1
+        return self._before(task.urgency, task.robot_id, nth, others)
+
+    def place(self, robot_id: str, priority: int, deadline: datetime | None) -> int:
+        """Return the position that a task of this robot would get, if it came now."""
+        urgency = _urgency(priority, deadline)
+        nth = _count(self._lanes.get(robot_id, []), urgency) + 1
+        return self._before(urgency, robot_id, nth, self._rounds.within(urgency, nth))
+
+    def _before(self, urgency: Urgency, robot_id: str, nth: int, others: int) -> int:
+        """Count the more urgent, the rounds before the n-th, and whose turn in it comes first."""
+        lane = self._lanes.get(robot_id, [])
+        is_first = not _count(lane, urgency)
+        arrival = sys.maxsize if is_first else lane[bisect_left(lane, urgency)][2]
+        turn = (*urgency, self._served.get(robot_id, 0), arrival, robot_id)
+        ahead = bisect_left(self._open_order, turn) - bisect_left(self._open_order, urgency)
+        more_urgent = bisect_left(self._order, urgency)
+        return more_urgent + self._rounds.before(urgency, nth) + min(ahead, others)
 
     def _next_robot(self) -> str | None:
         if not self._open:
@@ -186,3 +216,8 @@ class ReadyQueue:
         self._served.move_to_end(robot_id)
         if len(self._served) > _MAX_REMEMBERED_ROBOTS:
             self._served.popitem(last=False)
+
+
+def _count(lane: Sequence[_TaskKey], urgency: Urgency) -> int:
+    """Return how many tasks of a lane are of this urgency."""
+    return bisect_left(lane, (*urgency, sys.maxsize, "")) - bisect_left(lane, urgency)

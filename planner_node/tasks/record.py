@@ -20,6 +20,7 @@ class Reply:
     topic: str | None = None
     correlation_data: bytes | None = None
     user_properties: tuple[tuple[str, str], ...] = ()
+    expiry_s: int | None = None  # the command's own Message Expiry, for what goes to the topic
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ class TaskRecord:
     attempt: int = 1  # the subtask stream's: whatever may be told again is told under the next one
     losses: int = 0  # runs that ended with the node or its model; planner.max_attempts bounds them
     revision: int = 0
+    expires: datetime | None = None  # the command's Message Expiry: not to be begun from then on
     queued: datetime | None = None
     started: datetime | None = None
     finished: datetime | None = None
@@ -56,7 +58,7 @@ class TaskRecord:
     problem: Problem | None = None
     warnings: tuple[str, ...] = ()
     subtasks_done: int = 0  # of this attempt
-    streamed: bool = False  # subtasks of this or an earlier attempt were told, and no closing event
+    streamed: bool = False  # this or an earlier attempt was begun, and no closing event told
     subtasks_total: int | None = None
     reply: Reply | None = None
     over_mqtt: bool = False  # accepted where there is a broker: its robot hears every change there
@@ -75,7 +77,7 @@ class EventKind(StrEnum):
     NOTICE = "NOTICE"  # TaskStatus that answers a command without changing a task
     SUBTASK = "SUBTASK"  # SubtaskEvent
     PLAN = "PLAN"  # SubtaskList
-    ERROR = "ERROR"  # Problem that no robot can be told about
+    ERROR = "ERROR"  # ErrorReport that no robot can be told about
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +115,12 @@ class TaskFilter:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """How a command came in: which robot's topic, what was ignored, who wants copies."""
+    """How a command came in: which robot's topic, what was ignored, who wants copies.
+
+    ``expiry_s`` is what was left of its Message Expiry.
+    """
 
     robot_id: str | None = None
     warnings: tuple[str, ...] = ()
     reply: Reply | None = None
+    expiry_s: int | None = None

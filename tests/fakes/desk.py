@@ -25,6 +25,7 @@ class RecordingPlanner:
     submitted: list[tuple[TaskCommand, Origin]] = field(default_factory=list)
     controlled: list[tuple[TaskControl, Origin]] = field(default_factory=list)
     refused: list[tuple[Problem, Origin, str | None, bool]] = field(default_factory=list)
+    refused_commands: list[TaskCommand | None] = field(default_factory=list)
     reported: list[Problem] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
     gate: asyncio.Event = field(default_factory=asyncio.Event)
@@ -45,11 +46,18 @@ class RecordingPlanner:
         self.controlled.append((control, origin))
 
     async def refuse(
-        self, problem: Problem, origin: Origin, task_id: str | None, *, is_control: bool = False
+        self,
+        problem: Problem,
+        origin: Origin,
+        task_id: str | None,
+        *,
+        is_control: bool = False,
+        command: TaskCommand | None = None,
     ) -> None:
         if self.refusal_failures:
             raise self.refusal_failures.pop(0)
         self.refused.append((problem, origin, task_id, is_control))
+        self.refused_commands.append(command)
 
     async def report(self, problem: Problem) -> None:
         self.reported.append(problem)

@@ -79,9 +79,14 @@ class Hall:
         self, task_id: str | None = None, *, robot_id: str = ROBOT, **fields: object
     ) -> Submission:
         """Send a command as the robot's topic would."""
+        return await self.submit_as(Origin(robot_id=robot_id), task_id, **fields)
+
+    async def submit_as(
+        self, origin: Origin, task_id: str | None = None, **fields: object
+    ) -> Submission:
+        """Send a command as it came in by ``origin``."""
         asked = {"instruction": "將書本放在側桌上。", "task_id": task_id, **fields}
-        command = TaskCommand.model_validate(asked)
-        return await self.planner.submit(command, Origin(robot_id=robot_id))
+        return await self.planner.submit(TaskCommand.model_validate(asked), origin)
 
     async def say(
         self, op: str, task_id: str, *, robot_id: str = ROBOT, **fields: object

@@ -14,7 +14,8 @@ from tests.fakes.postgresql import Cluster, running
 from tests.fakes.record import a_record, a_status
 
 AnyJournal = Journal | PostgresJournal | MemoryJournal
-REPLY = Reply("answers/7", b"\x00\xff", (("traceparent", "00-ab-cd-01"), ("traceparent", "二")))
+TRACE = (("traceparent", "00-ab-cd-01"), ("traceparent", "二"))
+REPLY = Reply("answers/7", b"\x00\xff", TRACE, expiry_s=30)
 
 
 @pytest.fixture

@@ -43,6 +43,7 @@ def a_full_record() -> TaskRecord:
         streamed=True,
         subtasks_total=5,
         reply=REPLY,
+        expires=MOMENT,
     )
 
 

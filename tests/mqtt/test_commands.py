@@ -3,7 +3,7 @@
 import pytest
 
 from messages.problem import ProblemCode
-from planner_node.errors import JournalLost, QueueFull, TaskNotFound
+from planner_node.errors import JournalLost, QueueFull, TaskNotFound, UnknownTool
 from planner_node.mqtt.commands import Commands
 from planner_node.mqtt.packets import MessageProperties
 from planner_node.mqtt.reply import ReplyPolicy
@@ -129,6 +129,33 @@ async def test_refusal_of_the_planner_goes_to_the_sender(
     assert (problem.code, task_id) == (ProblemCode.QUEUE_FULL, "t1")
 
 
+@pytest.mark.parametrize(
+    ("topic", "payload"),
+    [
+        (TASK, '{"instruction": "go", "task_id": "t1", "tool": "nope", "prioritty": 9}'),
+        (TASK, '{"instruction": 7, "prioritty": 9}'),
+        (CONTROL, '{"op": "REPRIORITIZE", "task_id": "t1", "prioritty": 1}'),
+        (CONTROL, '{"op": "FLY", "task_id": "t1", "prioritty": 1}'),
+    ],
+)
+async def test_what_of_a_refused_command_was_ignored_is_told_with_the_refusal(
+    commands: Commands, planner: RecordingPlanner, topic: str, payload: str
+) -> None:
+    planner.failures.append(UnknownTool(tool="nope"))
+    await commands.take(delivery(topic, payload), spare)
+    assert planner.refused[0][1].warnings == ("unknown field ignored: /prioritty",)
+
+
+async def test_a_refused_command_is_handed_on_for_what_it_wants_echoed(
+    commands: Commands, planner: RecordingPlanner
+) -> None:
+    planner.failures.append(QueueFull("full"))
+    await commands.take(delivery(TASK, '{"instruction": "go", "requester": "anna"}'), spare)
+    (command,) = planner.refused_commands
+    assert command is not None
+    assert command.requester == "anna"
+
+
 async def test_refused_control_is_marked_as_one(
     commands: Commands, planner: RecordingPlanner
 ) -> None:
@@ -169,11 +196,12 @@ async def test_task_past_its_message_expiry_is_refused(
     assert planner.refused[0][0].code is ProblemCode.EXPIRED
 
 
-async def test_message_expiry_does_not_become_the_deadline(
+async def test_message_expiry_goes_on_and_does_not_become_the_deadline(
     commands: Commands, planner: RecordingPlanner
 ) -> None:
     await commands.take(delivery(TASK, "go", expiry_s=30), spare)
-    assert planner.submitted[0][0].deadline is None
+    [(command, origin)] = planner.submitted
+    assert (command.deadline, origin.expiry_s) == (None, 30)
 
 
 async def test_feedback_is_not_enabled(commands: Commands, planner: RecordingPlanner) -> None:

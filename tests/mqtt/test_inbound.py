@@ -62,6 +62,25 @@ async def test_refused_task_is_acknowledged_after_its_refusal() -> None:
     assert [problem.code for problem, *_ in planner.refused] == [ProblemCode.MALFORMED_JSON]
 
 
+async def test_message_expiry_runs_on_while_the_journal_takes_nothing() -> None:
+    line, planner = HandLine(), RecordingPlanner(failures=[JournalLost("disk full")])
+    moments_s = iter([100.0, 100.9, 102.5])  # it comes, is tried, is tried again
+    inbound = Inbound(
+        line,
+        Commands(planner, ReplyPolicy(ROOT, ())),
+        ROOT,
+        journal_retry_s=0.001,
+        now_s=lambda: next(moments_s),
+    )
+    async with asyncio.TaskGroup() as group:
+        group.create_task(inbound.run())
+        line.put(delivery(TASK, "go", expiry_s=2))
+        await line.until_acknowledged(1)
+        line.end()
+    assert planner.submitted == []
+    assert [problem.code for problem, *_ in planner.refused] == [ProblemCode.EXPIRED]
+
+
 async def test_poison_is_answered_reported_and_acknowledged() -> None:
     line, planner = HandLine(), RecordingPlanner()
     planner.failures += [ValueError("poison")] * MAX_TRIES

@@ -2,9 +2,10 @@
 
 import pytest
 
-from messages.topics import TOPICS
+from messages.topics import TOPICS, Topic
 from planner_node.mqtt.packets import MessageProperties
 from planner_node.mqtt.reply import MAX_CORRELATION_BYTES, ReplyPolicy, trace_context
+from planner_node.settings import MqttSettings
 
 POLICY = ReplyPolicy("planner/v1", ("fleet/replies", "desk/"))
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -47,8 +48,58 @@ def test_no_topic_of_the_table_is_honoured_even_under_a_careless_prefix(row: obj
     assert careless.fault_of(topic) == "it is a topic of this node"
 
 
+DEFAULT = ReplyPolicy("site/7", tuple(MqttSettings().response_topic_prefixes))
+
+
+@pytest.mark.parametrize(
+    "topic",
+    ["reply/a", "replies/a/b", "response/a", "responses/a", "clients/a/reply", "site/7/reply/r1"],
+)
+def test_the_usual_places_are_honoured_unless_the_settings_say_otherwise(topic: str) -> None:
+    assert DEFAULT.fault_of(topic) is None
+
+
+@pytest.mark.parametrize(
+    "topic",
+    [
+        "reply",
+        "replying/a",
+        "planner/v1/reply/a",
+        "site/7/robots/r1/task",
+        "site/7/nodes/n1/status",
+        "site/7/x",
+        "$SYS/reply/a",
+        "{root}/reply/a",
+    ],
+)
+def test_no_other_place_is_honoured_unless_the_settings_say_so(topic: str) -> None:
+    assert DEFAULT.fault_of(topic) is not None
+
+
+@pytest.mark.parametrize("root", ["reply", "clients/a"])
+@pytest.mark.parametrize("row", TOPICS.values(), ids=TOPICS)
+def test_no_topic_of_ours_is_honoured_where_the_root_lies_under_a_prefix(
+    row: Topic, root: str
+) -> None:
+    policy = ReplyPolicy(root, DEFAULT.prefixes)
+    topic = row.name(root, **dict.fromkeys(row.ids, "x"))
+    assert policy.fault_of(topic) == "it is a topic of this node"
+
+
 def test_nothing_is_honoured_without_prefixes() -> None:
     assert ReplyPolicy("planner/v1", ()).fault_of("a/b") is not None
+
+
+@pytest.mark.parametrize(
+    ("topic", "given_s", "echoed_s"), [("desk/7", 30, 30), ("desk/7", 0, None), (None, 30, None)]
+)
+def test_message_expiry_is_echoed_on_the_response_topic(
+    topic: str | None, given_s: int, echoed_s: int | None
+) -> None:
+    properties = MessageProperties(response_topic=topic, correlation_data=b"7")
+    reply, _ = POLICY.reply_of(properties, given_s)
+    assert reply is not None
+    assert reply.expiry_s == echoed_s
 
 
 def test_correlation_data_is_kept_up_to_a_limit() -> None:

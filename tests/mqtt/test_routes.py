@@ -78,6 +78,28 @@ def test_correlation_data_and_trace_are_echoed_on_every_copy() -> None:
     assert echoed == {b"\x01\x02"}
 
 
+def test_message_expiry_is_echoed_on_the_response_topic_alone() -> None:
+    event = stored(EventKind.PLAN, Reply("desk/7", expiry_s=30))
+    expiries = {p.topic: p.expiry_s for p in publications_of(event, ROOT, START)}
+    assert expiries == {f"{ROOT}/robots/r1/subtasks": None, "desk/7": 30}
+
+
+def test_who_follows_a_task_that_is_refused_hears_of_it_and_nothing_is_retained() -> None:
+    payload = b'{"timestamp":"2026-11-23T12:00:00.000Z","status":"REJECTED"}'
+    told = StoredEvent(7, Event(EventKind.NOTICE, payload, "t1", "r1"))
+    sent = [(p.topic, p.retain) for p in publications_of(told, ROOT, START)]
+    assert sent == [(f"{ROOT}/robots/r1/status", False), (f"{ROOT}/tasks/t1/status", False)]
+
+
+@pytest.mark.parametrize(
+    ("task_id", "said"),
+    [(None, b'"status":"REJECTED"'), ("t1", b'"status":"QUEUED","why":"\\"status\\":\\"REJECTED"')],
+)
+def test_no_other_notice_goes_to_who_follows_a_task(task_id: str | None, said: bytes) -> None:
+    told = StoredEvent(7, Event(EventKind.NOTICE, b"{" + said + b"}", task_id, "r1"))
+    assert topics_of(told) == [f"{ROOT}/robots/r1/status"]
+
+
 def test_clearing_is_an_empty_retained_message() -> None:
     assert clearing_of("t1", ROOT) == Publication(f"{ROOT}/tasks/t1/status", b"", retain=True)
 

@@ -19,6 +19,7 @@ from tests.fakes.hall import ROBOT, Hall
 
 UNKNOWN = "unknown field ignored: /colour"
 ASKER = Reply("replies/me", b"7")
+ECHO = Reply(correlation_data=b"9")
 CHANGES = [(ControlOp.CANCEL, {}), (ControlOp.REPRIORITIZE, {"priority": 80})]
 
 
@@ -90,12 +91,34 @@ async def test_who_answers_hears_of_it_where_it_wants(asking: Hall) -> None:
     assert json.loads(copy.event.payload)["status"] == "QUEUED"
 
 
-async def test_what_is_to_be_echoed_comes_back_on_the_robots_topic(idle: Hall) -> None:
+@pytest.mark.parametrize(("op", "fields"), CHANGES)
+async def test_what_is_to_be_echoed_comes_back_with_the_change_itself(
+    idle: Hall, op: ControlOp, fields: dict[str, object]
+) -> None:
     await idle.submit("t1")
-    echo = Reply(correlation_data=b"7")
-    await say_as(idle, Origin(ROBOT, reply=echo), ControlOp.CANCEL)
-    (copy,) = told_to(idle, "t1", echo)
-    assert copy.event.robot_id == ROBOT
+    await say_as(idle, Origin(ROBOT, reply=ECHO), op, **fields)
+    *_, change = idle.log("t1")
+    assert len(idle.log("t1")) == 2  # accepted, then changed: each told once
+    assert (change.event.kind, change.event.robot_id) == (EventKind.STATUS, ROBOT)
+    assert change.event.reply == ECHO
+
+
+async def test_a_task_with_a_topic_of_its_own_hears_there_of_what_another_asked_for(
+    idle: Hall,
+) -> None:
+    await idle.submit_as(Origin(ROBOT, reply=ASKER), "t1")
+    await say_as(idle, Origin(ROBOT, reply=ECHO), ControlOp.CANCEL)
+    _, change, copy = [one.event for one in idle.log("t1")]
+    assert (change.kind, change.robot_id, change.reply) == (EventKind.STATUS, ROBOT, ECHO)
+    assert (copy.kind, copy.robot_id, copy.reply) == (EventKind.NOTICE, None, ASKER)
+    assert change.payload == copy.payload
+
+
+async def test_what_the_asker_does_not_send_is_echoed_from_the_task(idle: Hall) -> None:
+    await idle.submit_as(Origin(ROBOT, reply=ECHO), "t1")
+    trace = (("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),)
+    await say_as(idle, Origin(ROBOT, reply=Reply(user_properties=trace)), ControlOp.CANCEL)
+    assert idle.log("t1")[-1].event.reply == Reply(None, b"9", trace)
 
 
 async def test_a_change_that_is_refused_is_not_told_as_done(idle: Hall) -> None:

@@ -1,4 +1,4 @@
-"""A stream that was begun is closed once, however the task ends, and each loss is counted once."""
+"""A plan that was begun is closed once, however the task ends, and each loss is counted once."""
 
 from datetime import timedelta
 
@@ -100,7 +100,7 @@ async def test_what_is_planned_after_the_question_is_a_stream_of_its_own(
 
 
 @pytest.mark.parametrize(("says", "op"), [(DECLINING, ""), (ASKING, "CANCEL")])
-async def test_a_stream_that_was_never_begun_is_not_closed(
+async def test_a_stream_without_a_subtask_is_closed_as_well(
     open_hall: HallMaker, says: str, op: str
 ) -> None:
     hall = await open_hall(Hall(ScriptedCompleter(default=Script(says))))
@@ -108,7 +108,31 @@ async def test_a_stream_that_was_never_begun_is_not_closed(
     await hall.until("t1", "INPUT_REQUIRED" if op else "DECLINED")
     if op:
         await hall.say(op, "t1")
-    assert stream(hall) == []
+    assert stream(hall) == [("PLAN_FAILED", 1)]
+
+
+async def test_a_cancel_before_the_first_subtask_closes_the_stream(open_hall: HallMaker) -> None:
+    script = Script(hold_after=0)
+    hall = await open_hall(Hall(ScriptedCompleter(default=script)))
+    await hall.submit("t1")
+    await script.held.wait()
+    await hall.say("CANCEL", "t1")
+    assert stream(hall) == [("PLAN_FAILED", 1)]
+
+
+async def test_a_stream_that_was_never_begun_is_not_closed(idle: Hall) -> None:
+    await idle.submit("t1")
+    await idle.say("CANCEL", "t1")
+    assert stream(idle) == []
+
+
+async def test_what_is_planned_after_a_question_without_a_subtask_is_the_next_attempt(
+    asking: Hall,
+) -> None:
+    await asking.say("ANSWER", "t1", answer="藍")
+    await asking.until("t1", "PLANNED")
+    planned = [("SUBTASK_ADDED", 2)] * 4
+    assert stream(asking) == [("PLAN_FAILED", 1), *planned, ("PLAN_COMPLETED", 2)]
 
 
 async def restarted(open_hall: HallMaker, hall: Hall) -> tuple[Hall, Script]:

@@ -2,12 +2,14 @@
 
 import pytest
 
-from messages.problem import ProblemCode, problem
+from messages.problem import ErrorReport, ProblemCode, problem
 from messages.status import TaskState, TaskStatus
-from messages.task import ControlOp, TaskControl
+from messages.task import ControlOp, TaskCommand, TaskControl
+from messages.wire import SCHEMA_VERSION, format_timestamp
 from planner_node.errors import BadCommand, JournalLost, NotEnabled, TaskNotFound, WrongState
 from planner_node.settings import QueueSettings
 from planner_node.tasks.record import EventKind, Origin, Reply
+from tests.fakes.clock import START
 from tests.fakes.completion import ASKING, TWO_SUBTASKS_CHARS, Script, ScriptedCompleter
 from tests.fakes.hall import ROBOT, Hall, HallMaker
 
@@ -214,11 +216,34 @@ async def test_refuse_tells_a_rejection_and_stores_no_task(idle: Hall) -> None:
     assert idle.journal.records == {}
 
 
+async def test_refuse_of_an_unknown_id_is_news_of_it(idle: Hall) -> None:
+    await idle.planner.refuse(problem(ProblemCode.UNKNOWN_TOOL), Origin(ROBOT), "t1")
+    assert [one["status"] for one in idle.said("t1", EventKind.NOTICE)] == ["REJECTED"]
+
+
+async def test_refuse_echoes_what_the_command_wants_echoed(idle: Hall) -> None:
+    fault = problem(ProblemCode.UNKNOWN_TOOL)
+    command = TaskCommand(instruction="go", requester="anna", labels=["x"], timestamp=START)
+    await idle.planner.refuse(fault, Origin(ROBOT), None, command=command)
+    (event,) = [one.event for one in idle.journal.log.values()]
+    told = TaskStatus.model_validate_json(event.payload)
+    assert (told.requester, told.labels, told.times.sent) == ("anna", ["x"], START)
+
+
+async def test_every_status_echoes_when_the_command_was_sent(idle: Hall) -> None:
+    await idle.submit("t1", timestamp=START)
+    await idle.say("CANCEL", "t1")
+    sent = [status["times"]["sent"] for status in idle.said("t1", EventKind.STATUS)]
+    assert sent == [format_timestamp(START)] * 2
+
+
 async def test_refuse_of_a_command_is_rejected_also_when_its_id_is_a_tasks(idle: Hall) -> None:
     await idle.submit("t1")
     await idle.planner.refuse(problem(ProblemCode.DUPLICATE_CONFLICT), Origin(ROBOT), "t1")
-    notice = idle.said("t1", EventKind.NOTICE)[0]
-    assert (notice["status"], notice["status_version"]) == ("REJECTED", 1)
+    *_, event = [one.event for one in idle.journal.log.values()]
+    told = TaskStatus.model_validate_json(event.payload)
+    assert (told.status, told.status_version, event.robot_id) == (TaskState.REJECTED, 1, ROBOT)
+    assert idle.said("t1", EventKind.NOTICE) == []  # who follows t1 would take it for its end
 
 
 @pytest.mark.parametrize(
@@ -258,3 +283,6 @@ async def test_report_tells_what_no_robot_can_be_told(idle: Hall) -> None:
     await idle.planner.report(problem(ProblemCode.SCHEMA_INVALID, {"topic": "x"}))
     (event,) = [one.event for one in idle.journal.log.values()]
     assert (event.kind, event.task_id, event.robot_id) == (EventKind.ERROR, None, None)
+    told = ErrorReport.model_validate_json(event.payload)
+    assert (told.code, told.schema_version) == (ProblemCode.SCHEMA_INVALID, SCHEMA_VERSION)
+    assert (told.node_id, told.references[0].value) == ("planner-1", "x")

@@ -7,13 +7,14 @@ from typing import NoReturn
 
 import pytest
 
+from messages.wire import format_timestamp
 from planner_node.errors import TaskMoved
 from planner_node.planner.deadlines import Deadlines, Timetable
 from planner_node.settings import PlannerSettings
-from planner_node.tasks.record import Event, EventKind, TaskRecord
+from planner_node.tasks.record import Event, EventKind, Origin, TaskRecord
 from tests.fakes.clock import START, ManualClock
 from tests.fakes.completion import TWO_SUBTASKS_CHARS, Script, ScriptedCompleter, tool_call
-from tests.fakes.hall import Hall, HallMaker
+from tests.fakes.hall import ROBOT, Hall, HallMaker
 from tests.fakes.journal import MemoryJournal
 from tests.fakes.waiting import until
 
@@ -81,6 +82,61 @@ async def test_a_task_that_is_due_when_its_turn_comes_costs_no_tokens(
     assert completer.requests == []
 
 
+async def test_a_command_past_its_message_expiry_is_not_begun(open_hall: HallMaker) -> None:
+    clock, completer = ManualClock(), ScriptedCompleter()
+    hall = await open_hall(Hall(completer, clock=clock, works=False))
+    await hall.submit_as(Origin(ROBOT, expiry_s=5), "t1")
+    clock.advance(5)
+    hall.go_to_work()
+    await hall.until("t1", "EXPIRED")
+    assert hall.said("t1", EventKind.STATUS)[-1]["problem"]["code"] == "EXPIRED"
+    assert completer.requests == []
+
+
+async def test_a_command_past_its_message_expiry_ends_while_it_waits(open_hall: HallMaker) -> None:
+    clock, script = ManualClock(), Script(hold_after=0)
+    hall = await open_hall(Hall(ScriptedCompleter(default=script), clock=clock))
+    await hall.submit("t1")
+    await script.held.wait()
+    await hall.submit_as(Origin(ROBOT, expiry_s=5), "t2", deadline=START + timedelta(hours=1))
+    clock.advance(5)
+    await hall.until("t2", "EXPIRED")
+    assert hall.states("t2") == ["QUEUED", "EXPIRED"]
+
+
+async def test_a_plan_that_was_begun_in_time_outlives_its_commands_message_expiry(
+    open_hall: HallMaker,
+) -> None:
+    clock, script = ManualClock(), Script(hold_after=TWO_SUBTASKS_CHARS)
+    hall = await open_hall(Hall(ScriptedCompleter(default=script), clock=clock))
+    await hall.submit_as(Origin(ROBOT, expiry_s=5), "t1")
+    await script.held.wait()
+    clock.advance(60)
+    await hall.submit_as(
+        Origin("robot-2", expiry_s=0), "t2"
+    )  # the timer has looked at both by then
+    await hall.until("t2", "EXPIRED")
+    script.gate.set()
+    await hall.until("t1", "PLANNED")
+
+
+async def test_a_message_expiry_outlives_the_node(open_hall: HallMaker) -> None:
+    clock = ManualClock()
+    before = await open_hall(Hall(clock=clock, works=False))
+    await before.submit_as(Origin(ROBOT, expiry_s=5), "t1")
+    await before.close()
+    clock.advance(5)
+    hall = await open_hall(Hall(clock=clock, journal=before.journal))
+    await hall.until("t1", "EXPIRED")
+
+
+async def test_the_status_tells_when_a_command_would_expire(idle: Hall) -> None:
+    record = (await idle.submit_as(Origin(ROBOT, expiry_s=5), "t1")).record
+    (told,) = idle.said("t1", EventKind.STATUS)
+    assert record.expires == record.received + timedelta(seconds=5)
+    assert told["times"]["expires"] == format_timestamp(record.expires)
+
+
 async def test_an_expiry_that_cannot_be_written_comes_later(open_hall: HallMaker) -> None:
     clock = ManualClock()
     hall = await open_hall(Hall(clock=clock, works=False))
@@ -136,10 +192,10 @@ def test_a_timetable_forgets_and_moves() -> None:
 def test_a_wall_clock_that_is_set_makes_nothing_due_and_nothing_late(jump_s: int) -> None:
     clock = ManualClock()
     deadlines, due = Deadlines(clock, never), START + timedelta(seconds=10)
-    deadlines.watch("t", due)
+    deadlines.watch("t", [due])
     clock.jump(jump_s)
     assert not deadlines.is_due("t", due)
-    deadlines.watch("t", due)
+    deadlines.watch("t", [due])
     clock.advance(10)
     assert deadlines.is_due("t", due)
 
@@ -147,8 +203,8 @@ def test_a_wall_clock_that_is_set_makes_nothing_due_and_nothing_late(jump_s: int
 def test_what_is_watched_no_more_is_forgotten() -> None:
     clock = ManualClock()
     deadlines = Deadlines(clock, never)
-    deadlines.watch("t", START)
-    deadlines.watch("t", None)
+    deadlines.watch("t", [START])
+    deadlines.watch("t", [])
     assert not deadlines._known_s
 
 
@@ -163,8 +219,8 @@ async def test_one_task_that_cannot_expire_does_not_stop_the_others(
         expired.set()
 
     deadlines = Deadlines(ManualClock(), expire)
-    deadlines.watch("bad", START)
-    deadlines.watch("good", START)
+    deadlines.watch("bad", [START])
+    deadlines.watch("good", [START])
     async with asyncio.timeout(10):
         work = asyncio.create_task(deadlines.run())
         await expired.wait()

@@ -188,7 +188,7 @@ async def test_a_refused_task_is_declined_in_the_users_language(open_hall: HallM
     assert [(one.key, one.value) for one in record.problem.references] == [
         ("reason", "這是問題，不是任務。")
     ]
-    assert stream(hall, "t1") == []
+    assert stream(hall, "t1") == [("PLAN_FAILED", 0)]
 
 
 async def test_an_unclear_task_asks(open_hall: HallMaker) -> None:

@@ -8,7 +8,7 @@ from messages.plan import SubtaskEvent, SubtaskList
 from messages.status import TaskStatus
 from planner_node.completion.request import NamedTool
 from planner_node.planner.handlers import Planned, ToolRegistry
-from planner_node.tasks.record import EventKind
+from planner_node.tasks.record import EventKind, Origin, Reply
 from tests.fakes.completion import SEED_PLAN, Script, ScriptedCompleter, plan_call, tool_call
 from tests.fakes.hall import ROBOT, Hall, HallMaker
 
@@ -39,6 +39,14 @@ async def test_the_last_status_echoes_the_command_and_tells_every_time(hall: Hal
     times = status.times
     assert times.received <= (times.queued or times.received)
     assert None not in {times.queued, times.started, times.finished}
+
+
+async def test_all_that_is_said_of_a_task_echoes_what_its_command_brought(hall: Hall) -> None:
+    echo = Reply("desk/7", b"7", (("traceparent", "t"),))
+    await hall.submit_as(Origin(ROBOT, reply=echo), "t1")
+    await hall.until("t1", "PLANNED")
+    assert EventKind.SUBTASK in {one.event.kind for one in hall.log("t1")}
+    assert {one.event.reply for one in hall.log("t1")} == {echo}
 
 
 async def test_progress_counts_the_subtasks(hall: Hall) -> None:

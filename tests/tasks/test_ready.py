@@ -130,7 +130,49 @@ def test_position_counts_the_more_urgent_tasks() -> None:
 
 def test_place_is_behind_all_that_are_as_urgent() -> None:
     queue = filled(task(1), task(2), task(3, priority=40))
-    assert queue.place(50, None) == 2
+    assert queue.place("r9", 50, None) == 2
+
+
+@pytest.mark.parametrize(
+    "robots",
+    ["abcde", "aabbcc", "aaaaab", "abbbbb", "a"],
+)
+@pytest.mark.parametrize("served", ["", "a", "ba", "edcba"])
+def test_position_tells_in_which_order_equal_robots_take_turns(robots: str, served: str) -> None:
+    queue = filled()
+    for number, robot in enumerate(served):
+        queue.put(task(number, robot))
+        taken(queue)
+    for number, robot in enumerate(robots, start=100):
+        queue.put(task(number, robot))
+    positions = {
+        f"t{number}": queue.position(f"t{number}") for number in range(100, 100 + len(robots))
+    }
+    assert [positions[task_id] for task_id in taken(queue)] == [*range(len(robots))]
+
+
+def test_place_is_the_position_that_the_task_then_has() -> None:
+    chance = random.Random(7)
+    queue = filled()
+    for arrival in range(300):
+        one = task(arrival, f"r{chance.randrange(9)}", priority=chance.choice([40, 50, 60]))
+        place = queue.place(one.robot_id, one.priority, one.deadline)
+        queue.put(one)
+        assert queue.position(one.task_id) == place
+        if chance.random() < 0.4 and (served := queue.take()) is not None:
+            queue.release(served.robot_id)
+
+
+def test_a_quiet_robot_is_told_that_it_does_not_wait_behind_a_crowd() -> None:
+    queue = filled(*(task(n, "busy") for n in range(500)))
+    assert queue.place("quiet", 50, None) == 1
+    assert queue.place("busy", 50, None) == 500
+
+
+def test_positions_forget_what_has_left() -> None:
+    queue = filled(*(task(n, f"r{n % 3}", deadline_s=n % 2) for n in range(60)))
+    taken(queue)
+    assert [queue.place("r0", 50, None), len(queue)] == [0, 0]
 
 
 def test_reserve_counts_promised_places() -> None:
