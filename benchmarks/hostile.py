@@ -123,6 +123,7 @@ def schemas() -> Spent:
     vocabulary, chance = llama_31_vocabulary(), random.Random(0)
     cases = [*((name, schema) for name, (schema, _) in REFUSED.items()), *at_the_bounds()]
     cases += [(f"by chance {n}", by_chance(chance)) for n in range(RANDOM_SCHEMAS)]
+    cases += [(f"sum {n}", hostile_sums.by_chance(chance)) for n in range(RANDOM_SCHEMAS)]
     GrammarLibrary(vocabulary).prepare()
     return [_of_schema(vocabulary, name, schema) for name, schema in cases]
 

@@ -1,6 +1,7 @@
 """Schemas of ``benchmarks.hostile`` whose parts are all small, and many."""
 
-from collections.abc import Iterator, Mapping
+import random
+from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from typing import Final
 
@@ -124,3 +125,33 @@ def _that_share_nothing() -> Iterator[tuple[str, JsonValue]]:
         yield f"{number} formats, crossed", grouped({"x": crossed, **_formats(number)})
         urls = {f"u{n}": {"type": "string", "format": "uri"} for n in range(number)}
         yield f"{number} × uri, crossed", grouped({"x": crossed, **urls})
+
+
+def by_chance(chance: random.Random) -> JsonValue:
+    """Return a schema of a few kinds of parts, of so many that the sum may be at its limit."""
+    kinds = chance.sample(_PARTS, chance.randint(1, 4))
+    number = round(chance.choice([20, 50, 100, 200, 400]) * chance.uniform(0.5, 1.5))
+    return grouped({f"q{n}": chance.choice(kinds)(n, chance) for n in range(number)})
+
+
+Part = Callable[[int, random.Random], JsonValue]
+_PARTS: Final[tuple[Part, ...]] = (
+    lambda n, by: {"type": "integer", "minimum": -n, "maximum": by.randint(1, 10**15)},
+    lambda _n, by: {"type": "number", "exclusiveMinimum": by.random() * 10 ** by.randint(-3, 9)},
+    lambda n, by: {"type": "string", "minLength": n % 50, "maxLength": by.randint(50, 9_999)},
+    lambda n, by: _pattern(f"[a-z]{{{by.randint(1, 900)}}}{n}"),
+    lambda n, by: _pattern(f"(?i)[\\p{{L}}{n}\\P{{Greek}}]{{{by.randint(1, 900)}}}"),
+    lambda n, by: _pattern(f"\\w\\W[\\p{{L}}\\P{{Greek}}]{n}" * by.randint(1, 20)),
+    lambda _n, _by: {"type": ["object", "array", "null", "string", "integer"]},
+    lambda n, by: {"type": "array", "minItems": by.randint(0, 500), "items": {"maxLength": n}},
+    lambda n, by: {"type": "object", "minProperties": by.randint(0, 9), "maxProperties": 999 - n},
+    lambda n, by: {"enum": [f"{n}{'x' * by.randint(1, 9)}{m}" for m in range(by.randint(2, 30))]},
+    lambda n, by: {"enum": [{"a": [n, m], "b": {"c": m}} for m in range(by.randint(2, 10))]},
+    lambda n, by: {"const": by.choice([n, [n, {"a": 1}], str(n)])},
+    lambda n, _by: {"anyOf": [{"type": "integer", "minimum": n}, {"type": "null"}]},
+    lambda n, _by: {"allOf": [_integers(1)["n0"], {"type": "integer", "maximum": n + 9}]},
+    lambda _n, by: {"type": "number", "multipleOf": by.randint(2, 90)},
+    lambda _n, by: {"type": "string", "format": by.choice(_FORMATS)},
+    lambda n, _by: {"properties": {f"{n}-{m}": {"type": "boolean"} for m in range(20)}},
+    lambda n, _by: {"properties": {f"a{n}": {}}, "additionalProperties": {"type": "number"}},
+)
