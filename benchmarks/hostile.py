@@ -2,30 +2,39 @@
 
 Run: python -m benchmarks.hostile schemas    nasty tool schemas: compiled or refused (bar: 50 ms)
      python -m benchmarks.hostile topics     nasty topics: which row of our table (bar: 1 ms)
+
+Ends with 1 where something takes longer than its bar.
 """
 
 import argparse
 import json
 import random
+import sys
 import time
 from collections.abc import Callable, Iterator
 from typing import Final
 
 from pydantic import JsonValue
 
+from benchmarks import hostile_sums
 from benchmarks.results import command_of, keep
 from planner_node.errors import UnsupportedSchema
 from planner_node.grammar.library import GrammarLibrary
 from planner_node.grammar.tool import ToolUse
+from planner_node.grammar.vocabulary import Vocabulary
 from planner_node.mqtt.commands import route_of
 from planner_node.mqtt.reply import ReplyPolicy
 from tests.fakes.grammar import llama_31_vocabulary, tool_with
 from tests.grammar.test_schema import REFUSED
 
 Case = tuple[str, JsonValue]
+Spent = list[tuple[float, str]]
 
 ROOT: Final = "planner/v1"
+_REFUSED: Final = "refused: "
 RANDOM_SCHEMAS: Final = 500
+BARS_MS: Final = {"schemas": 50.0, "topics": 1.0}
+TRIES: Final = 3  # of what is above the bar: the quickest counts, another process may have been in
 LONGEST_TOPIC_BYTES: Final = 65_535
 PATTERNS: Final = (
     "(a|aa)+$", "([a-z]+)*x", "(a?){30}a{30}", "(.*a){12}", "(.{0,30}x){0,30}", "[\\s\\S]{990}",
@@ -57,6 +66,7 @@ def at_the_bounds() -> Iterator[Case]:
         nested = {"type": "array", "minItems": 900, "maxItems": 1_000, "items": nested}
         yield "lists of 1,000 within one another", nested
     yield from _that_multiply()
+    yield from hostile_sums.cases()
     tree: JsonValue = {"const": 1}
     for _ in range(5):
         tree = {"anyOf": [tree, tree, {"type": "array", "items": tree}]}
@@ -108,26 +118,30 @@ def by_chance(chance: random.Random, depth: int = 0) -> JsonValue:
     return chance.choice(leaves + branches)
 
 
-def schemas() -> dict[str, object]:
+def schemas() -> Spent:
+    """Return how long each schema takes; those that are refused are called so."""
     vocabulary, chance = llama_31_vocabulary(), random.Random(0)
     cases = [*((name, schema) for name, (schema, _) in REFUSED.items()), *at_the_bounds()]
     cases += [(f"by chance {n}", by_chance(chance)) for n in range(RANDOM_SCHEMAS)]
-    accepted: list[tuple[float, str]] = []
-    refused: list[tuple[float, str]] = []
+    cases += [(f"sum {n}", hostile_sums.by_chance(chance)) for n in range(RANDOM_SCHEMAS)]
     GrammarLibrary(vocabulary).prepare()
-    for name, schema in cases:
-        library, tool = GrammarLibrary(vocabulary), tool_with(value=schema)
+    return [_of_schema(vocabulary, name, schema) for name, schema in cases]
+
+
+def _of_schema(vocabulary: Vocabulary, name: str, schema: JsonValue) -> tuple[float, str]:
+    tool, spent_ms, end = tool_with(value=schema), [float("inf")], ""
+    while min(spent_ms) > BARS_MS["schemas"] and len(spent_ms) <= TRIES:
+        library = GrammarLibrary(vocabulary)
         began_s = time.thread_time()
         try:
             library.matcher([tool], ToolUse.REQUIRED)
         except UnsupportedSchema:
-            refused.append((_ms_since(began_s), name))
-        else:
-            accepted.append((_ms_since(began_s), name))
-    return {"accepted": _worst(accepted), "refused": _worst(refused)}
+            end = _REFUSED
+        spent_ms.append(_ms_since(began_s))
+    return min(spent_ms), end + name
 
 
-def topics() -> dict[str, object]:
+def topics() -> Spent:
     policy = ReplyPolicy(ROOT, ("answers",))
     fillers = {"levels": "a/", "plus signs": "+/", "roots": f"{ROOT}/", "slashes": "/"}
     beginnings = {"": "", " below the robots": f"{ROOT}/robots/"}
@@ -140,12 +154,11 @@ def topics() -> dict[str, object]:
         "which row": lambda topic: route_of(topic, ROOT),
         "may we answer there": policy.fault_of,
     }
-    spent = [
+    return [
         (_quickest_ms(question, topic), f"{asked}: {name}")
         for name, topic in cases.items()
         for asked, question in questions.items()
     ]
-    return {"topics": _worst(spent)}
 
 
 def _quickest_ms(question: Callable[[str], object], topic: str) -> float:
@@ -161,24 +174,37 @@ def _ms_since(began_s: float) -> float:
     return (time.thread_time() - began_s) * 1_000
 
 
-def _worst(spent: list[tuple[float, str]]) -> dict[str, object]:
+def _worst(spent: Spent) -> dict[str, object]:
     ordered = sorted(spent, reverse=True)
     middle_ms = ordered[len(ordered) // 2][0]
     worst = {name: round(ms, 2) for ms, name in ordered[:5]}
     return {"number": len(ordered), "p50_ms": round(middle_ms, 2), "worst_ms": worst}
 
 
+def verdict(what: str, spent: Spent) -> dict[str, object]:
+    """Return the figures, by whether it was refused, and what is above the bar."""
+    refused = [(ms, name.removeprefix(_REFUSED)) for ms, name in spent if name.startswith(_REFUSED)]
+    others = [(ms, name) for ms, name in spent if not name.startswith(_REFUSED)]
+    groups = {"accepted": others, "refused": refused} if what == "schemas" else {what: others}
+    over = {name: round(ms, 2) for ms, name in spent if ms > BARS_MS[what]}
+    return {
+        "bar_ms": BARS_MS[what],
+        **{name: _worst(group) for name, group in groups.items()},
+        "over_the_bar": over,
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("what", choices=["schemas", "topics"])
+    parser.add_argument("what", choices=[*BARS_MS])
     parser.add_argument("--keep", action="store_true", help="keep the report in benchmarks/results")
     arguments = parser.parse_args()
-    found = schemas() if arguments.what == "schemas" else topics()
-    command = command_of("benchmarks.hostile")
-    report = {"command": command, **found}
+    found = verdict(arguments.what, schemas() if arguments.what == "schemas" else topics())
+    report = {"command": command_of("benchmarks.hostile"), **found}
     print(json.dumps(report, ensure_ascii=False, indent=2))
     if arguments.keep:
         keep(f"hostile-{arguments.what}", report)
+    sys.exit(bool(found["over_the_bar"]))
 
 
 if __name__ == "__main__":

@@ -1,10 +1,12 @@
 """Loads of ``benchmarks.load`` that differ in how tasks arrive."""
 
+import argparse
 import asyncio
 import time
 from collections import Counter
 from typing import Final
 
+from benchmarks.bars import Bar
 from benchmarks.load_scene import (
     WAIT_S,
     Figures,
@@ -19,6 +21,8 @@ from benchmarks.results import FOLDER
 from benchmarks.series import Series
 from benchmarks.usage import in_ms
 from tests.fakes.waiting import until
+
+_FAIR_ROBOTS: Final = 10  # of ``fairness``: nine quiet ones and the greedy one
 
 
 async def _accept(scene: Scene) -> Figures:
@@ -97,7 +101,11 @@ async def _steady(scene: Scene) -> Figures:
 
 
 async def _fairness(scene: Scene) -> Figures:
-    """Nine quiet robots at a steady pace, alone; then beside one that sends nine times as much."""
+    """Nine quiet robots at a steady pace, alone; then beside one that sends nine times as much.
+
+    Ten robots share fewer places for plans, and the greedy one asks for more than is to be had: its
+    queue grows, so that at each place that becomes free somebody is preferred to somebody.
+    """
     robots, arguments = scene.robots, scene.arguments
     quiet = int(arguments.rate / 10 * arguments.seconds)
     alone = ((f"quiet-{index % 9}", f"alone-{index}") for index in range(quiet))
@@ -119,7 +127,9 @@ async def _fairness(scene: Scene) -> Figures:
     return {
         "quiet_tasks": quiet,
         "greedy_tasks": 9 * quiet,
+        "robots_without_a_place": _FAIR_ROBOTS - arguments.places,
         "greedy_ended_meanwhile": meanwhile,
+        "greedy_left_waiting": 9 * quiet - meanwhile,
         "quiet_alone_ms": before,
         "quiet_beside_greedy_ms": after,
         "times": {name: round(after[name] / before[name], 2) for name in before},
@@ -127,10 +137,41 @@ async def _fairness(scene: Scene) -> Figures:
     }
 
 
+def _few_places(arguments: argparse.Namespace) -> dict[str, str]:
+    return {"QUEUE__RUNNING": str(arguments.places)}
+
+
 LOADS: Final = {
-    "accept": Load("L1: sent → QUEUED heard, at --rate", _accept),
-    "burst": Load("L3: --tasks at once, our mosquitto.conf", _burst, conf=our_conf),
-    "fairness": Load("L11: one robot sends nine tasks in ten", _fairness),
-    "roundtrip": Load("L2: one task at a time, sent → PLANNED", _roundtrip),
-    "steady": Load("L5: one task a robot each 10 s; memory and descriptors", _steady),
+    "accept": Load(
+        "L1: sent → QUEUED heard, at --rate",
+        _accept,
+        bars=(Bar("accept_ms.p99", at_most=50.0), Bar("without_queued", at_most=0)),
+    ),
+    "burst": Load(
+        "L3: --tasks at once, our mosquitto.conf",
+        _burst,
+        conf=our_conf,
+        bars=(Bar("lost", at_most=0),),
+    ),
+    "fairness": Load(
+        "L11: one robot sends nine tasks in ten, more than --places can plan",
+        _fairness,
+        defaults={"rate": 20.0, "chunk_ms": 5.0},
+        settings=_few_places,
+        bars=(
+            Bar("times.p50", at_most=2.0),
+            Bar("times.p99", at_most=2.0),
+            Bar("robots_without_a_place", at_least=1),  # else nobody competes
+        ),
+    ),
+    "roundtrip": Load(
+        "L2: one task at a time, sent → PLANNED",
+        _roundtrip,
+        bars=(Bar("planned_ms.p50", at_most=10.0), Bar("planned_ms.p99", at_most=25.0)),
+    ),
+    "steady": Load(
+        "L5: one task a robot each 10 s; memory and descriptors",
+        _steady,
+        bars=(Bar("rss_growth_mib", at_most=50.0),),
+    ),
 }

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import httpx
 
+from benchmarks.bars import Bar
 from benchmarks.load_scene import WAIT_S, Figures, Load, Scene, at_once, open_conf, our_conf, paced
 from benchmarks.outbox import Outbox
 from benchmarks.robots import ENDS, Listener, Robots
@@ -223,9 +224,14 @@ async def _emptied(scene: Scene, outbox: Outbox, planned_before: int) -> Figures
         "rows_per_s": round((rows + younger) / empty_s, 1),
         "publications_per_s": round(wire.publications / empty_s, 1),
         "in_flight_at_most": wire.at_most,
+        "over_the_window": max(0, wire.at_most - _window(wire.receive_maximum)),
         "receive_maximum_of_broker": wire.receive_maximum,
         "publish_window_of_node": MqttSettings().publish_window,
     }
+
+
+def _window(receive_maximum: int) -> int:
+    return min(receive_maximum, MqttSettings().publish_window)
 
 
 def _unlimited_rate(arguments: argparse.Namespace) -> dict[str, str]:
@@ -244,6 +250,7 @@ LOADS: Final = {
         defaults={"tasks": 3_000},
         conf=_narrow_conf,
         is_watched=True,
+        bars=(Bar("rows_per_s", at_least=1_000.0), Bar("over_the_window", at_most=0)),
     ),
     "offline": Load(
         "L7: --tasks are planned for a robot that is away; then it comes back",

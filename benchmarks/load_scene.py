@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from benchmarks.bars import Bar
 from benchmarks.in_flight import InFlight
 from benchmarks.robots import Robots
 from tests.fakes.mosquitto import OPEN_CONF, Mosquitto, free_port, running
@@ -47,7 +48,7 @@ def open_conf(_arguments: argparse.Namespace) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """One mode; ``settings`` are the node's, ``conf`` the broker's."""
+    """One mode; ``settings`` are the node's, ``conf`` the broker's, ``bars`` for the report."""
 
     what: str
     measure: Callable[[Scene], Awaitable[Figures]]
@@ -55,6 +56,7 @@ class Load:
     settings: Callable[[argparse.Namespace], dict[str, str]] = lambda _: {}
     conf: Callable[[argparse.Namespace], str] = open_conf
     is_watched: bool = False  # whether the node speaks to the broker through ``Scene.line``
+    bars: tuple[Bar, ...] = ()
 
 
 def our_conf(arguments: argparse.Namespace) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, Final
 
+from benchmarks.bars import Bar
 from benchmarks.load_scene import WAIT_S, Figures, Load, Scene, paced, waits_s
 from benchmarks.outbox import Outbox
 from benchmarks.robots import Listener, SlowListener
@@ -174,11 +175,13 @@ LOADS: Final = {
         "L6: --robots quick ones at --rate, alone and beside one that acknowledges 1/s",
         _slow,
         defaults={"robots": 99, "rate": 100.0, "seconds": 15.0},
+        bars=(Bar("times.p99", at_most=1.2),),
     ),
     "stream": Load(
         "L4: --robots each with a plan that gives a subtask every --chunk-ms",
         _stream,
         defaults={"robots": 20, "chunk_ms": 100.0},
         settings=_a_place_each,
+        bars=(Bar("deviation_ms.p99", at_most=20.0), Bar("plans_out_of_order", at_most=0)),
     ),
 }

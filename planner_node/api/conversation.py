@@ -6,9 +6,11 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
 from messages.wire import ID_PATTERN, Incoming, JsonValue
 from planner_node.completion.request import DEFAULT_MAX_NEW_TOKENS
+from planner_node.grammar.limits import SchemaLimits
 
 MAX_MESSAGES: Final = 256
-MAX_TOOLS: Final = 64
+MAX_TOOLS: Final = SchemaLimits().max_tools
+MAX_TOOL_CALLS: Final = 64  # of one earlier answer
 # Far above any context; the model's own limit is told by CONTEXT_TOO_LONG.
 MAX_CONTENT_CHARS: Final = 400_000
 MAX_TOOL_DESCRIPTION_CHARS: Final = 8_000
@@ -28,7 +30,7 @@ class ChatMessage(Incoming):
 
     role: Literal["system", "user", "assistant", "tool"]
     content: str = Field(max_length=MAX_CONTENT_CHARS)
-    tool_calls: list[CalledTool] = Field(default=[], max_length=MAX_TOOLS)
+    tool_calls: list[CalledTool] = Field(default=[], max_length=MAX_TOOL_CALLS)
 
 
 class ToolSchema(Incoming):

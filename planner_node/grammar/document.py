@@ -11,7 +11,9 @@ from planner_node.grammar.limits import SchemaLimits
 from planner_node.grammar.references import REF, Schema
 from planner_node.grammar.refusal import refusal
 from planner_node.grammar.schema import normalise
+from planner_node.grammar.shared import Shared
 from planner_node.grammar.tool import Tool
+from planner_node.grammar.work import check_work
 
 # The separators of Llama 3.1's chat template, which models were trained on. Fixed ones leave
 # nothing to choose between values: whitespace cannot loop, and the skeleton is forced, not sampled.
@@ -51,7 +53,9 @@ def call_grammar(
     With ``forcing`` off, every token of the right bytes is allowed, not only the canonical one.
     Call ``check_size`` first. Raises UnsupportedSchema naming pointer and keyword.
     """
-    schema = styled(call_schema(tools, limits), style)
+    document = _compact(call_schema(tools, limits))
+    check_work(document, limits)
+    schema = styled(document, style)
     if forcing and not or_text:
         return str(LLMatcher.grammar_from_json_schema(schema))
     rules = (_TEXT_OR_CALL if or_text else _CALL).format(json.dumps(schema, ensure_ascii=False))
@@ -70,6 +74,14 @@ def call_schema(tools: Sequence[Tool], limits: SchemaLimits) -> Schema:
         "anyOf": [_envelope(tool.name, home) for home, tool in homes.items()],
         "$defs": {home: dict(_arguments(tool, home, limits)) for home, tool in homes.items()},
     }
+
+
+def _compact(document: Schema) -> Schema:
+    """Return the joint schema with one definition for all numbers and formats that are alike."""
+    shared, homes = Shared(), document["$defs"]
+    tools = homes.items() if isinstance(homes, dict) else ()
+    compact = {home: shared.of(tool) for home, tool in tools if isinstance(tool, dict)}
+    return {**document, "$defs": {**compact, **shared.definitions}}
 
 
 def _envelope(name: str, home: str) -> JsonValue:

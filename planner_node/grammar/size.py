@@ -8,6 +8,7 @@ from typing import Final
 from pydantic import JsonValue
 
 from planner_node.grammar.limits import SchemaLimits
+from planner_node.grammar.pattern import pattern_us
 from planner_node.grammar.refusal import refusal
 
 _AUTOMATON: Final = 64  # what one costs beside its remainders
@@ -18,14 +19,16 @@ def check_size(schemas: Iterable[Mapping[str, JsonValue]], limits: SchemaLimits)
 
     Never recurses, and looks at no more values than the limit allows.
     """
-    values = chars = patterns = multiples = 0
+    values = chars = patterns = patterns_us = multiples = 0
     waiting: list[tuple[object, int]] = [(schema, 0) for schema in schemas]
     while waiting:
         value, depth = waiting.pop()
         values += 1
         chars += _chars(value)
         if isinstance(value, Mapping):
-            patterns += isinstance(value.get("pattern"), str)
+            pattern = value.get("pattern")
+            patterns += isinstance(pattern, str)
+            patterns_us += pattern_us(pattern) if isinstance(pattern, str) else 0
             multiples += _remainders(value.get("multipleOf"), limits.max_multiples)
         children = _children(value)
         if depth > limits.max_depth:
@@ -36,6 +39,8 @@ def check_size(schemas: Iterable[Mapping[str, JsonValue]], limits: SchemaLimits)
             raise refusal("", "", f"has over {limits.max_text_chars} characters of text")
         if patterns > limits.max_patterns:
             raise refusal("", "pattern", f"stands over {limits.max_patterns} times in the tools")
+        if patterns_us > limits.max_work_us:  # already here: each is read before the sum is made
+            raise refusal("", "pattern", "takes too long to compile")
         if multiples > limits.max_multiples:
             raise refusal(
                 "", "multipleOf", f"asks for over {limits.max_multiples} remainders in all"

@@ -3,6 +3,7 @@
 import httpx
 
 from messages.problem import ProblemCode
+from planner_node.grammar.limits import SchemaLimits
 from planner_node.planner.handlers import Arguments, Declined, Outcome, ToolRegistry
 from tests.api.house import House
 from tests.api.test_generate import SEED_FUNCTION
@@ -51,3 +52,23 @@ async def test_a_tool_without_a_function_has_no_result(
     body = (await http.post("/generate_with_function", json=REQUEST)).json()
     assert "tool_result" not in body
     assert "tool_error" not in body
+
+
+async def test_as_many_tools_as_can_be_kept_may_be_offered(
+    http: httpx.AsyncClient, house: House
+) -> None:
+    house.completer.default = Script(tool_call("say", {"text": "你好"}))
+    [say] = REQUEST["tools"]
+    others = [{"name": f"tool-{number}"} for number in range(SchemaLimits().max_tools - 1)]
+    kept = await http.post("/generate_with_function", json={**REQUEST, "tools": [say, *others]})
+    assert kept.status_code == 200
+    over = {**REQUEST, "tools": [say, *others, {"name": "more"}]}
+    refused = await http.post("/generate_with_function", json=over)
+    assert refused.status_code == 422
+    assert refused.json()["problem"]["code"] == ProblemCode.SCHEMA_INVALID
+
+
+async def test_the_document_says_how_many_tools_may_be_offered(http: httpx.AsyncClient) -> None:
+    schemas = (await http.get("/openapi.json")).json()["components"]["schemas"]
+    tools = schemas["GenerateWithFunctionRequest"]["properties"]["tools"]
+    assert tools["maxItems"] == SchemaLimits().max_tools
