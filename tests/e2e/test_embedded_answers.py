@@ -8,6 +8,7 @@ import pytest
 import pytest_asyncio
 
 from tests.fakes.mosquitto import running
+from tests.faults.ending import end_well
 from tests.faults.fleet import Fleet
 from tests.faults.history import History
 from tests.faults.nodes import REAL, NodeProcess
@@ -38,6 +39,7 @@ async def node(
             history = History(folder / "history.jsonl")
             async with Fleet(broker.port, history, "embedded") as fleet:
                 yield started, fleet
+                await end_well(fleet, started)
         finally:
             started.kill()
 

@@ -24,4 +24,4 @@ async def test_every_answer_to_a_fuzzer_is_documented_and_none_is_ours(
     assert len(counted) > 50
     assert not [line for line in counted if 'status="5' in line]
     fleet.task("calm", "after-the-fuzzer", "bring a book")
-    await fleet.until_ended("after-the-fuzzer")
+    await fleet.until_planned("after-the-fuzzer")

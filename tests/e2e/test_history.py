@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from tests.fakes.mosquitto import running
+from tests.faults.ending import end_well
 from tests.faults.fleet import Fleet
 from tests.faults.history import History
 from tests.faults.nodes import NodeProcess, set_clock
@@ -52,9 +53,8 @@ async def test_the_oldest_tasks_above_the_number_are_forgotten_everywhere(tmp_pa
             fleet.versions.pop(gone[0])
             fleet.states.pop(gone[0])
             fleet.task("robot", gone[0], "an old id, and another task")
-            await fleet.until_ended(gone[0])
-            assert fleet.states[gone[0]] == "PLANNED"
-            assert await node.stop() == 0
+            await fleet.until_planned(gone[0])
+            await end_well(fleet, node)
 
 
 async def test_what_is_older_than_a_day_is_forgotten_everywhere(tmp_path: Path) -> None:
@@ -71,7 +71,7 @@ async def test_what_is_older_than_a_day_is_forgotten_everywhere(tmp_path: Path) 
             await fleet.until_true(lambda: cleared(history) == set(tasks))
             await node.until_readyz(200)
             assert await status_of(node, tasks[0]) == 404
-            assert await node.stop() == 0
+            await end_well(fleet, node)
 
 
 def cleared(history: History) -> set[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.mosquitto import OPEN_CONF, Mosquitto, free_port, running
-from tests.faults.checker import check
+from tests.faults.ending import end_well
 from tests.faults.fleet import Fleet
 from tests.faults.history import History
 from tests.faults.nodes import NodeProcess
@@ -32,10 +32,8 @@ async def test_sigterm_ends_in_good_order(tmp_path: Path) -> None:
             await fleet.until_offline()
             node.script = {}
             node.start()
-            await fleet.until_ended(*tasks)
-            assert await node.stop() == 0
-            await fleet.until_offline()
-    check(history, [node])
+            await fleet.until_planned(*tasks)
+            await end_well(fleet, node)
 
 
 async def test_kill_9_in_the_middle_loses_nothing(tmp_path: Path) -> None:
@@ -48,10 +46,8 @@ async def test_kill_9_in_the_middle_loses_nothing(tmp_path: Path) -> None:
             node.kill()
             await fleet.until_true(lambda: fleet.node_states["planner-1"] == "CONNECTION_BROKEN")
             node.start()
-            await fleet.until_ended(*tasks)
-            await node.stop()
-            await fleet.until_offline()
-    check(history, [node], in_order=True)
+            await fleet.until_planned(*tasks)
+            await end_well(fleet, node, in_order=True)
 
 
 async def test_a_broker_that_is_away_at_the_start_is_waited_for(tmp_path: Path) -> None:
@@ -61,12 +57,10 @@ async def test_a_broker_that_is_away_at_the_start_is_waited_for(tmp_path: Path) 
         reason = await node.until_readyz(503)
         assert f"mqtt://127.0.0.1:{port}" in reason
         with running(tmp_path, port=port):
-            await node.until_readyz(200)
+            await node.until_back(history)
             async with Fleet(port, history) as fleet:
-                await fleet.until_ended(*fleet.tasks("late", 5))
-                await node.stop()
-                await fleet.until_offline()
-    check(history, [node])
+                await fleet.until_planned(*fleet.tasks("late", 5))
+                await end_well(fleet, node)
 
 
 async def test_a_wrong_password_is_named_and_its_correction_enough(tmp_path: Path) -> None:
@@ -97,7 +91,7 @@ async def test_a_broker_that_restarts_in_the_middle_costs_nothing(
         node = NodeProcess(tmp_path, broker.url, script=node_script)
         async with Fleet(broker.port, history) as fleet, node:
             await _restarted_in_the_middle(broker, node, fleet, number)
-    check(history, [node], is_complete=number is signal.SIGTERM)
+            await end_well(fleet, node, is_complete=number is signal.SIGTERM)
 
 
 async def _restarted_in_the_middle(
@@ -109,24 +103,22 @@ async def _restarted_in_the_middle(
     broker.stop(number)
     await node.until_readyz(503)
     broker.start()
-    await node.until_readyz(200, deadline_s=10)
+    await node.until_back(fleet.history)
     await fleet.until_true(lambda: fleet.connects == 2)
     if number is signal.SIGKILL:
         tasks = fleet.tasks("again", 100)
-    await fleet.until_ended(*tasks)
-    await node.stop()
-    await fleet.until_offline()
+    await fleet.until_planned(*tasks)
 
 
 async def test_the_embedded_broker_serves_a_first_run(tmp_path: Path) -> None:
     history = History(tmp_path / "history.jsonl")
     port = free_port()
-    node = NodeProcess(tmp_path, "", settings={"MQTT__PORT": str(port)})
-    async with node:
+    async with NodeProcess(tmp_path, "", settings={"MQTT__PORT": str(port)}) as node:
         assert f"mqtt://127.0.0.1:{port}" in node.log
         await node.until_readyz(200)
-        assert await node.stop() == 0
-    assert history.lines == []
+        async with Fleet(port, history, is_v5=False) as fleet:
+            await fleet.until_planned(*fleet.tasks("first", 5))
+            await end_well(fleet, node)
 
 
 def _hashed(passwords: Path) -> None:

@@ -6,6 +6,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from tests.fakes.mosquitto import free_port, running
+from tests.faults.ending import end_well
+from tests.faults.fleet import Fleet
+from tests.faults.history import History
 from tests.faults.nodes import NodeProcess
 
 
@@ -15,7 +18,8 @@ async def node_at(
 ) -> AsyncIterator[tuple[NodeProcess, int]]:
     """Run a node with ``mosquitto`` or ``embedded``, and yield it with the broker's port.
 
-    At the end it must be ready, and stop in good order.
+    At the end it must be ready, stop in good order, and have kept all invariants to a fleet that
+    heard everything.
     """
     port = free_port()
     url = "" if broker == "embedded" else f"mqtt://127.0.0.1:{port}"
@@ -24,7 +28,8 @@ async def node_at(
             stack.enter_context(running(folder, port=port))
         async with NodeProcess(folder, url, settings={"MQTT__PORT": str(port)}) as node:
             await node.until_readyz(200, ready_s)
-            yield node, port
-            await node.until_readyz(200, ready_s)
-            if (code := await node.stop()) != 0:
-                raise RuntimeError(f"exit code {code}:\n{node.log[-2_000:]}")
+            history = History(folder / "history.jsonl")
+            async with Fleet(port, history, is_v5=not node.brings_broker) as fleet:
+                yield node, port
+                await node.until_readyz(200, ready_s)
+                await end_well(fleet, node)

@@ -23,6 +23,7 @@ TERMINAL: Final = frozenset(
     {"PLANNED", "COMPLETED", "REJECTED", "DECLINED", "FAILED", "CANCELED", "EXPIRED"}
 )
 _SESSION_S: Final = 3_600
+_MAX_PACKET_BYTES: Final = 2_000_000  # it hears what others send to a robot, too
 _FIRST_REFUSAL: Final = 0x80
 
 
@@ -34,25 +35,35 @@ def _properties(kind: int, **values: Any) -> Properties:  # noqa: ANN401  as pah
 
 
 class Fleet:
-    """All robots of a test; keeps its session, so that a broker's restart loses it nothing."""
+    """All robots of a test; keeps its session, so that a broker's restart loses it nothing.
 
-    def __init__(self, port: int, history: History, client_id: str = "fleet") -> None:
+    Speaks MQTT 5, or 3.1.1 where the broker knows nothing else.
+    """
+
+    def __init__(
+        self, port: int, history: History, client_id: str = "fleet", *, is_v5: bool = True
+    ) -> None:
         self.history = history
         self.states: dict[str, str] = {}  # task id → the state it was last heard to be in
         self.versions: dict[str, int] = {}
+        self.late_versions: dict[str, int] = {}  # of the copies for late joiners
         self.acked: set[str] = set()
         self.heard: Counter[str] = Counter()  # messages by the last level of their topic
         self.node_states: dict[str, str] = {}
         self.answers: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)  # by robot
         self.problems: list[dict[str, Any]] = []  # of the errors topic
         self.connects = 0
-        self._port = port
+        self.port = port
+        self.is_v5 = is_v5
         self._sent: dict[int, str] = {}
         self._early: set[int] = set()  # acknowledged before publish() had returned its number
         self._lock = threading.Lock()
         self._is_subscribed = threading.Event()
         self._client = paho.Client(
-            CallbackAPIVersion.VERSION2, client_id=client_id, protocol=paho.MQTTv5
+            CallbackAPIVersion.VERSION2,
+            client_id=client_id,
+            clean_session=None if is_v5 else False,
+            protocol=paho.MQTTv5 if is_v5 else paho.MQTTv311,
         )
         self._client.reconnect_delay_set(1, 1)
         self._client.max_queued_messages_set(0)
@@ -63,13 +74,13 @@ class Fleet:
         self._client.on_publish = self._on_publish
 
     async def __aenter__(self) -> Self:
-        self._client.connect_async(
-            "127.0.0.1",
-            self._port,
-            keepalive=15,
-            clean_start=False,
-            properties=_properties(PacketTypes.CONNECT, SessionExpiryInterval=_SESSION_S),
+        session = _properties(
+            PacketTypes.CONNECT,
+            SessionExpiryInterval=_SESSION_S,
+            MaximumPacketSize=_MAX_PACKET_BYTES,
         )
+        own = {"clean_start": False, "properties": session} if self.is_v5 else {}
+        self._client.connect_async("127.0.0.1", self.port, keepalive=15, **own)
         self._client.loop_start()
         await until(self._is_subscribed.is_set)
         return self
@@ -138,6 +149,25 @@ class Fleet:
             kept = keep(self.history.file.parent, [f"I1 {what}"])
             raise TimeoutError(f"{what}; all of it is kept in {kept}") from None
 
+    async def until_planned(self, *task_ids: str, deadline_s: float = 30.0) -> None:
+        """Wait until these tasks have ended, as PLANNED and as nothing else.
+
+        Raises:
+            AssertionError: one of them ended otherwise.
+        """
+        await self.until_ended(*task_ids, deadline_s=deadline_s)
+        others = {one: self.states[one] for one in task_ids if self.states[one] != "PLANNED"}
+        if others:
+            raise AssertionError(f"not PLANNED: {others}")
+
+    async def until_all_ended(self) -> None:
+        """Wait until every task that was heard of has ended, for late joiners as well."""
+        await self.until_ended(*self.states)
+        accepted = [one for one in self.states if self.states[one] != "REJECTED"]
+        await until(
+            lambda: all(self.late_versions.get(one) == self.versions[one] for one in accepted), 20
+        )
+
     async def until_state(self, task_id: str, *states: str, deadline_s: float = 20.0) -> None:
         """Wait until a task was last heard in one of these states."""
         await until(lambda: self.states.get(task_id) in states, deadline_s)
@@ -155,7 +185,8 @@ class Fleet:
     def _on_connect(self, client: paho.Client, *_: object) -> None:
         self.connects += 1
         options = SubscribeOptions(qos=1, noLocal=True)
-        client.subscribe([(f"{ROOT}/#", options), ("answers/#", options)])
+        filters = (f"{ROOT}/#", "answers/#")
+        client.subscribe([(name, options if self.is_v5 else 1) for name in filters])
 
     def _on_subscribe(self, *_: object) -> None:
         self._is_subscribed.set()
@@ -184,6 +215,8 @@ class Fleet:
                 status = json.loads(payload)
                 self.answers[robot].append(status)
                 self._note(status)
+            case ["tasks", task_id, "status"] if payload:
+                self.late_versions[task_id] = json.loads(payload)["status_version"]
             case ["nodes", node_id, "status"]:
                 self.node_states[node_id] = json.loads(payload)["state"]
             case ["errors"]:

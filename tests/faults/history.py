@@ -15,7 +15,7 @@ class Line:
     """One thing that happened; ``at_s`` is on the monotonic clock."""
 
     at_s: float
-    what: str  # sent | acked | received | fault | mended | ready
+    what: str  # sent | acked | received | fault | mended | ready | looked
     fields: dict[str, Any]
 
 

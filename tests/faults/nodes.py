@@ -1,6 +1,7 @@
 """A node as a process of its own, to be stopped, killed and started again."""
 
 import asyncio
+import json
 import os
 import re
 import resource
@@ -11,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Protocol, Self
+from typing import Any, Final, Protocol, Self
 
 import httpx
 
@@ -112,6 +113,16 @@ class NodeProcess:
         if self._process is None:
             raise RuntimeError("the node was not started")
         return self._process.pid
+
+    @property
+    def brings_broker(self) -> bool:
+        """Whether the broker is the embedded one, which ends with its node."""
+        return not self.settings["MQTT__URL"]
+
+    def generations(self) -> list[dict[str, Any]]:
+        """Return what the scripted model was asked by tasks, oldest first."""
+        lines = self.runs.read_text(encoding="utf-8").splitlines() if self.runs.exists() else []
+        return [run for line in lines if (run := json.loads(line))["task_id"] is not None]
 
     @property
     def log(self) -> str:

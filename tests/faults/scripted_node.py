@@ -3,7 +3,8 @@
 Words in an instruction direct the model: HANG (never answers), MEMORY (out of memory), DIE (the
 engine ends), HALF (stops in the middle), BLOCK (holds the whole event loop for SCRIPT_BLOCK_S).
 After SAY: comes what the model says, word for word, whatever it is.
-SCRIPT_CHUNK_S is the time between two chunks, SCRIPT_RUNS the file that tells of each generation,
+SCRIPT_CHUNK_S is the time between two chunks, SCRIPT_RUNS the file that tells of each generation
+(and of each death of the engine),
 SCRIPT_CRASH a place and a number: ``after_journal:3`` dies at the third time it comes there.
 SCRIPT_FAIL names callbacks of the network thread in the same way, and lets them raise.
 SCRIPT_CLOCK is a file that holds by how many seconds the wall clock was set wrong; it is read at
@@ -16,6 +17,7 @@ import itertools
 import json
 import os
 import random
+import re
 import signal
 import sys
 import time
@@ -48,6 +50,7 @@ from planner_node.tasks.record import EventKind
 
 CHUNKS_OF_A_PLAN: Final = 12
 _REMEMBERED_CHECKS: Final = 8
+_PLANNING: Final = re.compile(r"planner\[(.*)\]")  # how the node names who plans a task
 _INFO: Final = ModelInfo("scripted", "none", "float32", context_tokens=4_096, device="cpu")
 
 
@@ -74,7 +77,7 @@ class VaryingCompleter:
         self.check(request.tools)
         spoken = [message.content for message in request.messages if message.role == "user"]
         said = spoken[-1] if spoken else ""
-        self._note(said)
+        self._note(said=said)
         began_s = time.monotonic()
         text = said.partition("SAY:")[2] or plan_text()
         size = max(1, len(text) // CHUNKS_OF_A_PLAN)
@@ -97,12 +100,17 @@ class VaryingCompleter:
         if "MEMORY" in said:
             raise OutOfMemory("scripted")
         if "DIE" in said:
+            self._note(died=True)
             raise EngineDied("scripted")
 
-    def _note(self, said: str) -> None:
+    def _note(self, **what: object) -> None:
+        """Tell what happened to which task; to none where HTTP asked the model itself."""
         if self._runs is not None:
+            task = asyncio.current_task()
+            found = _PLANNING.fullmatch(task.get_name()) if task is not None else None
+            line = {"pid": os.getpid(), "task_id": found[1] if found else None, **what}
             with self._runs.open("a", encoding="utf-8") as file:
-                file.write(json.dumps({"pid": os.getpid(), "said": said}) + "\n")
+                file.write(json.dumps(line) + "\n")
 
 
 def plan_text() -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.mosquitto import running
-from tests.faults.checker import check
+from tests.faults.ending import end_well
 from tests.faults.fleet import Fleet
 from tests.faults.history import History
 from tests.faults.nodes import NodeProcess, set_clock
@@ -35,11 +35,9 @@ async def test_every_callback_of_the_network_thread_may_fail_once(tmp_path: Path
             tasks = fleet.tasks("stumble", 30, robots=5)
             await fleet.until_ended(*tasks)
             failures = await node.metric("planner_mqtt_callback_failures_total")
-            assert await node.stop() == 0
-            await fleet.until_offline()
+            await end_well(fleet, node)
     ends = [fleet.states[task_id] for task_id in tasks]
     assert (failures, ends.count("PLANNED"), ends.count("REJECTED")) == (len(CALLBACKS), 29, 1)
-    check(history, [node])
 
 
 @pytest.mark.parametrize("jump_s", [HOUR_S, -HOUR_S])
@@ -63,11 +61,9 @@ async def test_a_clock_that_jumps_makes_nothing_due(tmp_path: Path, jump_s: int)
             await fleet.until_ended("later")
             fleet.control("stuck", "CANCEL", "holding")
             await fleet.until_ended("in-half-an-hour")
-            assert await node.stop() == 0
-            await fleet.until_offline()
+            await end_well(fleet, node)
     assert fleet.states["in-two-seconds"] == "EXPIRED"
     assert (fleet.states["in-half-an-hour"], fleet.states["later"]) == ("PLANNED", "PLANNED")
-    check(history, [node])
 
 
 def after(seconds: float) -> str:

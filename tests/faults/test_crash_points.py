@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.mosquitto import running
-from tests.faults.checker import check
+from tests.faults.ending import end_well
 from tests.faults.fleet import Fleet
 from tests.faults.history import History
 from tests.faults.nodes import NodeProcess
@@ -37,6 +37,4 @@ async def test_killed_at_a_named_point_nothing_is_lost(tmp_path: Path, point: st
             node.script = {}
             node.start()
             await fleet.until_ended(*tasks)
-            assert await node.stop() == 0
-            await fleet.until_offline()
-    check(history, [node], in_order=True)
+            await end_well(fleet, node, in_order=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.mosquitto import running
-from tests.faults.checker import check
+from tests.faults.ending import end_well
 from tests.faults.fleet import Fleet
 from tests.faults.history import History
 from tests.faults.nodes import NodeProcess
@@ -34,7 +34,5 @@ async def test_a_late_acknowledgement_hits_no_message_of_the_new_session(tmp_pat
             await fleet.until_ended(*new)
             again = fleet.tasks("old", 60, robots=5)  # a robot that hears nothing asks again
             await fleet.until_ended(*again)
-            assert await node.stop() == 0
-            await fleet.until_offline()
+            await end_well(fleet, node, is_complete=False)
     assert {fleet.states[task_id] for task_id in (*old, *new)} == {"PLANNED"}
-    check(history, [node], is_complete=False)

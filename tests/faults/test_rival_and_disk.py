@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.mosquitto import running
-from tests.faults.checker import check
+from tests.faults.ending import end_well
 from tests.faults.fleet import Fleet
 from tests.faults.history import History
 from tests.faults.nodes import NodeProcess
@@ -26,10 +26,10 @@ async def test_two_nodes_with_one_name_do_not_fight(tmp_path: Path) -> None:
                 lambda: any("another client uses our id" in node.log for node in nodes)
             )
             fleet.task("robot", "rival-1", "one of them plans it")
-            await fleet.until_ended("rival-1", deadline_s=40)
+            await fleet.until_planned("rival-1", deadline_s=40)
             connects = sum(node.log.count("→ mqtt connected") for node in nodes)
             assert connects <= 6
-    check(history)
+            await end_well(fleet, *nodes)
 
 
 async def test_a_full_disk_holds_the_commands_back(tmp_path: Path) -> None:
@@ -44,11 +44,9 @@ async def test_a_full_disk_holds_the_commands_back(tmp_path: Path) -> None:
                 tasks = fleet.tasks("full", 60, robots=5)
                 reason = await node.until_readyz(503)
                 assert ("journal" in reason, fleet.states.get("full-59")) == (True, None)
-            await node.until_readyz(200)
-            await fleet.until_ended(*tasks)
-            assert await node.stop() == 0
-            await fleet.until_offline()
-    check(history, [node], in_order=True)
+            await node.until_back(history)
+            await fleet.until_planned(*tasks)
+            await end_well(fleet, node, in_order=True)
 
 
 async def test_a_full_disk_is_noticed_by_a_node_that_has_nothing_to_do(tmp_path: Path) -> None:
@@ -59,8 +57,6 @@ async def test_a_full_disk_is_noticed_by_a_node_that_has_nothing_to_do(tmp_path:
         async with Fleet(broker.port, history) as fleet, node:
             with node.full_disk():
                 assert "journal" in await node.until_readyz(503)
-            await node.until_readyz(200)
-            await fleet.until_ended(*fleet.tasks("after", 1))
-            assert await node.stop() == 0
-            await fleet.until_offline()
-    check(history, [node])
+            await node.until_back(history)
+            await fleet.until_planned(*fleet.tasks("after", 1))
+            await end_well(fleet, node)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.mosquitto import running
-from tests.faults.checker import check
+from tests.faults.ending import end_well
 from tests.faults.fleet import Fleet
 from tests.faults.history import History
 from tests.faults.nodes import NodeProcess
@@ -33,9 +33,9 @@ async def test_a_damaged_journal_is_moved_aside_aloud(tmp_path: Path) -> None:
         node.journal.write_bytes(RUBBISH)
         async with Fleet(broker.port, History(tmp_path / "history.jsonl")) as fleet, node:
             fleet.task("robot", "new-1", "the first one of the new book")
-            await fleet.until_ended("new-1")
+            await fleet.until_planned("new-1")
             assert "damaged" in node.log
-            assert await node.stop() == 0
+            await end_well(fleet, node)
     assert RUBBISH in contents(tmp_path)
 
 
@@ -73,10 +73,8 @@ async def test_a_model_that_fails_fails_one_task(tmp_path: Path, word: str, code
             await fleet.until_ended("bad-1", "good-1", "good-2")
             [failed] = [one for one in fleet.answers["unlucky"] if one["status"] == "FAILED"]
             assert failed["problem"]["code"] == code
-            assert await node.stop() == 0
-            await fleet.until_offline()
-    assert fleet.states["good-2"] == "PLANNED"
-    check(history)
+            await fleet.until_planned("good-1", "good-2")
+            await end_well(fleet, node)
 
 
 async def test_an_engine_that_dies_takes_no_task_with_it(tmp_path: Path) -> None:
@@ -91,9 +89,7 @@ async def test_an_engine_that_dies_takes_no_task_with_it(tmp_path: Path) -> None
             await fleet.until_ended("deadly-1", "safe-1", "safe-2")
             ends = [fleet.states[one] for one in ("deadly-1", "safe-1", "safe-2")]
             assert ends == ["FAILED", "PLANNED", "PLANNED"]
-            assert await node.stop() == 0
-            await fleet.until_offline()
-    check(history)
+            await end_well(fleet, node)
 
 
 async def test_a_loop_that_stands_still_keeps_the_line_up(
@@ -111,12 +107,10 @@ async def test_a_loop_that_stands_still_keeps_the_line_up(
         async with Fleet(broker.port, history) as fleet, node:
             fleet.task("robot", "block-1", "BLOCK")
             fleet.task("other", "block-2", "behind it")
-            await fleet.until_ended("block-1", "block-2", deadline_s=60)
+            await fleet.until_planned("block-1", "block-2", deadline_s=60)
             assert "CONNECTION_BROKEN" not in fleet.node_states.values()
-            assert await node.stop() == 0
-            await fleet.until_offline()
+            await end_well(fleet, node)
         assert "has exceeded timeout" not in broker.log
-    check(history, [node])
 
 
 async def test_rubbish_at_the_http_door_does_not_move_the_mqtt_one(tmp_path: Path) -> None:
@@ -131,10 +125,8 @@ async def test_rubbish_at_the_http_door_does_not_move_the_mqtt_one(tmp_path: Pat
                 noise = random.Random(number).randbytes(64)
                 line.sendall(b"POST /tasks HT" if number % 2 else noise)
             fleet.task("robot", "calm-1", "all the same")
-            await fleet.until_ended("calm-1")
+            await fleet.until_planned("calm-1")
             await node.until_readyz(200)
             for line in lines:
                 line.close()
-            assert await node.stop() == 0
-            await fleet.until_offline()
-    check(history, [node])
+            await end_well(fleet, node)

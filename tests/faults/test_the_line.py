@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.mosquitto import running
-from tests.faults.checker import check
+from tests.faults.ending import end_well
 from tests.faults.fleet import Fleet
 from tests.faults.history import History
 from tests.faults.nodes import NodeProcess
@@ -51,9 +51,7 @@ async def scene(folder: Path) -> AsyncIterator[Scene]:
             async with node:
                 await node.until_readyz(200)
                 yield Scene(proxy, node, fleet, meddler)
-                assert await node.stop() == 0
-                await fleet.until_offline()
-    check(history, [node])
+                await end_well(fleet, node)
 
 
 def repeats(history: History) -> Counter[tuple[str, int]]:
@@ -95,7 +93,7 @@ async def test_a_broker_that_accepts_and_says_nothing_is_tried_again(
         )
         on.proxy.is_mute = False
         await on.node.until_back(on.fleet.history)
-        await on.fleet.until_ended(*on.fleet.tasks("after", 5))
+        await on.fleet.until_planned(*on.fleet.tasks("after", 5))
 
 
 async def test_a_line_that_is_cut_again_and_again_costs_nothing(tmp_path: Path) -> None:
@@ -117,11 +115,13 @@ async def test_a_line_that_is_cut_again_and_again_costs_nothing(tmp_path: Path) 
 
 
 async def test_a_slow_line_delivers_whole_plans(tmp_path: Path) -> None:
-    """F8: 200 ± 100 ms, 64 kbit/s."""
+    """F8: 200 ± 100 ms, 64 kbit/s, and a keep-alive of 2 s that holds."""
     async with scene(tmp_path) as on:
         on.proxy.delay_s, on.proxy.jitter_s, on.proxy.bytes_per_s = 0.2, 0.1, 8_000
-        await on.fleet.until_ended(*on.fleet.tasks("slow", 5), deadline_s=40)
+        await on.fleet.until_planned(*on.fleet.tasks("slow", 5), deadline_s=40)
         on.proxy.delay_s, on.proxy.jitter_s, on.proxy.bytes_per_s = 0.0, 0.0, None
+        await on.node.until_back(on.fleet.history)
+        assert on.proxy.connections == 1
 
 
 async def test_packets_in_single_bytes_are_understood(tmp_path: Path) -> None:
@@ -140,7 +140,8 @@ async def test_lost_acknowledgements_make_repeats_and_nothing_else(tmp_path: Pat
         tasks = on.fleet.tasks("unheard", 20)
         await on.fleet.until_true(lambda: on.proxy.dropped_pubacks >= 2)
         on.proxy.drop_puback_every = None
-        await on.fleet.until_ended(*tasks)
+        await on.node.until_back(on.fleet.history)
+        await on.fleet.until_planned(*tasks)
 
 
 async def test_a_puback_that_comes_twice_means_nothing_more(tmp_path: Path) -> None:
@@ -234,6 +235,7 @@ async def test_a_node_that_says_ready_hears_what_is_sent_at_once(tmp_path: Path)
             Fleet(broker.port, History(tmp_path / "h")) as fleet,
         ):
             proxy.delay_s = 0.3  # the model is there long before the first SUBACK
-            async with NodeProcess(tmp_path, proxy.url, settings=SETTINGS):
+            async with NodeProcess(tmp_path, proxy.url, settings=SETTINGS) as node:
                 proxy.delay_s = 0.0
-                await fleet.until_ended(*fleet.tasks("first", 1))
+                await fleet.until_planned(*fleet.tasks("first", 1))
+                await end_well(fleet, node)
