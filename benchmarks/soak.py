@@ -29,6 +29,7 @@ from tests.faults import evidence
 from tests.faults.checker import Checker
 from tests.faults.fleet import TERMINAL, Fleet
 from tests.faults.history import History
+from tests.faults.newcomer import look
 from tests.faults.nodes import NodeProcess
 
 ROBOTS: Final = 20
@@ -147,6 +148,7 @@ async def end_in_good_order(
     rss_mib = round(node.rss_bytes / 2**20, 1)
     code = await node.stop()
     await fleet.until_offline(node.node_id)
+    await look(fleet)
     return {"rss_mib": rss_mib, "exit_code": code}
 
 
@@ -165,7 +167,8 @@ def violations(history: History, node: NodeProcess) -> list[str]:
     checker = Checker(history)
     checker.check_wire()
     checker.check_order()
-    checker.check_journal(node.journal)
+    checker.check_retained()
+    checker.check_journal(node)
     checker.check_runs(node)
     checker.check_presence(node.node_id)
     return checker.faults

@@ -32,4 +32,5 @@ async def node_at(
             async with Fleet(port, history, is_v5=not node.brings_broker) as fleet:
                 yield node, port
                 await node.until_readyz(200, ready_s)
+                await fleet.until_all_ended()
                 await end_well(fleet, node)
