@@ -21,7 +21,7 @@ from planner_node.mqtt.packets import (
 _NOT_IN_A_NAME: Final = ("\0", "+", "#")
 _MAX_TOPIC_BYTES: Final = 65_535
 _PACKET_OVERHEAD_BYTES: Final = 64  # header, lengths, packet id and the fixed properties
-_CLOSE_TIMEOUT_S: Final = 2.0
+CLOSE_TIMEOUT_S: Final = 1.0
 _REASON_TOPIC_INVALID: Final = 0x90
 _REASON_PACKET_TOO_LARGE: Final = 0x95
 
@@ -182,7 +182,7 @@ class Connection:
     async def close(self) -> None:
         """Say goodbye, so that the broker does not publish the last will."""
         self._network.leave()
-        await asyncio.wait([self._ending], timeout=_CLOSE_TIMEOUT_S)
+        await asyncio.wait([self._ending], timeout=CLOSE_TIMEOUT_S)
         self.abort(Ending(EndKind.CLOSED, "closed"))
 
     def abort(self, ending: Ending) -> None:

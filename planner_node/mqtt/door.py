@@ -27,7 +27,7 @@ from planner_node.mqtt.reply import ReplyPolicy
 from planner_node.settings import MqttSettings
 
 logger = logging.getLogger(__name__)
-_FAREWELL_S: Final = 2.0
+FAREWELL_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +159,7 @@ class MqttDoor:
         try:
             if self._link.is_up:
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(_FAREWELL_S):
+                    async with asyncio.timeout(FAREWELL_S):
                         await self._presence.farewell(await self._link.connection())
         finally:
             await self._link.leave()

@@ -39,7 +39,7 @@ from planner_node.settings import Settings
 logger = logging.getLogger(__name__)
 _HISTORY_S: Final = 600.0  # how often finished tasks are looked through
 _FIRST_LISTENING_S: Final = 5.0  # a broker that is there answers sooner
-_LAST_WORDS_S: Final = 5.0  # for the outbox, after the plans had their grace
+LAST_WORDS_S: Final = 2.0  # for the outbox, after the plans had their grace
 
 
 def build(settings: Settings, *, broker: bool = True, completer: Completer | None = None) -> "Node":
@@ -198,7 +198,7 @@ class Node:
             self._door.pause()
         await self.planner.drain(self.settings.planner.drain_s)
         if self._door is not None:
-            await self._door.stop(_LAST_WORDS_S)
+            await self._door.stop(LAST_WORDS_S)
 
     def _say(self, state: NodeState) -> None:
         if self._door is not None:

@@ -215,7 +215,7 @@ class PlannerSettings(Section):
     handlers: list[str] = []
     max_attempts: Positive = 3
     input_timeout_s: Annotated[int, Field(ge=1, le=_CENTURY_H * 3_600)] = 3_600
-    drain_s: Positive = 10
+    drain_s: Positive = 5
 
 
 class LogSettings(Section):
