@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.mosquitto import running
+from tests.fakes.waiting import until_it_is
 from tests.faults.ending import end_well
 from tests.faults.fleet import Fleet
 from tests.faults.history import History
@@ -14,7 +15,7 @@ pytestmark = [pytest.mark.broker, pytest.mark.slow]
 
 
 async def test_two_nodes_with_one_name_do_not_fight(tmp_path: Path) -> None:
-    """F12: one of them steps back and says why; the other goes on."""
+    """F12: one of them steps back, and is not ready and says why; the other goes on."""
     history = History(tmp_path / "history.jsonl")
     folders = [tmp_path / "first", tmp_path / "second"]
     for folder in folders:
@@ -25,11 +26,17 @@ async def test_two_nodes_with_one_name_do_not_fight(tmp_path: Path) -> None:
             await fleet.until_true(
                 lambda: any("another client uses our id" in node.log for node in nodes)
             )
+            await until_it_is(lambda: codes(nodes), [200, 503], 20)
+            assert any("another client uses our id" in (await one.readiness())[1] for one in nodes)
             fleet.task("robot", "rival-1", "one of them plans it")
             await fleet.until_planned("rival-1", deadline_s=40)
             connects = sum(node.log.count("→ mqtt connected") for node in nodes)
             assert connects <= 6
             await end_well(fleet, *nodes)
+
+
+async def codes(nodes: list[NodeProcess]) -> list[int]:
+    return sorted([(await node.readiness())[0] for node in nodes])
 
 
 async def test_a_full_disk_holds_the_commands_back(tmp_path: Path) -> None:
