@@ -27,7 +27,8 @@ async def test_two_nodes_with_one_name_do_not_fight(tmp_path: Path) -> None:
                 lambda: any("another client uses our id" in node.log for node in nodes)
             )
             await until_it_is(lambda: codes(nodes), [200, 503], 20)
-            assert any("another client uses our id" in (await one.readiness())[1] for one in nodes)
+            reasons = [(await node.readiness())[1] for node in nodes]
+            assert any("another client uses our id" in reason for reason in reasons)
             fleet.task("robot", "rival-1", "one of them plans it")
             await fleet.until_planned("rival-1", deadline_s=40)
             connects = sum(node.log.count("→ mqtt connected") for node in nodes)

@@ -51,10 +51,9 @@ async def test_a_write_ahead_log_that_is_lost_is_told_aloud(tmp_path: Path) -> N
             await node.until_ready()
             await fleet.until_true(lambda: any("damaged" in str(one) for one in fleet.problems))
             fleet.task("robot", "new-1", "the first one after it")
-            await fleet.until_ended("new-1")
+            await fleet.until_planned("new-1")
             assert "damaged" in node.log
-            assert await node.stop() == 0
-            await fleet.until_offline()
+            await end_well(fleet, node)
     assert any(".damaged-" in name for name in names(tmp_path))
 
 
