@@ -75,7 +75,7 @@ async def real(tmp_path: Path) -> AsyncIterator[tuple[NodeProcess, Fleet]]:
         node = NodeProcess(tmp_path, broker.url, command=REAL)
         async with Fleet(broker.port, history) as fleet, node:
             yield node, fleet
-            asked = [one for one, state in fleet.states.items() if state == "INPUT_REQUIRED"]
+            asked = [one for one, state in list(fleet.states.items()) if state == "INPUT_REQUIRED"]
             for task_id in asked:
                 fleet.control("attacker", "CANCEL", task_id)
             await fleet.until_ended(*fleet.states)

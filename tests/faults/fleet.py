@@ -162,8 +162,9 @@ class Fleet:
 
     async def until_all_ended(self) -> None:
         """Wait until every task that was heard of has ended, for late joiners as well."""
-        await self.until_ended(*self.states)
-        accepted = [one for one in self.states if self.states[one] != "REJECTED"]
+        known = list(self.states)  # the network thread may add to it meanwhile
+        await self.until_ended(*known)
+        accepted = [one for one in known if self.states[one] != "REJECTED"]
         await until(
             lambda: all(self.late_versions.get(one) == self.versions[one] for one in accepted), 20
         )
