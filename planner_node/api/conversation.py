@@ -207,6 +207,11 @@ class Usage(BaseModel):
     latency_ms: float
 
 
+Warnings = Annotated[
+    list[str], Field(description="What was asked and ignored; absent where nothing was.")
+]
+
+
 class GenerateAnswer(BaseModel):
     """The assistant's turn."""
 
@@ -218,6 +223,7 @@ class GenerateAnswer(BaseModel):
         description="`stop`: the model ended its turn; `length`: max_new_tokens ended it."
     )
     usage: Usage
+    warnings: Warnings = []
 
 
 class AnsweredCall(BaseModel):
@@ -246,3 +252,4 @@ class GenerateWithFunctionAnswer(BaseModel):
     tool_error: str | None = Field(
         default=None, description="Why the tool's handler failed; the call itself is valid."
     )
+    warnings: Warnings = []

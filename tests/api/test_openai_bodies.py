@@ -7,6 +7,7 @@ import pytest
 
 from planner_node.completion.request import ToolUse
 from tests.api.test_generate import SEED_FUNCTION, SEED_GENERATE, function_request
+from tests.api.test_streaming import chunks_of
 from tests.fakes.completion import ScriptedCompleter
 
 CALL = {"name": "decompose_task", "arguments": {"tasks": []}}
@@ -132,3 +133,26 @@ async def test_the_developer_speaks_as_the_system(
     messages = [{"role": "developer", "content": "簡短回答。"}, SEED_GENERATE["messages"][1]]
     assert (await http.post("/generate", json={"messages": messages})).status_code == 200
     assert completer.requests[0].messages[0].role == "system"
+
+
+@pytest.mark.parametrize("is_stream", [False, True])
+async def test_options_that_are_not_known_here_are_named_in_the_answer(
+    http: httpx.AsyncClient, *, is_stream: bool
+) -> None:
+    more = {"stop": ["。"], "n": 2, "response_format": {"type": "text"}, "tools": []}
+    answer = await http.post("/generate", json={**SEED_GENERATE, **more, "stream": is_stream})
+    body = chunks_of(answer.text)[-1]["answer"] if is_stream else answer.json()
+    assert sorted(body["warnings"]) == [f"unknown field ignored: /{name}" for name in sorted(more)]
+
+
+async def test_what_openais_clients_add_for_themselves_is_not_warned_of(
+    http: httpx.AsyncClient,
+) -> None:
+    tool = {"type": "function", "function": {**SEED_FUNCTION["tools"][0], "strict": True}}
+    messages = [
+        *SEED_FUNCTION["messages"],
+        {"role": "assistant", "content": None, "tool_calls": [wrapped("{}", id="call-1")]},
+        {"role": "tool", "tool_call_id": "call-1", "content": "ok"},
+    ]
+    request = function_request(tools=[tool], messages=messages)
+    assert "warnings" not in (await http.post("/generate_with_function", json=request)).json()
