@@ -1,6 +1,6 @@
 """What /generate and /generate_with_function are asked and what they answer, on the wire."""
 
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import (
     BaseModel,
@@ -9,7 +9,8 @@ from pydantic import (
     Discriminator,
     Field,
     Tag,
-    model_validator,
+    ValidationInfo,
+    field_validator,
 )
 
 from messages.decode import Refused, parse_json
@@ -99,18 +100,21 @@ class ChatMessage(Incoming):
     """One turn; ``tool_calls`` only where an earlier answer of the assistant is sent back."""
 
     role: Literal["system", "developer", "user", "assistant", "tool"]
-    content: Content | None = Field(
-        default=None, description="May be null or missing beside `tool_calls` alone."
-    )
     tool_calls: list[EarlierCall] = Field(default=[], max_length=MAX_TOOL_CALLS)
+    content: Content | None = Field(
+        default=None,
+        validate_default=True,
+        description="May be null or missing beside `tool_calls` alone.",
+    )
     tool_call: Echoed = None
     tool_call_id: Echoed = None
 
-    @model_validator(mode="after")
-    def _says_something(self) -> Self:
-        if self.content is None and not self.tool_calls:
-            raise ValueError("content is required where there are no tool_calls")
-        return self
+    @field_validator("content", mode="after")
+    @classmethod
+    def _says_something(cls, content: Content | None, info: ValidationInfo) -> Content | None:
+        if content is None and not info.data.get("tool_calls", True):
+            raise ValueError("is required where there are no tool_calls")
+        return content
 
     @property
     def text(self) -> str:
