@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from planner_node.settings import PlannerSettings
 from planner_node.tasks.record import EventKind
 from tests.fakes.completion import Script, ScriptedCompleter, tool_call
 from tests.fakes.hall import Hall, HallMaker
@@ -83,3 +84,9 @@ async def test_a_question_is_asked_in_the_script_of_the_plan(open_hall: HallMake
     await hall.until("t1", "INPUT_REQUIRED")
     question = hall.said("t1", EventKind.STATUS)[-1]["question"]
     assert (question["text"], question["options"]) == ("哪一个柜台？", ["红的"])
+
+
+async def test_the_languages_of_the_settings_are_spoken(open_hall: HallMaker) -> None:
+    hall = await open_hall(Hall(settings=PlannerSettings(languages=["zh-TW", "ja"])))
+    plan, warnings = await planned(hall, language="ja")
+    assert (plan["language"], asked(hall)[1], warnings) == ("ja", "ja", [])
