@@ -16,6 +16,7 @@ RUN case "$TORCH" in *+cpu) ;; *) \
 COPY requirements.lock pyproject.toml README.md ./
 RUN (pip install --no-cache-dir "$TORCH" || pip install --no-cache-dir "${TORCH%+cpu}") \
     && pip install --no-cache-dir -r requirements.lock
+COPY llama_api_service.py llama_api_service_function.py ./
 COPY messages messages
 COPY planner_node planner_node
 COPY config config

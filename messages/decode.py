@@ -26,6 +26,7 @@ MAX_BRACKETS: Final = 4_096
 MAX_INTEGER_DIGITS: Final = 20
 _MAX_NAMED_FIELDS: Final = 16
 _MAX_FIELD_CHARS: Final = 128
+_MISSING: Final = frozenset({"missing", "value_error"})  # pydantic's word, and a validator of ours
 # A whole string is one match, so that a bracket inside it is never seen; nothing here backtracks.
 _STRING_OR_BRACKET: Final = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[][{}]', re.DOTALL)
 _SURROGATE_ESCAPE: Final = re.compile(r"\\u[dD][89a-fA-F]")
@@ -170,7 +171,7 @@ def _refusal(error: ValidationError, value: dict[str, JsonValue], warnings: list
     code = ProblemCode.UNSUPPORTED_CONSTRAINT if unknown_constraint else ProblemCode.SCHEMA_INVALID
     references: dict[str, str] = {}
     for detail in details[:_MAX_NAMED_FIELDS]:
-        path = _path(detail["loc"], value, is_missing=detail["type"] == "missing")
+        path = _path(detail["loc"], value, is_missing=detail["type"] in _MISSING)
         # Of a field that may have several forms, what the first one wants.
         references.setdefault(_shown(path), said_of_field(detail["msg"]))
     return Refused(code, references, _ids(value), warnings)

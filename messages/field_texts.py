@@ -56,8 +56,8 @@ FIELD_TEXTS: Final[Mapping[str, str]] = {
     "must have at most {most} characters": "最多 {most} 個字元",
     "must have at most {most} characters in all": "合計最多 {most} 個字元",
     "must be an object, or a string that holds its JSON": "應為物件，或內含其 JSON 的字串",
-    "content is required where there are no tool_calls": "沒有 tool_calls 時，content 為必填",
     "must not be empty": "不可為空",
+    "is required where there are no tool_calls": "沒有 tool_calls 時，此欄位為必填",
     "must not contain control characters or lone surrogates": "不可含有控制字元或落單的代理碼位",
     "must not pile more than {most} marks on one letter": (
         "單一字母上的附加符號不可超過 {most} 個"

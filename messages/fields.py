@@ -2,27 +2,35 @@
 
 import functools
 from collections.abc import Iterator, Mapping
-from typing import get_args
+from typing import TypeAlias, get_args
 
 from pydantic import BaseModel
 
 from messages.wire import JsonValue
 
+Models: TypeAlias = tuple[type[BaseModel], ...]  # of which a value may be any one
+
 
 def given_in(model: type[BaseModel], fields: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
     """Return the fields without those that are null and optional: null is "not given"."""
-    parts = _parts_of(model)
+    return _given((model,), fields)
+
+
+def _given(models: Models, fields: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+    parts = _parts_of(models)
     return {
-        name: _given_in_part(parts[name], value) if name in parts else value
+        name: _given_in_part(parts.get(name, ()), value)
         for name, value in fields.items()
-        if value is not None or not _is_optional(model, name)
+        if value is not None or not _is_optional(models, name)
     }
 
 
-def _given_in_part(model: type[BaseModel], value: JsonValue) -> JsonValue:
+def _given_in_part(models: Models, value: JsonValue) -> JsonValue:
+    if not models:
+        return value
     if isinstance(value, list):
-        return [_given_in_part(model, item) for item in value]
-    return given_in(model, value) if isinstance(value, dict) else value
+        return [_given_in_part(models, item) for item in value]
+    return _given(models, value) if isinstance(value, dict) else value
 
 
 def unknown_of(message: object, path: str = "") -> Iterator[str]:
@@ -37,18 +45,26 @@ def unknown_of(message: object, path: str = "") -> Iterator[str]:
             yield from unknown_of(item, f"{path}/{index}")
 
 
-def unknown_in(model: type[BaseModel], value: JsonValue, path: str = "") -> Iterator[str]:
+def unknown_in(model: type[BaseModel], value: JsonValue) -> Iterator[str]:
     """Yield the same of a value that did not become a message."""
+    yield from _unknown_in((model,), value, "")
+
+
+def _unknown_in(models: Models, value: JsonValue, path: str) -> Iterator[str]:
     if isinstance(value, list):
         for index, item in enumerate(value):
-            yield from unknown_in(model, item, f"{path}/{index}")
-    elif isinstance(value, dict) and model.model_config.get("extra") != "forbid":
-        parts = _parts_of(model)
+            yield from _unknown_in(models, item, f"{path}/{index}")
+    elif isinstance(value, dict) and all(_ignores_unknown(model) for model in models):
+        parts = _parts_of(models)
         for key, item in value.items():
-            if key not in model.model_fields:
+            if key not in parts:
                 yield f"{path}/{key}"
-            elif (part := parts.get(key)) is not None:
-                yield from unknown_in(part, item, f"{path}/{key}")
+            elif parts[key]:
+                yield from _unknown_in(parts[key], item, f"{path}/{key}")
+
+
+def _ignores_unknown(model: type[BaseModel]) -> bool:
+    return model.model_config.get("extra") != "forbid"
 
 
 def drop_unknown(message: object) -> None:
@@ -65,15 +81,18 @@ def drop_unknown(message: object) -> None:
 
 
 @functools.cache
-def _parts_of(model: type[BaseModel]) -> Mapping[str, type[BaseModel]]:
-    """Return the fields that hold one other model, or a list of it."""
-    found = {name: _models_in(field.annotation) for name, field in model.model_fields.items()}
-    return {name: models[0] for name, models in found.items() if len(models) == 1}
+def _parts_of(models: Models) -> Mapping[str, Models]:
+    """Return the models that each field holds, itself or in a list: several for several forms."""
+    found: dict[str, Models] = {}
+    for model in models:
+        for name, field in model.model_fields.items():
+            found[name] = (*found.get(name, ()), *_models_in(field.annotation))
+    return found
 
 
-def _is_optional(model: type[BaseModel], name: str) -> bool:
-    field = model.model_fields.get(name)
-    return field is not None and not field.is_required()
+def _is_optional(models: Models, name: str) -> bool:
+    known = [model.model_fields[name] for model in models if name in model.model_fields]
+    return bool(known) and not any(field.is_required() for field in known)
 
 
 def _models_in(annotation: object) -> list[type[BaseModel]]:

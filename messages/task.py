@@ -15,7 +15,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from messages.wire import Id, Incoming, JsonValue
+from messages.wire import LANGUAGE_PATTERN, Id, Incoming, JsonValue
 
 MAX_INSTRUCTION_CHARS = 4_000
 MAX_LIST_ITEMS = 256
@@ -184,9 +184,7 @@ class TaskCommand(Incoming):
     instruction: Text
     task_id: Id | None = None
     robot_id: Id | None = None
-    language: str | None = Field(
-        default=None, pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$", max_length=35
-    )
+    language: str | None = Field(default=None, pattern=LANGUAGE_PATTERN, max_length=35)
     context: TaskContext | None = None
     constraints: TaskConstraints | None = None
     tool: Name | None = None

@@ -17,6 +17,7 @@ from pydantic import (
 
 __all__ = [
     "ID_PATTERN",
+    "LANGUAGE_PATTERN",
     "SCHEMA_VERSION",
     "Id",
     "Incoming",
@@ -31,6 +32,8 @@ __all__ = [
 SCHEMA_VERSION: Final = "1.0"
 # VDA 5050 v3 §7.1.2 names the characters, AWS IoT the length.
 ID_PATTERN: Final = r"^[A-Za-z0-9_.:-]{1,64}$"
+# BCP 47 with its extensions (de-u-co-phonebk), private tags (x-own) and old ones (i-klingon).
+LANGUAGE_PATTERN: Final = r"^([A-Za-z]{2,8}|[IiXx]-[A-Za-z0-9]{1,8})(-[A-Za-z0-9]{1,8})*$"
 
 Id: TypeAlias = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
 

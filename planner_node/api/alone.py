@@ -51,6 +51,7 @@ def lifespan_of(hall: Hall, build: Build | None = None) -> AppLifespan:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         settings = load()
         hall.limits = limits_of(settings)
+        _warn_without_keys(hall)
         stop = asyncio.Event()
         life = asyncio.create_task(
             _live(hall, partial(build or build_without_broker, settings), stop), name="api.node"
@@ -71,6 +72,15 @@ def build_without_broker(settings: Settings) -> BuiltNode:
     """Build the node. This imports torch, which takes seconds: call it off the loop."""
     root: Any = importlib.import_module(_COMPOSITION_ROOT)
     return cast("BuiltNode", root.build(settings, broker=False))
+
+
+def _warn_without_keys(hall: Hall) -> None:
+    """Say it on every address: which one the server listens on, the application is not told."""
+    if not hall.limits.keys:
+        _log.warning(
+            "! HTTP without API keys: anyone who reaches this server's address commands the "
+            "robots. Unless it is 127.0.0.1, set PLANNER__HTTP__API_KEYS or http.api_keys_file."
+        )
 
 
 async def _live(hall: Hall, build: Callable[[], BuiltNode], stop: asyncio.Event) -> None:

@@ -3,7 +3,10 @@
 from messages.problem import ProblemCode
 from messages.wire import new_id
 from planner_node.api.conversation import (
+    CalledTool,
     ChatMessage,
+    EarlierCall,
+    FunctionCall,
     FunctionTool,
     GenerateRequest,
     GenerateWithFunctionRequest,
@@ -31,14 +34,14 @@ def completion_of(asked: GenerateRequest, limits: Limits) -> CompletionRequest:
         BadCommand: more new tokens than the settings allow, or two tools of one name.
         UnknownTool: the chosen tool is not among the offered ones.
     """
-    _check_new_tokens(asked.max_new_tokens, limits.generation.max_new_tokens_limit)
+    _check_new_tokens(asked.most_new_tokens, limits.generation.max_new_tokens_limit)
     tools, choice = _tools_of(asked)
     return CompletionRequest(
         request_id=new_id(),
         messages=tuple(_message(message) for message in asked.messages),
         tools=tools,
         tool_choice=choice,
-        max_new_tokens=asked.max_new_tokens,
+        max_new_tokens=asked.most_new_tokens,
         temperature=asked.temperature,
         top_p=asked.top_p,
         seed=asked.seed,
@@ -49,7 +52,7 @@ def completion_of(asked: GenerateRequest, limits: Limits) -> CompletionRequest:
 
 def _language(asked: GenerateRequest) -> str | None:
     """Answer in the language that the user spoke last."""
-    said = [message.content for message in asked.messages if message.role == "user"]
+    said = [message.text for message in asked.messages if message.role == "user"]
     return language_of(said[-1]) if said else None
 
 
@@ -64,8 +67,14 @@ def _check_new_tokens(asked_tokens: int, limit_tokens: int) -> None:
 
 
 def _message(message: ChatMessage) -> Message:
-    calls = tuple(ToolCall.of(call.name, call.arguments) for call in message.tool_calls)
-    return Message(message.role, message.content, calls)
+    called = [_called(call) for call in message.tool_calls]
+    calls = tuple(ToolCall.of(call.name, call.arguments) for call in called)
+    role = "system" if message.role == "developer" else message.role  # OpenAI's newer name of it
+    return Message(role, message.text, calls)
+
+
+def _called(call: EarlierCall) -> CalledTool:
+    return call.function if isinstance(call, FunctionCall) else call
 
 
 def _tools_of(asked: GenerateRequest) -> tuple[tuple[Tool, ...], ToolChoice]:

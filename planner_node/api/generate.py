@@ -1,12 +1,13 @@
 """The seed's two endpoints: a conversation in, text or a tool call out."""
 
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Final, TypeVar
 
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from messages.decode import Decoded
 from messages.problem import ProblemCode
 from planner_node.api.access import HallOfApp, json_answer
 from planner_node.api.asking import completion_of
@@ -34,6 +35,7 @@ from planner_node.completion.request import CompletionRequest, FinishReason
 
 router = APIRouter(tags=["generate"])
 Answer = GenerateAnswer | GenerateWithFunctionAnswer
+Asked = TypeVar("Asked", bound=GenerateRequest)
 Finisher = Callable[[Ended], Awaitable[Answer]]
 
 _CODES: Final = (
@@ -65,7 +67,7 @@ _STREAM: Final = (
 async def generate_text(request: Request, hall: HallOfApp) -> Response:
     """Answer with the assistant's next turn as text."""
     asked = await decode_body(request, GenerateRequest, hall.limits.http.max_body_bytes)
-    return await _respond(request, hall, asked.message, _text_answer)
+    return await _respond(request, hall, asked, _text_answer)
 
 
 @router.post(
@@ -85,14 +87,15 @@ async def generate_with_function(request: Request, hall: HallOfApp) -> Response:
     """
     limit_bytes = hall.limits.http.max_body_bytes
     asked = await decode_body(request, GenerateWithFunctionRequest, limit_bytes)
-    return await _respond(request, hall, asked.message, _call_answer(hall.parts))
+    return await _respond(request, hall, asked, _call_answer(hall.parts))
 
 
 async def _respond(
-    request: Request, hall: Hall, asked: GenerateRequest, finisher: Finisher
+    request: Request, hall: Hall, asked: Decoded[Asked], finisher: Finisher
 ) -> Response:
-    completion = completion_of(asked, hall.limits)
-    if asked.stream:
+    completion = completion_of(asked.message, hall.limits)
+    finisher = _warning(asked.warnings, finisher)
+    if asked.message.stream:
         return await _stream(request, hall.parts, completion, finisher)
     answer = _whole(hall, completion, finisher)
     return json_answer(await while_present(request, answer), only_set=True)
@@ -117,6 +120,17 @@ async def _stream(
         request.headers.get("accept-language", ""),
     )
     return EventStream(chunks(stream, pieces, first, finisher), parts.closing)
+
+
+def _warning(warnings: list[str], finisher: Finisher) -> Finisher:
+    """Add to the answer what was ignored; nothing where all was understood."""
+    if not warnings:
+        return finisher
+
+    async def finish(ended: Ended) -> Answer:
+        return (await finisher(ended)).model_copy(update={"warnings": warnings})
+
+    return finish
 
 
 async def _text_answer(ended: Ended) -> GenerateAnswer:

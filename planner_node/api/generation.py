@@ -60,9 +60,11 @@ async def generate(
         async with aclosing(completer.stream(request)) as events:
             async for event in events:
                 if isinstance(event, Completed):
-                    for piece in reader.flush():
+                    held_back = reader.flush()
+                    ended = _ended(reader, event, request)  # half a call's head is not told as text
+                    for piece in held_back:
                         yield piece
-                    yield _ended(reader, event, request)
+                    yield ended
                     return
                 for piece in reader.feed(event.text):
                     yield piece

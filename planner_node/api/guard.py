@@ -3,6 +3,7 @@
 A node on loopback without keys is still within reach of every page that its owner opens in a
 browser. So a request that a browser made for another origin is refused, and, while no keys are
 set, one that came by a foreign host name is too (DNS rebinding needs a name; an address is fine).
+Only the probes are left out of that.
 """
 
 import hmac
@@ -22,6 +23,8 @@ from planner_node.api.refusals import answer
 OPEN_PATHS: Final = frozenset(
     {"/", "/healthz", "/readyz", "/docs", "/redoc", "/openapi.json", "/asyncapi.json"}
 )
+# Asked by machines, by whatever name the node has for them, and worth nothing to a stranger's page.
+_PROBES: Final = frozenset({"/healthz", "/readyz"})
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _LOCAL_SUFFIXES: Final = (".local", ".localhost", ".lan", ".internal", ".home.arpa")
 _FOREIGN_PAGE: Final = "a web page of another origin may not do this"
@@ -62,9 +65,9 @@ class Guard:
             return HTTPStatus.FORBIDDEN, _FOREIGN_PAGE
         if self._hall.limits.keys:
             return self._without_key(scope["path"], headers)
-        if not self._hall.limits.http.trusted_proxies and not is_local_name(headers.get("host")):
-            return HTTPStatus.FORBIDDEN, _REBINDING
-        return None
+        if scope["path"] in _PROBES or self._hall.limits.http.trusted_proxies:
+            return None
+        return None if is_local_name(headers.get("host")) else (HTTPStatus.FORBIDDEN, _REBINDING)
 
     def _without_key(self, path: str, headers: Headers) -> tuple[HTTPStatus, str] | None:
         if path in OPEN_PATHS or path.startswith("/schemas"):

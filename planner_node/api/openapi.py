@@ -30,6 +30,7 @@ _BODIES: Final[tuple[type[BaseModel], ...]] = (
     ReplanBody,
     TaskOrder,
 )
+_TOKENS: Final = frozenset({"max_new_tokens", "max_completion_tokens", "max_tokens"})
 _ALWAYS: Final = (ProblemCode.UNAUTHORIZED, ProblemCode.INTERNAL, ProblemCode.MODEL_NOT_READY)
 _FORBIDDEN: Final = "UNAUTHORIZED: a web page of another origin, or an unknown host name."
 # One server-sent event, described as OpenAPI 3.2 does; readers of 3.1 pass it over.
@@ -121,9 +122,8 @@ def _body_schemas(limits: Limits) -> dict[str, Any]:
     )
     schemas: dict[str, Any] = document["$defs"]
     limit_tokens = limits.generation.max_new_tokens_limit
-    for name in ("GenerateRequest", "GenerateWithFunctionRequest"):
-        tokens = schemas[name]["properties"]["max_new_tokens"]
-        tokens["maximum"] = limit_tokens
-    tokens, _null = schemas["GenerationOptions"]["properties"]["max_new_tokens"]["anyOf"]
-    tokens["maximum"] = limit_tokens
+    for name in ("GenerateRequest", "GenerateWithFunctionRequest", "GenerationOptions"):
+        for field in _TOKENS & schemas[name]["properties"].keys():
+            tokens, _null = schemas[name]["properties"][field]["anyOf"]
+            tokens["maximum"] = limit_tokens
     return schemas

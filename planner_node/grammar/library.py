@@ -15,7 +15,7 @@ from planner_node.grammar.free_text import FreeText
 from planner_node.grammar.limits import SchemaLimits
 from planner_node.grammar.matcher import Matcher
 from planner_node.grammar.refusal import refusal
-from planner_node.grammar.script import ForbiddenCharacters, simplified_only
+from planner_node.grammar.script import ForbiddenCharacters, keeps_traditional, simplified_only
 from planner_node.grammar.size import check_size
 from planner_node.grammar.tool import NamedTool, Tool, ToolChoice, ToolUse
 from planner_node.grammar.vocabulary import Vocabulary
@@ -32,7 +32,6 @@ _FUEL: Final = {
     "verbose_errors": False,
 }
 _Kept = TypeVar("_Kept")
-TRADITIONAL: Final = frozenset({"zh-tw", "zh-hk", "zh-mo", "zh-hant"})
 
 
 class GrammarLibrary:
@@ -131,12 +130,6 @@ class GrammarLibrary:
         if not probe.is_error():
             return state
         raise _told(probe.get_error())
-
-
-def keeps_traditional(language: str | None) -> bool:
-    """Tell whether an answer in a language, by its BCP 47 tag, must stay Traditional Chinese."""
-    tag = (language or "").lower()
-    return any(tag == family or tag.startswith(f"{family}-") for family in TRADITIONAL)
 
 
 def _chosen(tools: Sequence[Tool], choice: ToolChoice) -> Sequence[Tool]:

@@ -12,6 +12,8 @@ from typing import Final
 
 from planner_node.grammar.vocabulary import Vocabulary
 
+_TRADITIONAL: Final = frozenset({"zh-tw", "zh-hk", "zh-mo", "zh-hant"})
+_SIMPLIFIED: Final = frozenset({"zh-cn", "zh-sg", "zh-my", "zh-hans"})
 _HAN: Final = range(0x4E00, 0xA000)  # the block that both national character sets draw from
 # In Big5 for the sake of rare old words, on today's screens only as the Simplified forms of
 # 萬與價優體黨廠復寧嶺懷憐擾據機極構櫃氣潔灑癢確種網勝臘蘋蠶蠟觸趕踴適聖莊驚離繭籬羨淒.
@@ -19,6 +21,21 @@ _SIMPLIFIED_IN_BIG5: Final = frozenset(
     "万与价优体党厂复宁岭怀怜扰据机极构柜气洁洒痒确种网胜腊苹蚕蜡触赶踊适圣庄惊离茧篱羡凄"
 )
 _CONTINUATION: Final = range(0x80, 0xC0)  # bytes that go on with a character of UTF-8
+
+
+def keeps_traditional(language: str | None) -> bool:
+    """Tell whether an answer in a language, by its BCP 47 tag, must stay Traditional Chinese."""
+    return _is_of(language or "", _TRADITIONAL)
+
+
+def is_simplified(language: str) -> bool:
+    """Tell whether a BCP 47 tag names Chinese in Simplified characters."""
+    return _is_of(language, _SIMPLIFIED)
+
+
+def _is_of(language: str, family: Iterable[str]) -> bool:
+    tag = language.lower()
+    return any(tag == member or tag.startswith(f"{member}-") for member in family)
 
 
 @cache

@@ -20,7 +20,7 @@ def node_info(settings: Settings, completer: LateCompleter, tools: list[str]) ->
         schema_versions=[SCHEMA_VERSION],
         model=_model(settings, completer),
         limits=_limits(settings),
-        languages=["zh-TW", "en"],
+        languages=settings.planner.languages,
         tools=tools,
         topics={name: f"{settings.mqtt.root}/{topic.pattern}" for name, topic in TOPICS.items()},
         schemas={name: json_schema(name) for name in MESSAGES},

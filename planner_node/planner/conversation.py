@@ -9,6 +9,7 @@ from messages.wire import JsonValue, new_id
 from planner_node.completion.request import CompletionRequest, Message, Tool, ToolCall
 from planner_node.planner.ports import PlannerParts
 from planner_node.planner.skills import with_skills
+from planner_node.prompt.chinese import in_script
 from planner_node.prompt.conversation import DECOMPOSE_TASK, task_conversation
 from planner_node.tasks.record import Exchange, TaskRecord
 
@@ -27,8 +28,9 @@ def completion_request(
     command = record.command
     options = command.generation or GenerationOptions()
     limits = command.constraints
-    asked = task_conversation(command, parts.catalog, parts.planner.answers)
-    exchanges = [turn for exchange in record.exchanges for turn in _turns(exchange)]
+    answers, language = parts.planner.answers, record.language
+    asked = task_conversation(command, parts.catalog, answers, language)
+    exchanges = [turn for one in record.exchanges for turn in _turns(one, asked.language)]
     return CompletionRequest(
         request_id=new_id(),
         messages=(*asked.messages, *exchanges),
@@ -42,7 +44,7 @@ def completion_request(
         seed=options.seed,
         deadline_s=deadline_s,
         timeout_s=float(parts.generation.timeout_s),
-        language=record.language,
+        language=asked.language,
         preferred=_preferred(asked.tools, parts.planner.plan_bias_logits),
     )
 
@@ -54,10 +56,11 @@ def _preferred(tools: Sequence[Tool], logits: float) -> tuple[tuple[str, float],
     return tuple((tool.name, logits) for tool in tools if tool.name == DECOMPOSE_TASK)
 
 
-def _turns(exchange: Exchange) -> tuple[Message, Message]:
+def _turns(exchange: Exchange, language: str) -> tuple[Message, Message]:
+    question = exchange.question
     arguments: dict[str, JsonValue] = {
-        "question": exchange.question.text,
-        "options": [*exchange.question.options],
+        "question": in_script(question.text, language),
+        "options": [in_script(option, language) for option in question.options],
     }
     call = ToolCall(_ASK, json.dumps(arguments, ensure_ascii=False), arguments)
-    return Message("assistant", "", (call,)), Message("user", exchange.answer)
+    return Message("assistant", "", (call,)), Message("user", in_script(exchange.answer, language))

@@ -20,8 +20,9 @@ from planner_node.errors import (
 )
 from planner_node.planner.desk import Desk
 from planner_node.planner.ports import Admission
+from planner_node.planner.speech import language_warnings
 from planner_node.planner.story import tell
-from planner_node.prompt.language import language_of
+from planner_node.prompt.language import answer_language
 from planner_node.tasks.content import content_hash
 from planner_node.tasks.lifecycle import TERMINAL
 from planner_node.tasks.record import Event, EventKind, Origin, TaskRecord
@@ -80,18 +81,20 @@ class Intake:
 
     def _record(self, command: TaskCommand, task_id: str, origin: Origin) -> TaskRecord:
         now = self._desk.parts.clock.now()
+        spoken = self._desk.parts.planner.languages
+        language = answer_language(command.language, command.instruction, spoken)
         harmless = [] if command.on_failure is OnFailure.FAIL else [_NO_TRACKING]
         return TaskRecord(
             task_id=task_id,
             robot_id=command.robot_id,
             command=command,
             content_hash=content_hash(command),
-            language=command.language or language_of(command.instruction),
+            language=language,
             received=now,
             expires=_expires(now, origin),
             queued=now,
             priority=command.priority,
-            warnings=(*origin.warnings, *harmless),
+            warnings=(*origin.warnings, *harmless, *language_warnings(command, language)),
             reply=origin.reply,
             over_mqtt=self._desk.parts.journal.outbox,
         )

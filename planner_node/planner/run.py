@@ -28,7 +28,9 @@ from planner_node.planner.generation import Fields, Generated, Generation, repor
 from planner_node.planner.handlers import Asked, Declined, Planned
 from planner_node.planner.leash import Leash, Pull, Pulled
 from planner_node.planner.ledger import insist
+from planner_node.planner.speech import fields_in, limits_in, prepare_script
 from planner_node.planner.telling import Telling
+from planner_node.prompt.chinese import in_script
 from planner_node.tasks.lifecycle import IllegalTransition, TaskEvent
 from planner_node.tasks.plan import PlanDraft
 from planner_node.tasks.record import Event, TaskRecord
@@ -54,6 +56,7 @@ class Run:
         self._attempt = 0
         self._losses = 0
         self._draft = PlanDraft()
+        self._language = ""
         self._telling: Telling | None = None
         self.lost_model = False  # the model is not there; others need not try at once
 
@@ -72,7 +75,10 @@ class Run:
 
     async def _plan(self) -> None:
         record = await self._start()
-        self._draft = PlanDraft(record.command.constraints, record.revision)
+        self._language = record.language
+        await prepare_script(record)
+        limits = limits_in(record.command.constraints, record.language)
+        self._draft = PlanDraft(limits, record.revision)
         self._telling = Telling(self._publish, lambda: self._leash.pull(Pull.ENDED))
         try:
             generated = await self._generate(record, self._telling)
@@ -114,10 +120,13 @@ class Run:
         def hand_on(fields: Fields) -> None:
             if not self._draft.subtasks:
                 self._desk.first_subtasks.note(parts.clock.monotonic_s() - asked_s)
-            telling.tell(self._draft.add(fields))
+            telling.tell(self._add(fields))
 
         generation = Generation(request, parts.clock, parts.handlers.streams, hand_on)
         return await generation.read(parts.completer, self._leash)
+
+    def _add(self, fields: Fields) -> Subtask:
+        return self._draft.add(fields_in(fields, self._language))
 
     async def _publish(self, subtasks: Sequence[Subtask]) -> None:
         async def publish() -> None:
@@ -138,7 +147,7 @@ class Run:
             case Asked():
                 await self._asked(outcome)
             case Declined(code, reason):
-                declined = problem(code, {"reason": reason})
+                declined = problem(code, {"reason": in_script(reason, self._language)})
                 await self._leave(TaskEvent.TASK_DECLINED, lambda one: with_problem(one, declined))
             case _:
                 assert_never(outcome)
@@ -147,7 +156,7 @@ class Run:
         self, items: Sequence[Fields], generated: Generated, telling: Telling
     ) -> None:
         handed_on = len(self._draft.subtasks)
-        late = [self._draft.add(fields) for fields in items[handed_on:]]
+        late = [self._add(fields) for fields in items[handed_on:]]
         late = [*telling.withdraw(), *late]  # one commit less
         total = len(self._draft.subtasks)
         if total == 0:
@@ -174,7 +183,10 @@ class Run:
         ]
 
     async def _asked(self, asked: Asked) -> None:
-        question = Question(question_id=new_id(), text=asked.question, options=[*asked.options])
+        text, *options = (
+            in_script(one, self._language) for one in (asked.question, *asked.options)
+        )
+        question = Question(question_id=new_id(), text=text, options=options)
         ambiguous = problem(ProblemCode.AMBIGUOUS)
         record = await self._leave(
             TaskEvent.QUESTION_ASKED,

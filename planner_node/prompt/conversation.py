@@ -7,9 +7,11 @@ from typing import Final
 from pydantic import JsonValue
 
 from messages.task import TaskCommand, TaskConstraints, TaskContext
+from planner_node.grammar.script import is_simplified
 from planner_node.grammar.tool import NamedTool, Tool, ToolChoice, ToolUse
 from planner_node.prompt.catalog import Catalog
-from planner_node.prompt.language import language_of
+from planner_node.prompt.chinese import in_script
+from planner_node.prompt.language import TRADITIONAL_CHINESE, language_of
 from planner_node.prompt.message import Message
 
 DECOMPOSE_TASK: Final = "decompose_task"
@@ -18,7 +20,7 @@ _TASKS: Final = "tasks"
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """What is said to the model, which tools it has, and the language it answers in."""
+    """What is said to the model, which tools it has, and the language that it is to answer in."""
 
     messages: tuple[Message, ...]
     tools: tuple[Tool, ...]
@@ -27,20 +29,26 @@ class Conversation:
 
 
 def task_conversation(
-    command: TaskCommand, catalog: Catalog, answers: Sequence[str] = (DECOMPOSE_TASK,)
+    command: TaskCommand,
+    catalog: Catalog,
+    answers: Sequence[str] = (DECOMPOSE_TASK,),
+    language: str | None = None,
 ) -> Conversation:
     """Return the conversation that asks for a plan.
 
     ``answers`` names the tools that a model may choose from; a command that names another tool
-    is answered with that one. Raises UnknownTool.
+    is answered with that one. ``language`` is the plan's, by default what the command wants or is
+    in; a Simplified plan is asked for in Traditional Chinese. Raises UnknownTool.
     """
-    language = command.language or language_of(command.instruction)
+    language = language or command.language or language_of(command.instruction)
+    if is_simplified(language):
+        language = TRADITIONAL_CHINESE
     tools, choice = _offered(command.tool, catalog, answers)
     most = command.constraints.max_subtasks if command.constraints else None
     return Conversation(
         messages=(
             Message("system", catalog.system_text(language)),
-            Message("user", user_text(command)),
+            Message("user", user_text(command, language)),
         ),
         tools=tuple(tool if most is None else limit_tasks(tool, most) for tool in tools),
         tool_choice=choice,
@@ -48,15 +56,19 @@ def task_conversation(
     )
 
 
-def user_text(command: TaskCommand) -> str:
-    """Return the instruction, and below it one line for each thing that is known."""
+def user_text(command: TaskCommand, language: str) -> str:
+    """Return the instruction, and below it one line for each thing that is known.
+
+    All is in the script of ``language`` but the skills, which are names that the robot goes by.
+    """
     lines = [command.instruction]
     if command.context is not None:
         lines += _context_lines(command.context)
+    lines = [in_script("\n".join(lines), language)]
     if command.constraints is not None:
-        lines += _constraint_lines(command.constraints)
+        lines += _constraint_lines(command.constraints, language)
     if command.language is not None:
-        lines.append(f"language: {command.language}")
+        lines.append(f"language: {language}")
     return "\n".join(lines)
 
 
@@ -96,12 +108,12 @@ def _context_lines(context: TaskContext) -> list[str]:
     return _lines(named)
 
 
-def _constraint_lines(constraints: TaskConstraints) -> list[str]:
+def _constraint_lines(constraints: TaskConstraints, language: str) -> list[str]:
     most = constraints.max_subtasks
     named = {
         "max_subtasks": [] if most is None else [str(most)],
         "allowed_skills": constraints.allowed_skills,
-        "forbidden": constraints.forbidden,
+        "forbidden": [in_script(word, language) for word in constraints.forbidden],
     }
     return _lines(named)
 

@@ -8,12 +8,13 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from messages.topics import DEFAULT_ROOT
-from messages.wire import Id
+from messages.wire import LANGUAGE_PATTERN, Id
 from planner_node.settings.addresses import asks_with_secret, check_port
 from planner_node.settings.endpoints import EndpointSettings
 
 ENV_PREFIX = "PLANNER__"
 Port = Annotated[int, Field(ge=0, le=65_535)]
+Language = Annotated[str, Field(pattern=LANGUAGE_PATTERN)]
 Positive = Annotated[int, Field(ge=1)]
 _CENTURY_H = 876_600  # "for ever": what is added to or taken from now must stay a date
 
@@ -210,6 +211,7 @@ class PlannerSettings(Section):
 
     tools_dir: Path = Path("tools")
     prompts_dir: Path = Path("prompts")
+    languages: Annotated[list[Language], Field(min_length=1)] = ["zh-TW", "zh-CN", "en"]
     answers: list[str] = ["decompose_task", "ask_clarification", "decline_task"]
     plan_bias_logits: Annotated[float, Field(ge=0, le=20)] = 1.0
     handlers: list[str] = []

@@ -1,6 +1,7 @@
 """``uvicorn planner_node.api.app:app``: the application that builds its own node."""
 
 import asyncio
+import logging
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -96,6 +97,24 @@ async def test_leaving_stops_the_node(house: House) -> None:
     async with asyncio.timeout(DEADLINE_S), lifespan(assemble(hall, lifespan)):
         await until(lambda: hall.built is not None)
     assert (node.stopped, hall.built) == (True, None)
+
+
+@pytest.mark.parametrize(("keys", "warnings"), [("[]", 1), ('["correct horse"]', 0)])
+async def test_an_open_door_is_warned_of(
+    house: House,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    *,
+    keys: str,
+    warnings: int,
+) -> None:
+    monkeypatch.setenv("PLANNER__HTTP__API_KEYS", keys)
+    hall, node = Hall(Limits()), Node(house.parts)
+    lifespan = lifespan_of(hall, lambda _: node)
+    with caplog.at_level(logging.WARNING):
+        async with lifespan(assemble(hall, lifespan)):
+            pass
+    assert sum("without API keys" in line for line in caplog.messages) == warnings
 
 
 def test_importing_the_application_loads_no_model() -> None:

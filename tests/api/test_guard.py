@@ -143,6 +143,12 @@ async def test_a_strangers_host_name_is_refused_without_keys(house: House) -> No
         assert (await http.get("/tasks")).status_code == 403
 
 
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+async def test_probes_come_by_any_host_name(house: House, path: str) -> None:
+    async with client_of(house, "http://planner.robots.example") as http:
+        assert (await http.get(path)).status_code == 200
+
+
 async def test_any_host_name_is_fine_with_a_key(completer: ScriptedCompleter) -> None:
     async with (
         a_house(completer, keys=(KEY.encode(),)) as house,

@@ -79,7 +79,9 @@ def test_requests_have_examples_in_both_languages(path: str) -> None:
 
 def test_the_limit_of_new_tokens_is_documented() -> None:
     schemas = DOCUMENT["components"]["schemas"]
-    assert schemas["GenerateRequest"]["properties"]["max_new_tokens"]["maximum"] == 4096
+    properties = schemas["GenerateRequest"]["properties"]
+    for name in ("max_new_tokens", "max_completion_tokens", "max_tokens"):
+        assert properties[name]["anyOf"][0]["maximum"] == 4096
     options = schemas["GenerationOptions"]["properties"]["max_new_tokens"]
     assert options["anyOf"][0]["maximum"] == 4096
 

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import httpx
+import pytest
 
 from planner_node.completion.request import FinishReason
 from planner_node.errors import ContextTooLong, OutOfMemory
@@ -87,3 +88,12 @@ async def test_a_streamed_call_that_is_cut_off_ends_in_an_error_event(
     found = events((await streamed(http, "/generate_with_function", request)).text)
     kind, data = found[-2]
     assert (kind, json.loads(data)["problem"]["code"]) == ("error", "OUTPUT_TRUNCATED")
+
+
+@pytest.mark.parametrize("tokens", [1, 3])
+async def test_a_call_that_is_cut_off_in_its_name_tells_nothing_of_it(
+    http: httpx.AsyncClient, tokens: int
+) -> None:
+    request = {**SEED_FUNCTION, "max_new_tokens": tokens}
+    answer = await streamed(http, "/generate_with_function", request)
+    assert (answer.status_code, answer.json()["problem"]["code"]) == (422, "OUTPUT_TRUNCATED")

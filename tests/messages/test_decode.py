@@ -117,6 +117,13 @@ def test_an_id_of_allowed_characters_is_taken(good: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "tag", ["zh-TW", "en-x-custom", "de-DE-u-co-phonebk", "i-klingon", "x-private", "es-419"]
+)
+def test_a_language_is_any_tag_of_bcp_47(tag: str) -> None:
+    assert decode_task(command(language=tag)).message.language == tag
+
+
+@pytest.mark.parametrize(
     ("fields", "place"),
     [
         ({"instruction": 1}, "/instruction"),
@@ -143,6 +150,10 @@ def test_an_id_of_allowed_characters_is_taken(good: str) -> None:
         ({"context": {"places": [None]}}, "/context/places/0"),
         ({"language": "zh_TW"}, "/language"),
         ({"language": "zh-TW\n"}, "/language"),
+        ({"language": "x"}, "/language"),
+        ({"language": "e"}, "/language"),
+        ({"language": "en--GB"}, "/language"),
+        ({"language": "en-abcdefghi"}, "/language"),
         ({"mode": "plan_only"}, "/mode"),
         ({"generation": {"max_new_tokens": 0}}, "/generation/max_new_tokens"),
         ({"generation": {"max_new_tokens": 10**12}}, "/generation/max_new_tokens"),

@@ -35,7 +35,7 @@ def test_context_follows_the_instruction_line_by_line() -> None:
         notes="手臂\n很短",
     )
     command = TaskCommand(instruction="將書本放好。", context=context, language="zh-TW")
-    assert user_text(command).split("\n") == [
+    assert user_text(command, "zh-TW").split("\n") == [
         "將書本放好。",
         "places: 廚房, 側桌",
         "objects: 書本",
@@ -48,7 +48,7 @@ def test_context_follows_the_instruction_line_by_line() -> None:
 
 def test_constraints_are_told_too() -> None:
     limits = TaskConstraints(max_subtasks=3, allowed_skills=["PICK"], forbidden=["樓梯"])
-    lines = user_text(TaskCommand(instruction="Go.", constraints=limits)).split("\n")
+    lines = user_text(TaskCommand(instruction="Go.", constraints=limits), "en").split("\n")
     assert lines == ["Go.", "max_subtasks: 3", "allowed_skills: PICK", "forbidden: 樓梯"]
 
 
@@ -98,3 +98,21 @@ def test_limit_above_the_tools_own_changes_nothing() -> None:
 def test_tool_without_tasks_has_nothing_to_limit() -> None:
     tool = shipped_catalog().tools["decline_task"]
     assert limit_tasks(tool, 3) is tool
+
+
+@pytest.mark.parametrize("language", [None, "zh-TW", "zh-CN"])
+def test_a_simplified_task_is_put_to_the_model_in_traditional(language: str | None) -> None:
+    command = TaskCommand(
+        instruction="将书本放在侧桌上。",
+        language=language,
+        context=TaskContext(objects=["书本", "面包"]),
+        constraints=TaskConstraints(allowed_skills=["抓书"], forbidden=["楼梯"]),
+    )
+    said = task_conversation(command, shipped_catalog())
+    assert said.language == "zh-TW"
+    assert said.messages[1].content.split("\n")[:4] == [
+        "將書本放在側桌上。",
+        "objects: 書本, 麵包",
+        "allowed_skills: 抓书",
+        "forbidden: 樓梯",
+    ]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from planner_node.prompt.language import language_of
+from planner_node.prompt.language import answer_language, language_of
 
 
 @pytest.mark.parametrize(
@@ -22,3 +22,40 @@ from planner_node.prompt.language import language_of
 )
 def test_language_is_told_by_its_characters(text: str, language: str) -> None:
     assert language_of(text) == language
+
+
+SPOKEN = ("zh-TW", "zh-CN", "en")
+ZH, SIMPLIFIED, EN = "將書本放在側桌上。", "将书本放在侧桌上。", "Find the cup."
+
+
+@pytest.mark.parametrize(
+    ("wanted", "instruction", "answered"),
+    [
+        (None, ZH, "zh-TW"),
+        (None, SIMPLIFIED, "zh-CN"),
+        (None, EN, "en"),
+        ("en-GB", ZH, "en-GB"),
+        ("en-x-custom", ZH, "en-x-custom"),
+        ("zh-HK", EN, "zh-HK"),
+        ("zh-Hant-TW", EN, "zh-Hant-TW"),
+        ("zh-Hans", ZH, "zh-Hans"),
+        ("zh-CN", ZH, "zh-CN"),
+        ("zh", ZH, "zh-TW"),
+        ("zh", SIMPLIFIED, "zh-CN"),
+        ("zh", EN, "zh-TW"),
+        ("ja", ZH, "zh-TW"),
+        ("ja", SIMPLIFIED, "zh-CN"),
+        ("de-DE-u-co-phonebk", EN, "en"),
+        ("i-klingon", EN, "en"),
+        ("x-private", ZH, "zh-TW"),
+    ],
+)
+def test_a_plan_is_in_a_language_that_is_spoken(
+    wanted: str | None, instruction: str, answered: str
+) -> None:
+    assert answer_language(wanted, instruction, SPOKEN) == answered
+
+
+def test_the_first_language_is_for_what_fits_none() -> None:
+    assert answer_language("ja", ZH, ["de", "fr"]) == "de"
+    assert answer_language("zh-CN", ZH, ["zh-TW"]) == "zh-TW"

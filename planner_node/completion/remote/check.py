@@ -6,9 +6,9 @@ from typing import Final
 from planner_node.completion.request import CompletionRequest, Tool, ToolUse
 from planner_node.errors import PlanInvalid
 from planner_node.grammar.document import ANY_STYLE
-from planner_node.grammar.library import GrammarLibrary, keeps_traditional
+from planner_node.grammar.library import GrammarLibrary
 from planner_node.grammar.matcher import Matcher
-from planner_node.grammar.script import simplified_only
+from planner_node.grammar.script import keeps_traditional, simplified_only
 from planner_node.grammar.vocabulary import Vocabulary
 
 _BYTES: Final = 256
