@@ -53,7 +53,8 @@ async def _findings(config: Path | None) -> AsyncIterator[Finding]:
     yield await look_at_broker(settings)
     for finding in await asyncio.to_thread(lambda: [*look_at_http(settings.http)]):
         yield finding
-    yield await asyncio.to_thread(look_at_tools, settings.planner)
+    for finding in await asyncio.to_thread(lambda: [*look_at_tools(settings)]):
+        yield finding
     yield _journal(settings.journal)
     if settings.engine.kind == "remote":
         async for finding in look_at_endpoints(settings):

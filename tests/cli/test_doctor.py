@@ -1,5 +1,6 @@
 """The doctor finds what is wrong and says what to do."""
 
+import shutil
 import socket
 from pathlib import Path
 
@@ -59,6 +60,32 @@ async def test_fault_is_named_with_what_to_do(
     shown = capsys.readouterr().out
     assert words in shown
     assert "→" in shown
+
+
+@pytest.fixture
+def fly(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Return the file of one more tool, beside those that are shipped."""
+    tools = tmp_path / "tools"
+    shutil.copytree(CONFIG / "tools", tools)
+    monkeypatch.setenv("PLANNER__PLANNER__TOOLS_DIR", str(tools))
+    file = tools / "fly.json"
+    file.write_text('{"name": "fly", "parameters": {"type": "object"}}', encoding="utf-8")
+    return file
+
+
+async def test_a_tool_that_the_embedded_model_does_not_know_is_told_and_no_fault(
+    fly: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert await examine(None) == 0
+    assert f"never taught {fly.stem}:" in capsys.readouterr().out
+
+
+async def test_a_tool_that_no_model_could_keep_to_is_a_fault(
+    fly: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fly.write_text('{"name": "fly", "parameters": {"fnord": 1}}', encoding="utf-8")
+    assert await examine(None) == 1
+    assert str(fly) in capsys.readouterr().out
 
 
 async def test_the_password_file_of_a_shared_journal_is_looked_for(
