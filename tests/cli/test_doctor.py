@@ -64,13 +64,17 @@ async def test_fault_is_named_with_what_to_do(
 
 @pytest.fixture
 def fly(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """Return the file of one more tool, beside those that are shipped."""
+    """Return the file of one more tool, with any schema, beside those that are shipped."""
     tools = tmp_path / "tools"
     shutil.copytree(CONFIG / "tools", tools)
     monkeypatch.setenv("PLANNER__PLANNER__TOOLS_DIR", str(tools))
     file = tools / "fly.json"
-    file.write_text('{"name": "fly", "parameters": {"type": "object"}}', encoding="utf-8")
+    put_schema(file, '{"type": "object"}')
     return file
+
+
+def put_schema(file: Path, schema: str) -> None:
+    file.write_text(f'{{"name": "fly", "parameters": {schema}}}', encoding="utf-8")
 
 
 async def test_a_tool_that_the_embedded_model_does_not_know_is_told_and_no_fault(
@@ -83,7 +87,7 @@ async def test_a_tool_that_the_embedded_model_does_not_know_is_told_and_no_fault
 async def test_a_tool_that_no_model_could_keep_to_is_a_fault(
     fly: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    fly.write_text('{"name": "fly", "parameters": {"fnord": 1}}', encoding="utf-8")
+    put_schema(fly, '{"fnord": 1}')
     assert await examine(None) == 1
     assert str(fly) in capsys.readouterr().out
 
