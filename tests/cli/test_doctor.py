@@ -2,11 +2,13 @@
 
 import shutil
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from planner_node.broker.embedded import EmbeddedBroker
+from planner_node.cli import journal
 from planner_node.cli.doctor import examine
 from tests.fakes.openai_server import OpenAiServer
 
@@ -45,6 +47,7 @@ async def test_shipped_settings_are_well(capsys: pytest.CaptureFixture[str]) -> 
         ("HTTP__HOST", "192.0.2.1", "HTTP cannot listen on 192.0.2.1:0"),  # nobody's address
         ("HTTP__HOST", "192.0.2.1", "PLANNER__HTTP__HOST"),
         ("MODEL__ADAPTER", "/no/adapter", "there is no folder /no/adapter"),
+        ("MODEL__ID", str(CONFIG), "holds no model"),
         ("MODEL__ADAPTER", str(CONFIG), "has no adapter_config.json"),
     ],
 )
@@ -113,13 +116,37 @@ async def test_a_port_that_is_taken_is_told_and_no_fault(
     assert "→ Another port" in shown
 
 
-async def test_of_a_shared_journal_it_is_shown_where_it_is_and_no_more(
+async def test_a_shared_journal_that_is_away_is_a_fault_and_its_secrets_are_not_shown(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("PLANNER__JOURNAL__URL", "postgresql://robot@db/planner?sslkey=geheim")
-    assert await examine(None) == 0
+    monkeypatch.setenv(
+        "PLANNER__JOURNAL__URL", "postgresql://robot@127.0.0.1:1/planner?sslkey=geheim"
+    )
+    assert await examine(None) == 1
     shown = capsys.readouterr().out
-    assert "postgresql://robot@db/planner, asked at the start" in shown
+    assert "The shared journal cannot be opened" in shown
+    assert "geheim" not in shown
+
+
+async def test_a_journals_folder_that_cannot_be_written_is_a_fault(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PLANNER__JOURNAL__URL", "sqlite:////proc/planner.db")  # even for root
+    assert await examine(None) == 1
+    assert "/proc cannot be written" in capsys.readouterr().out
+
+
+@pytest.fixture
+def _full_disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with Path("/dev/full").open("wb", 0) as full:
+        monkeypatch.setattr(journal, "TemporaryFile", lambda **_: full)
+        yield
+
+
+@pytest.mark.usefixtures("_full_disk")
+async def test_a_disk_that_is_full_is_a_fault(capsys: pytest.CaptureFixture[str]) -> None:
+    assert await examine(None) == 1
+    assert "cannot be written: No space left on device" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("keys", "is_told"), [("[]", True), ('["geheim"]', False)])
@@ -191,3 +218,12 @@ async def test_no_endpoint_at_all_is_a_fault(
     shown = capsys.readouterr().out
     assert "cannot be reached" in shown
     assert "→ See docs/remote.md" in shown
+
+
+async def test_a_missing_file_of_tls_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PLANNER__MQTT__URL", "mqtts://127.0.0.1:1")
+    monkeypatch.setenv("PLANNER__MQTT__CA_FILE", "/no/ca.pem")
+    assert await examine(None) == 1
+    assert "mqtt.ca_file: the file /no/ca.pem cannot be read" in capsys.readouterr().out
