@@ -102,8 +102,8 @@ class _Story:
                 "with this broker and this mqtt.root? See its /readyz, or `planner-node doctor`."
             )
             self._line(
-                f"[yellow]! 已發布；主題 {escape(root)} 下尚無節點回應。[/]"
-                "請確認有節點使用此 broker 與此 mqtt.root；請看節點的 /readyz，或執行 `planner-node doctor`。"
+                f"[yellow]! 已發布；主題 {escape(root)} 下尚無節點回應。[/]請確認有節點使用"
+                "此 broker 與此 mqtt.root；請看節點的 /readyz，或執行 `planner-node doctor`。"
             )
 
     async def follow(self) -> int:
