@@ -14,10 +14,12 @@ from planner_node.cli.finding import Finding, Verdict
 from planner_node.cli.journal import look_at_journal
 from planner_node.cli.model import look_at_model
 from planner_node.cli.tools import look_at_tools
+from planner_node.cli.words import in_both
 from planner_node.errors import SettingsRefused
 from planner_node.settings import load
 
 _GIB: Final = 1 << 30
+_INDENT: Final = " " * 12
 
 
 async def examine(config: Path | None) -> int:
@@ -26,16 +28,18 @@ async def examine(config: Path | None) -> int:
     faults = 0
     async for finding in _findings(config):
         faults += finding.verdict is Verdict.FAULT
-        console.print(
-            f"{finding.verdict.value} [bold]{finding.name:9}[/] {escape(finding.text)}",
-            soft_wrap=True,
-        )
-        if finding.advice:
-            console.print(f"            → {escape(finding.advice)}", soft_wrap=True)
-    console.print(
-        "[green]All is well.[/] 一切正常。" if not faults else f"[red]{faults} to mend.[/]"
-    )
+        for line in _lines(finding):
+            console.print(line, soft_wrap=True)
+    to_mend = f"[red]{faults} to mend.[/] 有 {faults} 項需要修正。"
+    console.print(to_mend if faults else "[green]All is well.[/] 一切正常。")
     return int(faults > 0)
+
+
+def _lines(finding: Finding) -> Iterator[str]:
+    first, *more = in_both(finding.text)
+    yield f"{finding.verdict.value} [bold]{finding.name:9}[/] {escape(first)}"
+    yield from (f"{_INDENT}{escape(line)}" for line in more)
+    yield from (f"{_INDENT}→ {escape(line)}" for line in in_both(finding.advice))
 
 
 async def _findings(config: Path | None) -> AsyncIterator[Finding]:
