@@ -11,7 +11,7 @@ BIN := .venv/bin
 TORCH ?= $(shell nvidia-smi -L >/dev/null 2>&1 && echo torch==$(TORCH_VERSION) || echo torch==$(TORCH_VERSION)+cpu)
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup setup-test test lint types floors unit soak train evaluate bench clean
+.PHONY: help run setup setup-test test lint types floors unit soak train evaluate bench clean other-torch
 
 help:
 	@sed -n '1,3s/^# //p' Makefile
@@ -29,11 +29,21 @@ setup-test: .venv/.ready-test
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.12 …"; exit 1; }
 	@echo "→ virtual environment"
-	@$(PYTHON) -m venv .venv
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; echo "No virtual environment; on Debian or Ubuntu: sudo apt-get install python3-venv"; exit 1; }
+
+# Another torch than the one that is there, asked for by name: pip takes 2.13.0+cpu for 2.13.0.
+ifneq ($(origin TORCH),file)
+ifneq ($(TORCH),$(shell cat .venv/.torch 2>/dev/null))
+.venv/.ready: other-torch
+endif
+endif
+other-torch: | .venv/bin/python
+	@$(BIN)/python -m pip uninstall --quiet --yes torch
 
 .venv/.ready: requirements.lock pyproject.toml | .venv/bin/python
 	@echo "→ torch ($(TORCH))"
 	@$(BIN)/python -m pip install "$(TORCH)" || $(BIN)/python -m pip install "torch==$(TORCH_VERSION)"
+	@echo "$(TORCH)" > .venv/.torch
 	@echo "→ pinned dependencies"
 	@$(BIN)/python -m pip install --quiet -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
@@ -42,7 +52,7 @@ setup-test: .venv/.ready-test
 .venv/.ready-test: .venv/.ready requirements-test.lock
 	@echo "→ test dependencies"
 	@$(BIN)/python -m pip install --quiet -r requirements-test.lock
-	@$(BIN)/python -c "import triton" 2>/dev/null || $(BIN)/python -m pip install --quiet triton==$(TRITON_VERSION)
+	@[ "$$(uname -s)" != Linux ] || $(BIN)/python -c "import triton" 2>/dev/null || $(BIN)/python -m pip install --quiet triton==$(TRITON_VERSION)
 	@touch $@
 
 test: setup-test lint types floors unit

@@ -139,8 +139,22 @@ CATALOG: Mapping[ProblemCode, ProblemText] = {
         level=ProblemLevel.WARNING,
     ),
     ProblemCode.AMBIGUOUS: _entry(
-        ("Something that is needed to plan is missing.", "Answer the question in the status."),
-        ("缺少規劃所需的資訊。", "請回答狀態訊息中的問題。"),
+        (
+            "Something that is needed to plan is missing.",
+            (
+                "Answer the question in the status: "
+                '{"op": "ANSWER", "task_id": "...", "answer": "..."} '
+                "on the robot's control topic, or POST /tasks/{task_id}/answer."
+            ),
+        ),
+        (
+            "缺少規劃所需的資訊。",
+            (
+                "請回答狀態訊息中的問題：在機器人的 control 主題送出 "
+                '{"op": "ANSWER", "task_id": "...", "answer": "..."}，'
+                "或 POST /tasks/{task_id}/answer。"
+            ),
+        ),
         level=ProblemLevel.WARNING,
     ),
     ProblemCode.UNSAFE: _entry(

@@ -15,9 +15,14 @@ PlannerError
       BrokerRefused
 """
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from messages.problem import Problem, ProblemCode, problem
+
+_MAKE_ROOM: Final = (
+    "Free disk space where the journal is, or bring its database back, and try again.",
+    "請釋放日誌所在磁碟的空間，或恢復其資料庫，然後重試。",
+)
 
 
 class PlannerError(Exception):
@@ -204,6 +209,10 @@ class EngineDied(NodeBroken):
 
 class JournalLost(NodeBroken):
     """The disk refused a commit."""
+
+    @property
+    def problem(self) -> Problem:
+        return problem(self.code, self.references, _MAKE_ROOM)
 
 
 class LeaseLost(NodeBroken):

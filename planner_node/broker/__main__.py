@@ -1,4 +1,4 @@
-"""The child process: serve until the parent closes our standard input, or SIGTERM."""
+"""The child process: serve until the parent closes our standard input, however it ends."""
 
 import argparse
 import asyncio
@@ -20,8 +20,10 @@ def main() -> int:
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.CRITICAL, stream=sys.stderr)
     warnings.simplefilter("ignore")
-    # Ctrl-C reaches the whole group; the parent stops us when it no longer needs us.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Ctrl-C, timeout and systemd signal the whole group; the parent still has its last words to
+    # say over us, and stops us when it no longer needs us.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     try:
         asyncio.run(_serve(arguments.host, arguments.port, arguments.node_id))
     except OSError as error:
@@ -31,8 +33,7 @@ def main() -> int:
 
 
 async def _serve(host: str, port: int, node_id: str | None) -> None:
-    loop, ending = asyncio.get_running_loop(), asyncio.Event()
-    loop.add_signal_handler(signal.SIGTERM, ending.set)
+    ending = asyncio.Event()
     watching = asyncio.create_task(_parent_is_gone(ending), name="broker.parent")
     async with serve(host, port, node_id) as bound_port:
         sys.stdout.write(f"READY {bound_port}\n")

@@ -81,8 +81,6 @@ class EmbeddedBroker:
             return
         if process.stdin is not None:
             process.stdin.close()
-        with contextlib.suppress(ProcessLookupError):
-            process.terminate()
         try:
             async with asyncio.timeout(_STOP_TIMEOUT_S):
                 await process.wait()

@@ -15,6 +15,7 @@ from rich.markup import escape
 from messages.codes import ProblemCode
 from messages.wire import ID_PATTERN
 from planner_node import __version__
+from planner_node.cli.words import in_both
 from planner_node.errors import PlannerError
 from planner_node.settings import load
 
@@ -64,7 +65,7 @@ def main() -> None:
         sys.exit(1)
 
 
-@app.command()
+@app.command(short_help="Run the node. 啟動節點。")
 def serve(config: ConfigOption = None) -> None:
     """Run the node: broker (embedded unless one is configured), model, MQTT and HTTP.
 
@@ -82,16 +83,26 @@ def serve(config: ConfigOption = None) -> None:
     _run(serve_node(settings, partial(show_banner, config=config)))
 
 
-@app.command()
+@app.command(short_help="Send a task and show its subtasks. 送出任務並顯示子任務。")
 def send(  # noqa: PLR0913, PLR0917  one parameter an option
     instruction: Annotated[str, typer.Argument(help="The task in words. 任務的文字。")],
     robot: RobotOption = "r1",
     task_id: Annotated[
-        str | None, typer.Option(callback=_id, help="Your own id; resending repeats.")
+        str | None,
+        typer.Option(
+            callback=_id,
+            help="Your own id; resending repeats. 您自訂的識別碼；重送得到同樣的答案。",
+        ),
     ] = None,
-    priority: Annotated[int, typer.Option(min=0, max=100)] = 50,
-    language: Annotated[str | None, typer.Option(help="Wanted output, e.g. zh-TW, en.")] = None,
-    timeout_s: Annotated[float, typer.Option(help="Give up after this many seconds.")] = 120.0,
+    priority: Annotated[
+        int, typer.Option(min=0, max=100, help="Higher goes first. 數字較大者優先。")
+    ] = 50,
+    language: Annotated[
+        str | None, typer.Option(help="Wanted output, e.g. zh-TW, en. 輸出的語言。")
+    ] = None,
+    timeout_s: Annotated[
+        float, typer.Option(help="Give up after this many seconds. 超過此秒數即放棄。")
+    ] = 120.0,
     config: ConfigOption = None,
 ) -> None:
     """Publish a task over MQTT and show its subtasks as they arrive.
@@ -109,7 +120,7 @@ def send(  # noqa: PLR0913, PLR0917  one parameter an option
     raise typer.Exit(code)
 
 
-@app.command()
+@app.command(short_help="Follow what the node says. 持續顯示節點的訊息。")
 def watch(
     robot: Annotated[
         str | None,
@@ -128,7 +139,7 @@ def watch(
     _run(watch_robots(load(config), robot))
 
 
-@app.command()
+@app.command(short_help="Check everything and say what to do. 檢查一切並說明該怎麼做。")
 def doctor(config: ConfigOption = None) -> None:
     """Check settings, keys, tools, broker, model, GPU memory, journal and disk, and say what to do.
 
@@ -141,9 +152,12 @@ def doctor(config: ConfigOption = None) -> None:
     raise typer.Exit(_run(examine(config)))
 
 
-@app.command()
+@app.command(short_help="List the messages, or print a schema. 列出訊息或印出 JSON Schema。")
 def schema(
-    name: Annotated[str | None, typer.Argument(help="A message; without it, the list.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(help="A message; without it, the list. 訊息名稱；省略則列出全部。"),
+    ] = None,
 ) -> None:
     """List the messages of the wire contract, or print one's JSON Schema.
 
@@ -173,8 +187,12 @@ def _run(work: Coroutine[Any, Any, Any]) -> Any:  # noqa: ANN401  whatever the c
 
 def _explain(error: PlannerError) -> None:
     problem = error.problem
-    _ERRORS.print(f"[bold red]✗[/] {escape(str(error))}", soft_wrap=True)
+    first, *more = in_both(str(error))
+    _ERRORS.print(f"[bold red]✗[/] {escape(first)}", soft_wrap=True)
+    for line in more:
+        _ERRORS.print(f"  {escape(line)}", soft_wrap=True)
     # What INTERNAL says in general points to the node's log, and no node may be running here.
     general = problem.hint if problem.code is not ProblemCode.INTERNAL else None
     if hint := error.references.get("hint") or general:
-        _ERRORS.print(f"  {escape(str(hint))}", soft_wrap=True)
+        for line in in_both(str(hint)):
+            _ERRORS.print(f"  {escape(line)}", soft_wrap=True)

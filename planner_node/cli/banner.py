@@ -35,11 +35,21 @@ def show_banner(node: Node, http_address: str | None, config: Path | None = None
         ("journal", _journal(node.settings.journal.url)),
         ("topics", f"{root}/robots/{{robot_id}}/task → status, subtasks/stream, subtasks"),
     ]
-    console.print(f"\n[bold green]READY[/] {node.settings.node_id} · 節點已就緒")
+    console.print(f"\n{_state(node)}", soft_wrap=True)
     for name, value in rows:
         console.print(f"  [dim]{name:8}[/]{escape(value)}", soft_wrap=True)
     line = try_line(node.settings, node.broker_url, config, os.environ)
     console.print(f"  [bold]try[/]     {escape(line)}\n", soft_wrap=True)
+
+
+def _state(node: Node) -> str:
+    """Say READY where /readyz would; else what is missing, which the node goes on waiting for."""
+    name = node.settings.node_id
+    missing = [check for check in node.checks() if not check.ready]
+    if not missing:
+        return f"[bold green]READY[/] {name} · 節點已就緒"
+    parts = ", ".join(check.name for check in missing)
+    return f"[bold yellow]STARTED, NOT READY[/] {name}: {parts} · 節點已啟動，尚未就緒：{parts}"
 
 
 def try_line(

@@ -1,8 +1,6 @@
 """Looks at everything the node needs, and says what to do about what is missing."""
 
 import asyncio
-import os
-import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Final
@@ -13,16 +11,15 @@ from rich.markup import escape
 from planner_node.cli.doors import look_at_broker, look_at_http
 from planner_node.cli.endpoints import look_at_endpoints
 from planner_node.cli.finding import Finding, Verdict
+from planner_node.cli.journal import look_at_journal
+from planner_node.cli.model import look_at_model
 from planner_node.cli.tools import look_at_tools
-from planner_node.completion.loading import EMBEDDED, weights_of
-from planner_node.engine.folders import check_adapter
-from planner_node.errors import ModelNotLoaded, PlannerError, SettingsRefused
-from planner_node.journal.file import path_of
-from planner_node.settings import JournalSettings, Settings, load, secret
-from planner_node.settings.addresses import without_query
+from planner_node.cli.words import in_both
+from planner_node.errors import SettingsRefused
+from planner_node.settings import load
 
-_MIN_FREE_BYTES: Final = 1 << 30
 _GIB: Final = 1 << 30
+_INDENT: Final = " " * 12
 
 
 async def examine(config: Path | None) -> int:
@@ -31,16 +28,18 @@ async def examine(config: Path | None) -> int:
     faults = 0
     async for finding in _findings(config):
         faults += finding.verdict is Verdict.FAULT
-        console.print(
-            f"{finding.verdict.value} [bold]{finding.name:9}[/] {escape(finding.text)}",
-            soft_wrap=True,
-        )
-        if finding.advice:
-            console.print(f"            → {escape(finding.advice)}", soft_wrap=True)
-    console.print(
-        "[green]All is well.[/] 一切正常。" if not faults else f"[red]{faults} to mend.[/]"
-    )
+        for line in _lines(finding):
+            console.print(line, soft_wrap=True)
+    to_mend = f"[red]{faults} to mend.[/] 有 {faults} 項需要修正。"
+    console.print(to_mend if faults else "[green]All is well.[/] 一切正常。")
     return int(faults > 0)
+
+
+def _lines(finding: Finding) -> Iterator[str]:
+    first, *more = in_both(finding.text)
+    yield f"{finding.verdict.value} [bold]{finding.name:9}[/] {escape(first)}"
+    yield from (f"{_INDENT}{escape(line)}" for line in more)
+    yield from (f"{_INDENT}→ {escape(line)}" for line in in_both(finding.advice))
 
 
 async def _findings(config: Path | None) -> AsyncIterator[Finding]:
@@ -53,73 +52,15 @@ async def _findings(config: Path | None) -> AsyncIterator[Finding]:
     yield await look_at_broker(settings)
     for finding in await asyncio.to_thread(lambda: [*look_at_http(settings.http)]):
         yield finding
-    yield await asyncio.to_thread(look_at_tools, settings.planner)
-    yield _journal(settings.journal)
+    for finding in await asyncio.to_thread(lambda: [*look_at_tools(settings)]):
+        yield finding
+    yield await look_at_journal(settings.journal)
     if settings.engine.kind == "remote":
         async for finding in look_at_endpoints(settings):
             yield finding
         return
-    for finding in await asyncio.to_thread(lambda: [*_model(settings), *_device()]):
+    for finding in await asyncio.to_thread(lambda: [*look_at_model(settings.model), *_device()]):
         yield finding
-
-
-def _journal(settings: JournalSettings) -> Finding:
-    try:
-        if settings.url.startswith("postgres"):
-            secret(settings.password, settings.password_file)
-            return Finding(
-                Verdict.FINE, "journal", f"{without_query(settings.url)}, asked at the start"
-            )
-        path = path_of(settings.url)
-    except PlannerError as error:
-        advice = "Check PLANNER__JOURNAL__URL and journal.password_file."
-        return Finding(Verdict.FAULT, "journal", str(error), advice)
-    folder = next(parent for parent in path.parents if parent.exists())
-    free_bytes = shutil.disk_usage(folder).free
-    text = f"{path}, {free_bytes / _GIB:.1f} GiB free"
-    if not os.access(folder, os.W_OK):
-        advice = f"Make {folder} writable, or choose another place: PLANNER__JOURNAL__URL."
-        return Finding(Verdict.FAULT, "journal", f"{folder} cannot be written", advice)
-    if free_bytes < _MIN_FREE_BYTES:
-        return Finding(Verdict.NOTE, "journal", text, "Free some disk: a full one stops intake.")
-    return Finding(Verdict.FINE, "journal", text)
-
-
-def _model(settings: Settings) -> Iterator[Finding]:
-    name = settings.model.id
-    folder = Path(weights_of(name))
-    if (folder / "config.json").is_file():
-        yield Finding(Verdict.FINE, "model", f"{name} in {folder}")
-    elif name == EMBEDDED or folder.exists():
-        advice = "Run `make train`, or check out the repository again."
-        yield Finding(Verdict.FAULT, "model", f"{folder} holds no model", advice)
-    else:
-        yield _hub_model(name)
-    if settings.model.adapter is not None:
-        yield _adapter(settings.model.adapter, name)
-
-
-def _adapter(folder: Path, model_id: str) -> Finding:
-    try:
-        check_adapter(folder, model_id)
-    except ModelNotLoaded as error:
-        return Finding(Verdict.FAULT, "adapter", str(error), "Check PLANNER__MODEL__ADAPTER.")
-    return Finding(Verdict.FINE, "adapter", str(folder))
-
-
-def _hub_model(name: str) -> Finding:
-    from huggingface_hub import get_token, try_to_load_from_cache  # noqa: PLC0415  slow to import
-    from huggingface_hub.errors import HFValidationError  # noqa: PLC0415
-
-    try:
-        cached = try_to_load_from_cache(name, "config.json")
-    except HFValidationError:
-        text = f"{name} is no folder here, and no model of the hub is called so"
-        return Finding(Verdict.FAULT, "model", text, "Check PLANNER__MODEL__ID.")
-    if isinstance(cached, str):
-        return Finding(Verdict.FINE, "model", f"{name}, in the hub's cache")
-    advice = "" if get_token() else "If it is gated: accept its licence, then set HF_TOKEN."
-    return Finding(Verdict.NOTE, "model", f"{name} will be downloaded at the first start", advice)
 
 
 def _device() -> Iterator[Finding]:

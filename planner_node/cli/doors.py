@@ -35,7 +35,7 @@ async def look_at_broker(settings: Settings) -> Finding:
         advice = "Is it running? Check PLANNER__MQTT__URL, the user and PLANNER__MQTT__PASSWORD."
         return Finding(Verdict.FAULT, "broker", str(error), advice)
     except PlannerError as error:
-        return Finding(Verdict.FAULT, "broker", str(error), "Check mqtt.password_file.")
+        return Finding(Verdict.FAULT, "broker", str(error), "Check the files that mqtt names.")
 
 
 def _from_outside(options: ConnectOptions) -> Finding:

@@ -33,6 +33,7 @@ from planner_node.settings import Settings
 from planner_node.tasks.lifecycle import TERMINAL
 
 _OK, _FAILED, _TIMED_OUT = 0, 1, 124
+ANSWER_S: Final = 5.0  # a node that is there says QUEUED within a moment
 _FOLLOWED: Final = (ROBOT_STATUS, ROBOT_STREAM, ROBOT_SUBTASKS)
 
 
@@ -56,12 +57,18 @@ async def send_task(
     async with visit(settings, [*topics]) as visitor:
         story = _Story(visitor, topics, control_topic, str(command["task_id"]))
         await visitor.publish(ROBOT_TASK.name(root, robot_id=robot_id), payload)
+        waiting = asyncio.get_running_loop().call_later(ANSWER_S, story.nobody_answers, root)
         try:
             async with asyncio.timeout(timeout_s):
                 return await story.follow()
         except TimeoutError:
-            story.console.print(f"\n[bold red]✗[/] No end of the task within {timeout_s:g} s.")
+            story.console.print(
+                f"\n[bold red]✗[/] No end of the task within {timeout_s:g} s. "
+                f"任務在 {timeout_s:g} 秒內沒有結束。"
+            )
             return _TIMED_OUT
+        finally:
+            waiting.cancel()
 
 
 def _refusal(payload: bytes) -> int | None:
@@ -85,7 +92,19 @@ class _Story:
     task_id: str
     console: Console = field(default_factory=lambda: Console(highlight=False))
     began_s: float = field(default_factory=time.monotonic)
-    total: int | None = None
+    is_answered: bool = False
+
+    def nobody_answers(self, root: str) -> None:
+        """Say, where nothing came, that nothing may come."""
+        if not self.is_answered:
+            self._line(
+                f"[yellow]! Published; no node has answered on {escape(root)} yet.[/] Does one run "
+                "with this broker and this mqtt.root? See its /readyz, or `planner-node doctor`."
+            )
+            self._line(
+                f"[yellow]! 已發布；主題 {escape(root)} 下尚無節點回應。[/]請確認有節點使用"
+                "此 broker 與此 mqtt.root；請看節點的 /readyz，或執行 `planner-node doctor`。"
+            )
 
     async def follow(self) -> int:
         async for delivery in self.visitor.deliveries():
@@ -118,6 +137,7 @@ class _Story:
         )
 
     async def _status(self, status: TaskStatus) -> int | None:
+        self.is_answered = True
         self._line(f"[cyan]{status.status}[/]")
         for warning in status.warnings:
             self._line(f"[yellow]! {escape(warning)}[/]")

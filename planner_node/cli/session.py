@@ -11,6 +11,7 @@ from planner_node.errors import BrokerRefused
 from planner_node.mqtt.address import connect_options
 from planner_node.mqtt.client import Connection
 from planner_node.mqtt.packets import (
+    BAD_CREDENTIALS,
     FIRST_REFUSAL,
     ConnectOptions,
     Delivery,
@@ -21,6 +22,14 @@ from planner_node.mqtt.packets import (
 )
 from planner_node.settings import Settings
 
+_START_A_NODE: Final = (
+    "Start the node with `planner-node serve`, or name your broker: PLANNER__MQTT__URL. "
+    "請先啟動節點，或以 PLANNER__MQTT__URL 指定 broker。"
+)
+_NAME_YOURSELF: Final = (
+    "Check the user and the password: PLANNER__MQTT__USERNAME and PLANNER__MQTT__PASSWORD. "
+    "請檢查使用者與密碼：PLANNER__MQTT__USERNAME 與 PLANNER__MQTT__PASSWORD。"
+)
 _OTHER_VERSION: Final = (EndKind.UNSUPPORTED_VERSION, EndKind.HUNG_UP)
 
 
@@ -113,8 +122,6 @@ async def _connect(options: ConnectOptions, inbox: asyncio.Queue[Delivery]) -> C
         ending = await connection.open()
     if ending is None:
         return connection
-    raise BrokerRefused(
-        f"No connection to {options.url}: {ending.reason}",
-        hint="Start the node with `planner-node serve`, or name your broker: PLANNER__MQTT__URL. "
-        "請先啟動節點，或以 PLANNER__MQTT__URL 指定 broker。",
-    )
+    is_ours = ending.reason_code in BAD_CREDENTIALS
+    hint = _NAME_YOURSELF if is_ours else _START_A_NODE
+    raise BrokerRefused(f"No connection to {options.url}: {ending.reason}", hint=hint)

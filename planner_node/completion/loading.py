@@ -3,6 +3,7 @@
 Everything heavy is imported inside functions: who only needs the Protocols does not wait for torch.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 EMBEDDED: Final = "embedded"
 EMBEDDED_FOLDER: Final = Path(__file__).resolve().parents[1] / "models" / "embedded"
+_LEARNED: Final = frozenset({"decompose_task", "ask_clarification", "decline_task"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,15 @@ class LocalModel:
             draft_tokens=engine.draft_tokens,
         )
         return assemble(loaded, limits, engine.threads)
+
+
+def unlearned(model: ModelSettings, engine: EngineSettings, tools: Iterable[str]) -> list[str]:
+    """Return the tools that the embedded model was never taught, where it is the one that plans.
+
+    The grammar makes it fill in any tool's arguments, with text that means nothing.
+    """
+    is_embedded = engine.kind == "local" and model.id == EMBEDDED and model.adapter is None
+    return sorted(set(tools) - _LEARNED) if is_embedded else []
 
 
 def weights_of(name: str) -> str:

@@ -3,7 +3,7 @@
 import codecs
 from collections.abc import Collection, Iterable
 from functools import cached_property
-from typing import Final
+from typing import Final, Self
 
 from llguidance import LLTokenizer
 
@@ -14,6 +14,8 @@ _SAMPLE: Final = (
 )
 _NAME: Final = '{"name": "'
 _FREE_AFTER: Final = ('"tasks": [', '"a"', '"b"', '"b"}', '"d"}')
+_BYTES: Final = 256
+_END: Final = _BYTES + 5  # llguidance's byte tokenizer: the bytes, a few marks, the end of the text
 _TAKEN_BACK_TOKENS: Final = 4  # how far llguidance looks back from the end of a forced run
 
 
@@ -28,6 +30,11 @@ class Vocabulary:
         self.size = size
         self.stop_tokens = frozenset(stop_tokens)
         self.tokens = LLTokenizer(tokenizer_json, n_vocab=size, eos_token=sorted(stop_tokens))
+
+    @classmethod
+    def of_bytes(cls) -> Self:
+        """Return the vocabulary of no model: every byte a token, at once there."""
+        return cls("byte", _END + 1, {_END})
 
     @cached_property
     def can_force(self) -> bool:

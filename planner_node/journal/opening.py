@@ -20,6 +20,19 @@ def journal_of(settings: JournalSettings, node_id: str, *, outbox: bool) -> AnyJ
     """
     if not settings.url.startswith(_SHARED):
         return Journal(settings.url, outbox=outbox, commit_wait_ms=settings.commit_wait_ms)
-    password = secret(settings.password, settings.password_file)
     sharing = Sharing(outbox, settings.lease_s, settings.commit_wait_ms)
-    return PostgresJournal(Address(settings.url, node_id, password), sharing)
+    return PostgresJournal(_address(settings, node_id), sharing)
+
+
+async def look_at_shared(settings: JournalSettings) -> None:
+    """Visit the database of a shared journal, and leave it as it is.
+
+    Raises:
+        JournalLost: nobody answers, or we are refused.
+        SettingsRefused: the password's file cannot be read.
+    """
+    await _address(settings, "doctor").look()
+
+
+def _address(settings: JournalSettings, node_id: str) -> Address:
+    return Address(settings.url, node_id, secret(settings.password, settings.password_file))

@@ -1,5 +1,6 @@
 """From the settings to what CONNECT says."""
 
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from planner_node.errors import SettingsRefused
@@ -15,7 +16,7 @@ def connect_options(
     """Build the options; user and password of the settings win over those in the URL.
 
     Raises:
-        SettingsRefused: no URL, or a secret file that cannot be read.
+        SettingsRefused: no URL, or a secret file or one of TLS that cannot be read.
     """
     if not settings.url:
         raise SettingsRefused("mqtt.url is empty; start the embedded broker and use its URL.")
@@ -23,16 +24,17 @@ def connect_options(
     password = secret(settings.password, settings.password_file)
     if password is None and url.password is not None:
         password = unquote(url.password)
+    is_tls = url.scheme == "mqtts"
     return ConnectOptions(
         host=url.hostname or "",
         port=url.port or _PORTS[url.scheme],
         client_id=client_id,
         username=settings.username or (unquote(url.username) if url.username else None),
         password=password,
-        tls=url.scheme == "mqtts",
-        ca_file=_text(settings.ca_file),
-        certificate_file=_text(settings.certificate_file),
-        key_file=_text(settings.key_file),
+        tls=is_tls,
+        ca_file=_file("ca_file", settings.ca_file, is_tls=is_tls),
+        certificate_file=_file("certificate_file", settings.certificate_file, is_tls=is_tls),
+        key_file=_file("key_file", settings.key_file, is_tls=is_tls),
         keepalive_s=settings.keepalive_s,
         session_expiry_s=settings.session_expiry_s,
         receive_maximum=settings.receive_maximum,
@@ -42,5 +44,14 @@ def connect_options(
     )
 
 
-def _text(path: object) -> str | None:
-    return None if path is None else str(path)
+def _file(key: str, path: Path | None, *, is_tls: bool) -> str | None:
+    """Refuse a file that is not there: what TLS says of it names neither the file nor the key."""
+    if path is None or not is_tls:
+        return None
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        raise SettingsRefused(
+            f"mqtt.{key}: the file {path} cannot be read: {error.strerror}", file=path
+        ) from error
+    return str(path)

@@ -13,7 +13,7 @@ from messages.status import NodeInfo, NodeState
 from planner_node.api.ports import ApiParts, Check, Measure
 from planner_node.broker.embedded import EmbeddedBroker
 from planner_node.clock import Clock, SystemClock
-from planner_node.completion.loading import LocalModel
+from planner_node.completion.loading import LocalModel, unlearned
 from planner_node.completion.remote.model import RemoteModel
 from planner_node.completion.request import Completer
 from planner_node.errors import BrokerRefused, JournalLost
@@ -146,12 +146,22 @@ class Node:
     async def _bring_model(self) -> None:
         """Load the model behind open doors, let the planner begin, then watch over the engine."""
         self._say(NodeState.LOADING_MODEL)
+        self._warn_of_unlearned_tools()
         self.completer.arrive(self._given or await self._model.start())
         await asyncio.to_thread(self.completer.check, self._answers)
         self.model_ready.set()
         self._model_changed()
         if self._given is None:
             await self._model.wait_ended()
+
+    def _warn_of_unlearned_tools(self) -> None:
+        settings = self.settings
+        if names := unlearned(settings.model, settings.engine, self._catalog.tools):
+            logger.warning(
+                "! the embedded model was never taught %s: its plans with it will be nonsense; "
+                "set model.id to a larger model, or engine.kind to remote",
+                ", ".join(names),
+            )
 
     async def _keep_history(self) -> None:
         journal = self.settings.journal

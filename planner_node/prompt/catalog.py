@@ -8,8 +8,10 @@ from typing import Final
 
 from pydantic import JsonValue
 
-from planner_node.errors import SettingsRefused, UnknownTool
-from planner_node.grammar.tool import Tool
+from planner_node.errors import SettingsRefused, UnknownTool, UnsupportedSchema
+from planner_node.grammar.library import GrammarLibrary
+from planner_node.grammar.tool import Tool, ToolUse
+from planner_node.grammar.vocabulary import Vocabulary
 from planner_node.prompt.language import ENGLISH, TRADITIONAL_CHINESE, is_chinese
 
 _SYSTEM_TEXT: Final = "system.{}.txt"
@@ -35,7 +37,8 @@ class Catalog:
         """Return the tools that the settings name as answers to a task.
 
         Raises:
-            SettingsRefused: there are none, or one of them is no tool here.
+            SettingsRefused: there are none, one of them is no tool here, or no grammar can promise
+                all their schemas together.
         """
         if not names:
             raise SettingsRefused(
@@ -43,15 +46,25 @@ class Catalog:
                 key="planner.answers",
             )
         try:
-            return tuple(self.tool(name) for name in names)
-        except UnknownTool as error:
+            answers = tuple(self.tool(name) for name in names)
+            check_schemas(answers)
+        except (UnknownTool, UnsupportedSchema) as error:
             raise SettingsRefused(f"planner.answers: {error}", key="planner.answers") from error
+        return answers
 
     def system_text(self, language: str) -> str:
         """Return the system text for a BCP 47 tag: Chinese has its own, all others English."""
         own = self.system_texts.get(language)
         nearest = TRADITIONAL_CHINESE if is_chinese(language) else ENGLISH
         return own if own is not None else self.system_texts[nearest]
+
+
+def check_schemas(tools: Sequence[Tool]) -> None:
+    """Raise UnsupportedSchema where no model could keep to the tools' schemas.
+
+    Whether a schema can be promised lies in the schema; the model's tokens are not needed to know.
+    """
+    GrammarLibrary(Vocabulary.of_bytes()).matcher(tools, ToolUse.REQUIRED)
 
 
 def load_catalog(tools_dir: Path, prompts_dir: Path) -> Catalog:
@@ -88,8 +101,17 @@ def _read_tool(file: Path) -> Tool:
     inner = value.get("function") if isinstance(value, dict) else None
     match inner or value:
         case {"name": str() as name, "parameters": dict() as parameters, **others} if name:
-            return Tool(name, str(others.get("description") or ""), parameters)
+            return _kept(Tool(name, str(others.get("description") or ""), parameters), file)
     raise SettingsRefused(f'{file} needs "name", "description" and "parameters"', file=file)
+
+
+def _kept(tool: Tool, file: Path) -> Tool:
+    """Refuse at the start what would refuse every task that names the tool."""
+    try:
+        check_schemas([tool])
+    except UnsupportedSchema as error:
+        raise SettingsRefused(f"{file}: {error}", file=file) from error
+    return tool
 
 
 def _read(file: Path) -> str:

@@ -19,7 +19,8 @@ def anchored(values: dict[str, Any], folder: Path) -> dict[str, Any]:
 
     Tools and prompts lie beside the file also where it does not name them.
     """
-    planner = values.get("planner") or {}
+    values = {key: {} if _is_empty(key, block) else block for key, block in values.items()}
+    planner = values.get("planner", {})
     if isinstance(planner, dict):
         fields = PlannerSettings.model_fields
         beside = {key: str(fields[key].default) for key in ("tools_dir", "prompts_dir")}
@@ -30,6 +31,14 @@ def anchored(values: dict[str, Any], folder: Path) -> dict[str, Any]:
         if key in values
     }
     return {**values, **sections}
+
+
+def _is_empty(key: str, block: Any) -> bool:  # noqa: ANN401  not checked yet
+    """Whether this is a section with nothing in it: all of its keys are commented out."""
+    field = Settings.model_fields.get(key)
+    annotation: Any = None if field is None else field.annotation
+    is_section = isinstance(annotation, type) and issubclass(annotation, BaseModel)
+    return block is None and is_section
 
 
 def _section(model: Any, block: Any, folder: Path) -> Any:  # noqa: ANN401  not checked yet

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Iterator
 from typing import Any, Final, get_origin
 
 from pydantic import BaseModel
@@ -9,6 +10,7 @@ from pydantic_settings import SettingsError
 
 from planner_node.errors import SettingsRefused
 from planner_node.settings.endpoints import EndpointSettings
+from planner_node.settings.refusal import did_you_mean
 from planner_node.settings.sections import ENV_PREFIX, Settings
 
 _EXAMPLES: Final[dict[Any, str]] = {
@@ -32,6 +34,30 @@ def not_json(error: SettingsError) -> SettingsRefused:
                 f"{name} is not JSON; write it as {name}='{example}'. 必須寫成 JSON。", key=name
             )
     return SettingsRefused(f"The environment: {error}")
+
+
+def refuse_strange_names() -> None:
+    """Refuse a variable that was meant for us and sets nothing.
+
+    Raises:
+        SettingsRefused: one has no section of ours, or single underscores.
+    """
+    meant = {name.replace("__", "_"): name for name in _names()}
+    for name in os.environ:
+        if name.upper().startswith(ENV_PREFIX):
+            section = name[len(ENV_PREFIX) :].split("__")[0].lower()
+            if section not in Settings.model_fields:
+                near = did_you_mean(section, list(Settings.model_fields))
+                raise SettingsRefused(f"{name} sets nothing: {section} is not a section{near}")
+        elif (right := meant.get(name.upper())) is not None:
+            raise SettingsRefused(f"{name} sets nothing; did you mean {right}?")
+
+
+def _names() -> Iterator[str]:
+    for section, field in Settings.model_fields.items():
+        inner: Any = field.annotation
+        keys = [f"__{key}" for key in inner.model_fields] if _is_section(inner) else [""]
+        yield from (f"{ENV_PREFIX}{section}{key}".upper() for key in keys)
 
 
 def _example(name: str) -> str | None:

@@ -1,9 +1,7 @@
 """From the file and the environment to the settings, or a refusal that names the key."""
 
-import difflib
-import os
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import yaml
 from pydantic import SecretStr, ValidationError
@@ -12,7 +10,8 @@ from pydantic_settings import SettingsError
 from planner_node.errors import SettingsRefused
 from planner_node.settings.addresses import has_password
 from planner_node.settings.anchoring import anchored
-from planner_node.settings.environment import not_json
+from planner_node.settings.environment import not_json, refuse_strange_names
+from planner_node.settings.refusal import refusal
 from planner_node.settings.sections import ENV_PREFIX, Settings
 
 DEFAULT_FILE = Path("config/planner.yaml")
@@ -30,10 +29,10 @@ def load(file: Path | None = None) -> Settings:
     try:
         settings = Settings(**anchored(_read(path), path.parent))
     except ValidationError as error:
-        raise _refusal(error, path) from error
+        raise refusal(error, path) from error
     except SettingsError as error:
         raise not_json(error) from error
-    _refuse_unknown_environment()
+    refuse_strange_names()
     return settings
 
 
@@ -41,7 +40,11 @@ def _find(file: Path | None) -> Path:
     if file is None:
         return DEFAULT_FILE.resolve() if DEFAULT_FILE.is_file() else _SHIPPED_FILE
     if not file.is_file():
-        raise SettingsRefused(f"There is no settings file {file}.", file=file)
+        raise SettingsRefused(
+            f"There is no settings file {file.absolute()}; name one with --config, "
+            "or leave that out for the shipped one.",
+            file=file,
+        )
     return file.resolve()
 
 
@@ -98,50 +101,6 @@ def _refuse_keys_of_endpoints(engine: Any, path: Path) -> None:  # noqa: ANN401 
                 f"api_key_file, or set {ENV_PREFIX}ENGINE__API_KEY for all endpoints.",
                 key=key,
             )
-
-
-def _refusal(error: ValidationError, path: Path) -> SettingsRefused:
-    lines = [_explain(detail["type"], detail["loc"], detail["msg"]) for detail in error.errors()]
-    return SettingsRefused(
-        "; ".join(lines), file=path, keys=", ".join(_dotted(d["loc"]) for d in error.errors())
-    )
-
-
-def _explain(kind: str, location: tuple[int | str, ...], message: str) -> str:
-    key = _dotted(location)
-    if kind != "extra_forbidden":
-        words = message.removeprefix("Value error, ")
-        return f"{key}: {words}" if key else words
-    return f"{key} is not a setting{_did_you_mean(str(location[-1]), _siblings(location))}"
-
-
-def _dotted(location: tuple[int | str, ...]) -> str:
-    return ".".join(str(part) for part in location)
-
-
-def _siblings(location: tuple[int | str, ...]) -> list[str]:
-    fields: Any = Settings
-    for part in location[:-1]:
-        if isinstance(part, int):  # one element of a list of sections
-            fields = get_args(fields)[0]
-        else:
-            fields = fields.model_fields[part].annotation
-    return list(fields.model_fields)
-
-
-def _did_you_mean(word: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(word.lower(), known, n=2, cutoff=0.5)
-    return f"; did you mean {' or '.join(near)}?" if near else f"; known are {', '.join(known)}"
-
-
-def _refuse_unknown_environment() -> None:
-    for name in os.environ:
-        if not name.upper().startswith(ENV_PREFIX):
-            continue
-        section = name[len(ENV_PREFIX) :].split("__")[0].lower()
-        if section not in Settings.model_fields:
-            near = _did_you_mean(section, list(Settings.model_fields))
-            raise SettingsRefused(f"{name} sets nothing: {section} is not a section{near}")
 
 
 def secret(value: SecretStr | None, file: Path | None) -> str | None:

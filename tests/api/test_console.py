@@ -30,3 +30,9 @@ async def test_the_page_speaks_both_languages(http: httpx.AsyncClient) -> None:
     page = (await http.get("/")).text
     assert "機器人任務規劃器" in page
     assert "Robot task planner" in page
+
+
+async def test_the_page_lets_people_answer_the_question_of_a_task(http: httpx.AsyncClient) -> None:
+    page = (await http.get("/")).text
+    assert '<form id="question"' in page
+    assert 'act("answer", {' in page

@@ -8,9 +8,11 @@ import httpx
 import pytest
 
 from messages.problem import ProblemCode
+from planner_node.api import refusals
 from planner_node.api.app import create_app
 from planner_node.api.ports import Check
 from planner_node.api.refusals import STATUS
+from planner_node.errors import JournalLost
 from planner_node.settings import HttpSettings
 from tests.api.house import House, a_house
 from tests.api.test_generate import SEED_FUNCTION, SEED_GENERATE
@@ -213,3 +215,9 @@ async def test_a_fault_inside_is_500_without_its_story(house: House) -> None:
 def client_of(house: House) -> httpx.AsyncClient:
     transport = httpx.ASGITransport(create_app(house.parts, house.limits))
     return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1")
+
+
+def test_a_full_disk_is_told_with_what_to_do_in_both_languages() -> None:
+    found = refusals.problem_of(JournalLost("The journal x refuses to write: disk is full"))
+    assert "Free disk space" in (found.hint or "")
+    assert "請釋放日誌所在磁碟的空間" in (found.translations[0].hint or "")

@@ -31,6 +31,13 @@ def listens(port: int) -> bool:
     return False
 
 
+def answer_to_mqtt_5(port: int) -> bytes:
+    connect = b"\x10\x10\x00\x04MQTT\x05\x02\x00\x0f\x00\x00\x03abc"
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as client:
+        client.sendall(connect)
+        return client.recv(4)
+
+
 async def test_broker_listens_at_its_url_until_the_block_ends() -> None:
     async with EmbeddedBroker(0) as broker:
         assert broker.url == f"mqtt://127.0.0.1:{broker.port}"
@@ -72,6 +79,16 @@ async def test_orderly_stop_is_a_clean_exit() -> None:
     async with EmbeddedBroker(0) as broker:
         process = broker._process
     assert process is not None
+    assert process.returncode == 0
+
+
+async def test_broker_serves_on_when_the_whole_group_is_asked_to_stop() -> None:
+    async with EmbeddedBroker(0) as broker:
+        process = broker._process
+        assert process is not None
+        process.send_signal(signal.SIGTERM)
+        for _ in range(3):  # with the first answer it has heard the signal
+            assert await asyncio.to_thread(answer_to_mqtt_5, broker.port) == b"\x20\x02\x00\x01"
     assert process.returncode == 0
 
 

@@ -80,6 +80,14 @@ async def test_the_journals_whole_path_is_shown(
     assert f"{tmp_path}/var/planner.db" in shown(capsys)
 
 
+async def test_the_banner_does_not_call_a_node_ready_that_is_not(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    text = shown(capsys)  # its journal is not open
+    assert "STARTED, NOT READY planner-1: journal" in text
+    assert "尚未就緒" in text
+
+
 async def test_the_banner_shows_no_user_and_no_password(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -1,11 +1,14 @@
 """The doctor finds what is wrong and says what to do."""
 
+import shutil
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from planner_node.broker.embedded import EmbeddedBroker
+from planner_node.cli import journal
 from planner_node.cli.doctor import examine
 from tests.fakes.openai_server import OpenAiServer
 
@@ -44,6 +47,7 @@ async def test_shipped_settings_are_well(capsys: pytest.CaptureFixture[str]) -> 
         ("HTTP__HOST", "192.0.2.1", "HTTP cannot listen on 192.0.2.1:0"),  # nobody's address
         ("HTTP__HOST", "192.0.2.1", "PLANNER__HTTP__HOST"),
         ("MODEL__ADAPTER", "/no/adapter", "there is no folder /no/adapter"),
+        ("MODEL__ID", str(CONFIG), "holds no model"),
         ("MODEL__ADAPTER", str(CONFIG), "has no adapter_config.json"),
     ],
 )
@@ -59,6 +63,36 @@ async def test_fault_is_named_with_what_to_do(
     shown = capsys.readouterr().out
     assert words in shown
     assert "→" in shown
+
+
+@pytest.fixture
+def fly(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Return the file of one more tool, with any schema, beside those that are shipped."""
+    tools = tmp_path / "tools"
+    shutil.copytree(CONFIG / "tools", tools)
+    monkeypatch.setenv("PLANNER__PLANNER__TOOLS_DIR", str(tools))
+    file = tools / "fly.json"
+    put_schema(file, '{"type": "object"}')
+    return file
+
+
+def put_schema(file: Path, schema: str) -> None:
+    file.write_text(f'{{"name": "fly", "parameters": {schema}}}', encoding="utf-8")
+
+
+async def test_a_tool_that_the_embedded_model_does_not_know_is_told_and_no_fault(
+    fly: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert await examine(None) == 0
+    assert f"never taught {fly.stem}:" in capsys.readouterr().out
+
+
+async def test_a_tool_that_no_model_could_keep_to_is_a_fault(
+    fly: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put_schema(fly, '{"fnord": 1}')
+    assert await examine(None) == 1
+    assert str(fly) in capsys.readouterr().out
 
 
 async def test_the_password_file_of_a_shared_journal_is_looked_for(
@@ -82,13 +116,37 @@ async def test_a_port_that_is_taken_is_told_and_no_fault(
     assert "→ Another port" in shown
 
 
-async def test_of_a_shared_journal_it_is_shown_where_it_is_and_no_more(
+async def test_a_shared_journal_that_is_away_is_a_fault_and_its_secrets_are_not_shown(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("PLANNER__JOURNAL__URL", "postgresql://robot@db/planner?sslkey=geheim")
-    assert await examine(None) == 0
+    monkeypatch.setenv(
+        "PLANNER__JOURNAL__URL", "postgresql://robot@127.0.0.1:1/planner?sslkey=geheim"
+    )
+    assert await examine(None) == 1
     shown = capsys.readouterr().out
-    assert "postgresql://robot@db/planner, asked at the start" in shown
+    assert "The shared journal cannot be opened" in shown
+    assert "geheim" not in shown
+
+
+async def test_a_journals_folder_that_cannot_be_written_is_a_fault(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PLANNER__JOURNAL__URL", "sqlite:////proc/planner.db")  # even for root
+    assert await examine(None) == 1
+    assert "/proc cannot be written" in capsys.readouterr().out
+
+
+@pytest.fixture
+def _full_disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with Path("/dev/full").open("wb", 0) as full:
+        monkeypatch.setattr(journal, "TemporaryFile", lambda **_: full)
+        yield
+
+
+@pytest.mark.usefixtures("_full_disk")
+async def test_a_disk_that_is_full_is_a_fault(capsys: pytest.CaptureFixture[str]) -> None:
+    assert await examine(None) == 1
+    assert "cannot be written: No space left on device" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("keys", "is_told"), [("[]", True), ('["geheim"]', False)])
@@ -160,3 +218,12 @@ async def test_no_endpoint_at_all_is_a_fault(
     shown = capsys.readouterr().out
     assert "cannot be reached" in shown
     assert "→ See docs/remote.md" in shown
+
+
+async def test_a_missing_file_of_tls_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PLANNER__MQTT__URL", "mqtts://127.0.0.1:1")
+    monkeypatch.setenv("PLANNER__MQTT__CA_FILE", "/no/ca.pem")
+    assert await examine(None) == 1
+    assert "mqtt.ca_file: the file /no/ca.pem cannot be read" in capsys.readouterr().out

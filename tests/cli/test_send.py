@@ -13,11 +13,14 @@ import pytest
 
 from messages.topics import ROBOT_CONTROL, ROBOT_STATUS, ROBOT_TASK
 from planner_node.broker.embedded import EmbeddedBroker
+from planner_node.cli import send
 from planner_node.cli.send import send_task
+from planner_node.errors import BrokerRefused
 from planner_node.mqtt.address import connect_options
 from planner_node.mqtt.packets import Publication
 from planner_node.settings import MqttSettings, Settings
 from tests.fakes.guest import Client, connected
+from tests.fakes.wire import Script, refused_v5, scripted
 
 FAILED, TIMED_OUT = 1, 124
 SAMPLE = Path(__file__).parents[2] / "messages" / "samples" / "TaskStatus.json"
@@ -108,3 +111,27 @@ def test_an_unanswered_question_ends_with_the_time(
 def test_an_answer_is_not_given_by_the_end_of_input(keyboard: int) -> None:
     os.write(keyboard, b"\x04")
     assert asyncio.run(code_of(timeout_s=20)) == FAILED
+
+
+async def test_where_no_node_answers_it_is_said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(send, "ANSWER_S", 0.0)
+    async with EmbeddedBroker(0) as broker:
+        settings = Settings(mqtt=MqttSettings(url=broker.url))
+        code = await send_task(settings, "r1", {"instruction": "bring it"}, timeout_s=0.3)
+    assert code == TIMED_OUT
+    shown = capsys.readouterr().out
+    assert "no node has answered on planner/v1 yet" in shown
+    assert "尚無節點回應" in shown
+
+
+@pytest.mark.parametrize("code", [0x86, 0x87])
+async def test_a_refused_password_is_told_as_one(code: int) -> None:
+    async with scripted(Script(connack=refused_v5(code))) as broker:
+        settings = Settings(mqtt=MqttSettings(url=f"mqtt://ann@127.0.0.1:{broker.port}"))
+        with pytest.raises(BrokerRefused) as refusal:
+            await send_task(settings, "r1", {"instruction": "bring it"}, timeout_s=5)
+    hint = str(refusal.value.references["hint"])
+    assert "PLANNER__MQTT__PASSWORD" in hint
+    assert "planner-node serve" not in hint

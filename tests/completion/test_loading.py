@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from planner_node.completion.loading import LocalModel, voice_of
+from planner_node.completion.loading import LocalModel, unlearned, voice_of
 from planner_node.completion.request import (
     CompletionRequest,
     FinishReason,
@@ -111,3 +111,10 @@ async def test_llama_31_tokenizer_speaks_through_the_whole_path() -> None:
         text, _ = await told(completer, ASKED)
     assert isinstance(CallReader().feed(text)[-1], CallClosed)
     assert "<|" not in text
+
+
+@pytest.mark.parametrize(("name", "found"), [("embedded", ["fly"]), ("meta-llama/Llama", [])])
+def test_only_the_embedded_model_has_tools_that_it_was_never_taught(
+    name: str, found: list[str]
+) -> None:
+    assert unlearned(ModelSettings(id=name), EngineSettings(), ["decline_task", "fly"]) == found

@@ -54,3 +54,12 @@ def test_password_is_never_shown() -> None:
 def test_missing_url_is_refused() -> None:
     with pytest.raises(SettingsRefused):
         options_of()
+
+
+@pytest.mark.parametrize("key", ["ca_file", "certificate_file", "key_file"])
+def test_a_missing_file_of_tls_is_refused_with_its_key_and_its_name(
+    key: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "no-such-file"
+    with pytest.raises(SettingsRefused, match=rf"mqtt\.{key}: the file {file} cannot be read"):
+        options_of(url="mqtts://b", **{key: file})

@@ -103,3 +103,21 @@ def test_answers_that_are_not_there_refuse_the_start(names: list[str], words: st
     with pytest.raises(SettingsRefused, match=words) as refusal:
         shipped_catalog().answers(names)
     assert refusal.value.references["key"] == "planner.answers"
+
+
+def test_a_tool_whose_schema_cannot_be_promised_is_refused(folders: tuple[Path, Path]) -> None:
+    parameters = {"type": "object", "properties": {}, "fnord": 1}
+    text = json.dumps({**TOOL, "parameters": parameters})
+    (folders[0] / "fly.json").write_text(text, encoding="utf-8")
+    assert refused(folders) == f'{folders[0]}/fly.json: /: "fnord" is not supported here'
+
+
+def test_answers_whose_schemas_together_cannot_be_promised_are_refused(
+    folders: tuple[Path, Path],
+) -> None:
+    names = [f"fly{place}" for place in range(17)]
+    for name in names:
+        text = json.dumps({**TOOL, "name": name})
+        (folders[0] / f"{name}.json").write_text(text, encoding="utf-8")
+    with pytest.raises(SettingsRefused, match=r"planner\.answers: over 16 tools"):
+        load_catalog(*folders).answers(names)

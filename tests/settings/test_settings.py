@@ -275,3 +275,34 @@ def test_endpoints_are_set_in_the_environment(monkeypatch: pytest.MonkeyPatch) -
     assert key is not None
     assert key.get_secret_value() == "geheim"
     assert "geheim" not in repr(loaded)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("PLANNER__MQTT__PROT", "1", "PLANNER__MQTT__PROT: mqtt.prot is not a setting"),
+        ("PLANNER__MQTT__URL", "http://x", "PLANNER__MQTT__URL: mqtt: url must be mqtt://"),
+        ("PLANNER__NODE_ID", "a b", "PLANNER__NODE_ID: node_id: must be 1 to 64 of"),
+        ("PLANNER__JOURNAL__URL", "mysql://x", "journal.url: must be sqlite:///file or"),
+        ("PLANNER_MQTT_PORT", "18841", "sets nothing; did you mean PLANNER__MQTT__PORT?"),
+        ("PLANNER_NODE_ID", "a", "sets nothing; did you mean PLANNER__NODE_ID?"),
+    ],
+)
+def test_a_fault_of_the_environment_names_the_variable(
+    name: str, value: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsRefused) as refusal:
+        load()
+    assert words in str(refusal.value)
+
+
+def test_a_fault_of_the_file_names_the_file(tmp_path: Path) -> None:
+    file = write(tmp_path, "mqtt:\n  prot: 1")
+    with pytest.raises(SettingsRefused) as refusal:
+        load(file)
+    assert str(refusal.value).startswith(f"{file}: mqtt.prot is not a setting")
+
+
+def test_a_section_with_all_keys_commented_out_is_empty(tmp_path: Path) -> None:
+    assert load(write(tmp_path, "mqtt:\n  # port: 1\nlog:")).mqtt.port == 1883

@@ -11,8 +11,6 @@ from planner_node.grammar.matcher import Matcher
 from planner_node.grammar.script import keeps_traditional, simplified_only
 from planner_node.grammar.vocabulary import Vocabulary
 
-_BYTES: Final = 256
-_END: Final = _BYTES + 5  # llguidance's byte tokenizer: the bytes, a few marks, the end of the text
 _SHOWN_CHARS: Final = 40
 # Between two values a model may put blanks until its limit, where the server's grammar lets it.
 _BLANK_CHARS: Final = 64
@@ -20,7 +18,7 @@ _BLANK_CHARS: Final = 64
 
 def reading_grammars() -> GrammarLibrary:
     """Return grammars that read bytes, in whatever style a server writes JSON."""
-    return GrammarLibrary(Vocabulary("byte", _END + 1, {_END}), style=ANY_STYLE)
+    return GrammarLibrary(Vocabulary.of_bytes(), style=ANY_STYLE)
 
 
 class AnswerCheck:

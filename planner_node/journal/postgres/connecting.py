@@ -42,6 +42,18 @@ class Address:
             raise
         return connection
 
+    async def look(self) -> None:
+        """Connect, and leave again.
+
+        Raises:
+            JournalLost: nobody answers, or refuses; or the URL cannot be read.
+        """
+        try:
+            connection = await self.connect()
+        except (psycopg.Error, OSError) as error:
+            raise not_opened(error) from error
+        await connection.close()
+
     def _conninfo(self) -> str:
         secret = {} if self.password is None else {"password": self.password}
         try:
@@ -57,3 +69,11 @@ class Address:
             raise JournalLost(
                 f"journal.url is not postgresql://user@host/database: {error}"
             ) from error
+
+
+def not_opened(error: Exception) -> JournalLost:
+    """Return the refusal of a database that is away, or keeps us out."""
+    return JournalLost(
+        f"The shared journal cannot be opened ({str(error).strip()}): check journal.url,"
+        " the database and PLANNER__JOURNAL__PASSWORD."
+    )

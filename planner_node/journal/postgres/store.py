@@ -18,7 +18,7 @@ from planner_node.journal.chronicle import PURGE_BATCH, Chronicle
 from planner_node.journal.elsewhere import elsewhere
 from planner_node.journal.errand import Written
 from planner_node.journal.postgres import lease, statements
-from planner_node.journal.postgres.connecting import Address
+from planner_node.journal.postgres.connecting import Address, not_opened
 from planner_node.journal.postgres.errand import AnyRow
 from planner_node.journal.postgres.purge import Purge, purge
 from planner_node.journal.postgres.schema import migrate
@@ -68,10 +68,7 @@ class PostgresJournal(Chronicle[Writer]):
         try:
             connection = await self._opened()
         except (psycopg.Error, OSError) as error:
-            raise JournalLost(
-                f"The shared journal cannot be opened ({str(error).strip()}): check journal.url,"
-                " the database and PLANNER__JOURNAL__PASSWORD."
-            ) from error
+            raise not_opened(error) from error
         self._writer = Writer(
             self._address, self._session, self._sharing.commit_wait_ms, self._tell
         )
