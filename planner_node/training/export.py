@@ -4,6 +4,7 @@ python -m planner_node.training.export --out var/training --to planner_node/mode
 """
 
 import argparse
+import json
 from collections.abc import Sequence
 from copy import deepcopy
 from pathlib import Path
@@ -24,7 +25,7 @@ def export(run: Run, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     ids = run.tokenizer.convert_tokens_to_ids
     stops = [ids(stop) for stop in STOPS]
-    model = deepcopy(run.model).to(torch.bfloat16)  # half the size; loaded in any precision
+    model = deepcopy(run.model).to(torch.bfloat16)  # half the size of what it is computed in
     model.config.use_cache = True
     model.generation_config = GenerationConfig(
         bos_token_id=ids(BOS),
@@ -33,9 +34,17 @@ def export(run: Run, folder: Path) -> None:
         do_sample=False,
     )
     model.save_pretrained(folder, safe_serialization=True)
+    _say_precision(folder / "config.json", "float32")
     run.tokenizer.save_pretrained(folder)
     for file in folder.iterdir():
         file.chmod(_READABLE)
+
+
+def _say_precision(file: Path, dtype: str) -> None:
+    """Name what to compute in: not every CPU has products in the precision of the file."""
+    config = json.loads(file.read_text(encoding="utf-8"))
+    text = json.dumps({**config, "dtype": dtype}, indent=2, sort_keys=True)
+    file.write_text(f"{text}\n", encoding="utf-8")
 
 
 def main(argv: Sequence[str] | None = None) -> None:

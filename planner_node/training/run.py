@@ -55,9 +55,9 @@ class Recipe:
 RECIPES: Final = {
     "cpu": Recipe(),
     "cuda": Recipe(
-        tokens=400e6,
-        size=Size(batch_tokens=32_768, part_tokens=16_384, pool_samples=6_144),
-        lr=3e-3,
+        tokens=350e6,
+        size=Size(batch_tokens=65_536, part_tokens=32_768, pool_samples=6_144),
+        lr=4e-3,
         warmup_tokens=3e6,
         decay_share=0.6,
         shape=Shape(hidden=384, layers=8, heads=12, kv_heads=4, feed_forward=1024),
