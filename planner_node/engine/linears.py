@@ -21,7 +21,6 @@ KNOWN: Final = frozenset({PLAIN, INT8, NF4})
 # twice as fast as the bfloat16 product for 1 row, equal for 4. Making the weights bfloat16 first
 # is what more rows are better off with, from about 14 on.
 INT8_KERNEL_ROWS: Final = 14
-INT8_HEAD_ROWS: Final = 5  # the head's plain weight is in memory anyway
 
 # A float32 product on a CPU puts its weight into blocks anew at every call; kept that way, four
 # rows of the embedded model's head take 0.09 ms instead of 0.36. The call itself costs 9 us more.
@@ -119,23 +118,6 @@ class Int8Linear:
 
     def __call__(self, x: Tensor) -> Tensor:
         return self._product(x, self._weight, self._scale, self._bias)
-
-    def add_to(self, total: Tensor, x: Tensor) -> Tensor:
-        return total + self(x)
-
-
-class Int8Head:
-    """The last product, int8 for few rows and as it was for many; both weights are in memory.
-
-    Most of the bytes of a small model lie here, and the plain weight is needed for the embedding.
-    """
-
-    def __init__(self, weight: Tensor) -> None:
-        self._few = quantized(weight)
-        self._many = PlainLinear(weight, None)
-
-    def __call__(self, x: Tensor) -> Tensor:
-        return (self._few if x.shape[0] < INT8_HEAD_ROWS else self._many)(x)
 
     def add_to(self, total: Tensor, x: Tensor) -> Tensor:
         return total + self(x)

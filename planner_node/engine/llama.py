@@ -20,12 +20,12 @@ from planner_node.engine.kv_cache import KvSlots
 from planner_node.engine.linears import (
     INT8,
     KNOWN,
-    Int8Head,
     Int8Product,
     Linear,
     int8_product,
     linear_of,
     plain_linear,
+    quantized,
 )
 from planner_node.engine.norm import RmsNorm
 
@@ -200,9 +200,12 @@ class LlamaForward:
 
 
 def _head(model: Any) -> Linear:  # noqa: ANN401  transformers is untyped here
-    """Return the last product; int8 as well where the layers are, on a CPU."""
+    """Return the last product; int8 as well where the layers are, on a CPU.
+
+    For any number of rows: another head for many would make a row's text depend on its neighbours.
+    """
     weight = model.lm_head.weight.detach()
     is_int8 = type(model.model.layers[0].mlp.down_proj).__name__ == INT8
     if is_int8 and weight.device.type == "cpu":
-        return Int8Head(weight)
+        return quantized(weight)
     return plain_linear(weight, None)
