@@ -2,18 +2,21 @@
 
 import random
 from datetime import UTC, datetime
-from typing import Annotated, Final, TypeAlias
+from typing import Annotated, Any, Final, TypeAlias
 
 from pydantic import (
     AfterValidator,
     AwareDatetime,
     BaseModel,
     ConfigDict,
+    GetJsonSchemaHandler,
     JsonValue,
     PlainSerializer,
     StringConstraints,
     WithJsonSchema,
 )
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 __all__ = [
     "ID_PATTERN",
@@ -30,6 +33,8 @@ __all__ = [
 ]
 
 SCHEMA_VERSION: Final = "1.0"
+_NULL: Final = {"type": "null"}
+_ABOUT: Final = frozenset({"default", "description", "title"})
 # VDA 5050 v3 §7.1.2 names the characters, AWS IoT the length.
 ID_PATTERN: Final = r"^[A-Za-z0-9_.:-]{1,64}$"
 # BCP 47 with its extensions (de-u-co-phonebk), private tags (x-own) and old ones (i-klingon).
@@ -70,6 +75,27 @@ class Incoming(BaseModel):
     """
 
     model_config = ConfigDict(strict=True, extra="allow", frozen=True)
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Say of every optional field that null is "not given", as ``given_in`` takes it."""
+        made = handler(schema)
+        if handler.mode == "validation":
+            found = handler.resolve_ref_schema(made)
+            fields = found.get("properties", {})
+            for name in fields.keys() - set(found.get("required", ())):
+                if _NULL not in fields[name].get("anyOf", ()):
+                    fields[name] = _or_null(fields[name])
+        return made
+
+
+def _or_null(field: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of a field that may be null as well."""
+    about = {key: value for key, value in field.items() if key in _ABOUT}
+    rest = {key: value for key, value in field.items() if key not in _ABOUT}
+    return {"anyOf": [rest, _NULL], **about}
 
 
 class Outgoing(BaseModel):
