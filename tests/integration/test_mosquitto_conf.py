@@ -121,7 +121,7 @@ async def test_nobody_comes_in_without_the_password(
         connect_options(settings, "somebody", None), username=username, password=password
     )
     ending = await Connection(options, is_v5=True, epoch=1, deliver=print).open()
-    assert ending == Ending(EndKind.REFUSED, "the broker refused: Not authorized")
+    assert ending == Ending(EndKind.REFUSED, "the broker refused: Not authorized", NOT_AUTHORIZED)
 
 
 @pytest.mark.parametrize("row", ROBOT_IN.values(), ids=ROBOT_IN)
