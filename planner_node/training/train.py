@@ -109,6 +109,7 @@ _OF_SHAPE: Final = {
     "hidden": (int, "width of the network"),
     "layers": (int, "depth of the network"),
     "heads": (int, "query heads"),
+    "kv_heads": (int, "key-value heads, each shared by as many query heads"),
     "feed_forward": (int, "width inside a layer"),
 }
 
