@@ -131,6 +131,11 @@ class Journal(Chronicle[Writer]):
         """Return what was said of a task after an event, oldest first, without copies."""
         return await self._read(lambda connection: statements.events(connection, task_id, after_id))
 
+    @property
+    def is_ours(self) -> bool:
+        """Return True: a journal of its own is shared with nobody."""
+        return True
+
     async def pending(self, after_id: int, limit: int) -> list[StoredEvent]:
         """Return the outbox after an event, oldest first."""
         return await self._read(lambda connection: statements.pending(connection, after_id, limit))

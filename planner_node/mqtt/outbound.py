@@ -125,8 +125,14 @@ class Outbound:
         self._feed.restart()
         while True:
             for stored in await self._following():
+                await self._until_ours()
                 if stored.event_id not in self._done:
                     await self._send(session, stored, tellers)
+
+    async def _until_ours(self) -> None:
+        """Keep silent where the lease has run out: it is renewed, or this process ends."""
+        while not self._outbox.is_ours:  # noqa: ASYNC110  time itself brings the lease's end
+            await asyncio.sleep(JOURNAL_RETRY_S)
 
     async def _following(self) -> Sequence[StoredEvent]:
         try:

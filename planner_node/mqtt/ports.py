@@ -51,6 +51,11 @@ class Planner(Protocol):
 class Outbox(Protocol):
     """The journal's events that are still to be published."""
 
+    @property
+    def is_ours(self) -> bool:
+        """Whether they may be told: of a shared journal another node may have taken them over."""
+        ...
+
     async def pending(self, after_id: int, limit: int) -> list[StoredEvent]:
         """Return events above an id, oldest first."""
         ...

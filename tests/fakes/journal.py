@@ -30,6 +30,7 @@ class MemoryJournal:
     """
 
     is_shared = False
+    is_ours = True  # a shared one is not while the lease has run out
 
     def __init__(self, *, outbox: bool = True) -> None:
         self.outbox = outbox

@@ -14,10 +14,24 @@ from tests.fakes.brokerless import HandSession, HandSessions
 from tests.fakes.clock import ManualClock
 from tests.fakes.desk import RecordingPlanner
 from tests.fakes.journal import MemoryJournal
-from tests.fakes.waiting import until_it_is
+from tests.fakes.waiting import until, until_it_is
 
 ROOT = "planner/v1"
 STREAM = f"{ROOT}/robots/r1/subtasks/stream"
+
+
+class LeasedJournal(MemoryJournal):
+    """A shared journal whose lease has run out, until it is held again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_held = False
+        self.asked = 0
+
+    @property
+    def is_ours(self) -> bool:  # type: ignore[override]
+        self.asked += 1
+        return self.is_held
 
 
 @dataclass
@@ -43,8 +57,8 @@ class Way:
 
 
 @asynccontextmanager
-async def working() -> AsyncIterator[Way]:
-    way = Way()
+async def working(given: Way | None = None) -> AsyncIterator[Way]:
+    way = given or Way()
     running = asyncio.create_task(way.out.run())
     try:
         yield way
@@ -74,6 +88,18 @@ async def test_new_events_go_out_when_they_are_committed() -> None:
         await way.say("2")
         await way.until_left()
         assert texts_of(session) == ["1", "2"]
+
+
+async def test_nothing_is_told_while_another_node_may_have_taken_over() -> None:
+    leased = LeasedJournal()
+    async with working(Way(leased)) as way:
+        session = await way.sessions.open(HandSession())
+        await way.say("1")
+        await until(lambda: leased.asked > 0)
+        assert texts_of(session) == []
+        leased.is_held = True
+        await way.until_left()
+        assert texts_of(session) == ["1"]
 
 
 async def test_event_stays_until_its_puback() -> None:

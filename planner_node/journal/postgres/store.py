@@ -12,6 +12,7 @@ from uuid import uuid4
 import psycopg
 from psycopg import AsyncConnection
 
+from planner_node.clock import monotonic_s
 from planner_node.errors import JournalLost, PlannerError, RowUnreadable, TaskMoved
 from planner_node.journal.admit import Admission
 from planner_node.journal.chronicle import PURGE_BATCH, Chronicle
@@ -55,6 +56,7 @@ class PostgresJournal(Chronicle[Writer]):
         self._node_id = address.node_id
         self._sharing = sharing
         self._session = ""
+        self._renewed_s = 0.0
         self._reading: AsyncConnection | None = None
         self._reader_lock = asyncio.Lock()
 
@@ -65,6 +67,7 @@ class PostgresJournal(Chronicle[Writer]):
             JournalLost: it is not to be had, or newer than this version.
         """
         self._session = uuid4().hex
+        self._renewed_s = monotonic_s()
         try:
             connection = await self._opened()
         except (psycopg.Error, OSError) as error:
@@ -98,10 +101,13 @@ class PostgresJournal(Chronicle[Writer]):
         async def work(connection: AsyncConnection, _: AnyRow) -> Written[bool]:
             return Written(await lease.renew(connection, self._node_id, self._sharing.lease_s))
 
+        asked_s = monotonic_s()
         try:
-            return await self._writing.do(work)
+            was_in_time = await self._writing.do(work)
         except JournalLost as error:
             raise self._writing.lost_lease or error from error
+        self._renewed_s = asked_s
+        return was_in_time
 
     async def take_over(self) -> list[TaskRecord]:
         """Take the tasks and the outbox of nodes whose lease ran out; each goes to one node once.
@@ -192,6 +198,11 @@ class PostgresJournal(Chronicle[Writer]):
     async def events(self, task_id: str, after_id: int = 0) -> list[StoredEvent]:
         """Return what was said of a task after an event, oldest first, without copies."""
         return await self._read(lambda connection: statements.events(connection, task_id, after_id))
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether the lease holds by this node's own clock: after a pause it may have an heir."""
+        return monotonic_s() - self._renewed_s < self._sharing.lease_s
 
     async def pending(self, after_id: int, limit: int) -> list[StoredEvent]:
         """Return this node's outbox after an event, oldest first."""
