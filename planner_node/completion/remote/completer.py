@@ -1,15 +1,15 @@
 """Servers behind the ``Completer`` Protocol."""
 
-import asyncio
-from collections.abc import AsyncGenerator, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from planner_node.clock import Clock
 from planner_node.completion.remote.check import AnswerCheck, reading_grammars
 from planner_node.completion.remote.endpoint import Endpoint
 from planner_node.completion.remote.failure import EndpointFailed, Fault, Kind
+from planner_node.completion.remote.patience import Patience
 from planner_node.completion.remote.phrasing import Phrased, Phrasing
 from planner_node.completion.remote.pieces import Cost
 from planner_node.completion.remote.pool import NoneLeft, Pool
@@ -18,7 +18,6 @@ from planner_node.completion.request import (
     Completed,
     CompletionEvent,
     CompletionRequest,
-    CompletionUsage,
     FinishReason,
     ModelInfo,
     TextChunk,
@@ -28,9 +27,7 @@ from planner_node.completion.request import (
 from planner_node.completion.room import refuse_endless
 from planner_node.errors import (
     ContextTooLong,
-    DeadlinePassed,
     EndpointRefused,
-    GenerationTimeout,
     ModelNotReached,
     ModelNotReady,
     PlannerError,
@@ -112,7 +109,7 @@ class RemoteCompleter:
         # a brace must be a call.
         kept = schema if request.tool_choice is not ToolUse.AUTO else None
         phrased = self._phrasing.phrase(request, tools, self.info.context_tokens)
-        return _Run(request, tools, kept, phrased, _Patience(request, self._clock))
+        return _Run(request, tools, kept, phrased, Patience(request, self._clock))
 
     async def _next_endpoint(self, run: "_Run") -> Endpoint:
         try:
@@ -154,7 +151,7 @@ class _Run:
     tools: Sequence[Tool]
     schema: Body | None
     phrased: Phrased
-    patience: "_Patience"
+    patience: Patience
     tried: list[Endpoint] = field(default_factory=list)
     failures: list[EndpointFailed] = field(default_factory=list)
     told: bool = False  # whether anything was handed on: then nobody else can begin anew
@@ -201,58 +198,6 @@ class _Run:
             self.tried.append(endpoint)
         elif len(self.failures) >= _BUSY_ROUNDS:
             raise QueueFull(str(error), endpoint=error.endpoint) from error
-
-
-class _Patience:
-    """How long a request may take, and how long it took."""
-
-    def __init__(self, request: CompletionRequest, clock: Clock) -> None:
-        self._clock = clock
-        self._begun_s = clock.monotonic_s()
-        self._first_s: float | None = None
-        self._deadline_s = request.deadline_s
-        self._timeout_s = request.timeout_s
-
-    async def wait(self, step: Coroutine[Any, Any, T]) -> T:
-        """Await a step of the request; raise DeadlinePassed or GenerationTimeout."""
-        left_s, error = self._left()
-        if left_s is not None and left_s <= 0:
-            step.close()
-            raise error
-        try:
-            async with asyncio.timeout(left_s) as scope:
-                return await step
-        except TimeoutError:
-            if scope.expired():
-                raise error from None
-            raise
-
-    def note_first(self) -> None:
-        """The first text is there."""
-        if self._first_s is None:
-            self._first_s = self._clock.monotonic_s()
-
-    def usage(self, cost: Cost) -> CompletionUsage:
-        """Return what it cost; how many forward passes a server made is not known: 0."""
-        now_s = self._clock.monotonic_s()
-        first_s = now_s if self._first_s is None else self._first_s
-        return CompletionUsage(
-            prompt_tokens=cost.prompt_tokens,
-            completion_tokens=cost.completion_tokens,
-            forward_passes=0,
-            first_token_ms=(first_s - self._begun_s) * 1000,
-            latency_ms=(now_s - self._begun_s) * 1000,
-        )
-
-    def _left(self) -> tuple[float | None, PlannerError]:
-        now_s = self._clock.monotonic_s()
-        late = GenerationTimeout(f"the endpoint wrote for longer than {self._timeout_s} s")
-        left_s = None if self._timeout_s is None else self._begun_s + self._timeout_s - now_s
-        if self._deadline_s is not None:
-            to_deadline_s = self._deadline_s - now_s
-            if left_s is None or to_deadline_s < left_s:
-                return to_deadline_s, DeadlinePassed("the deadline passed before the answer ended")
-        return left_s, late
 
 
 async def _following(pieces: AsyncGenerator[T, None]) -> T | None:
