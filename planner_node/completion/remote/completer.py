@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
 from planner_node.clock import Clock
+from planner_node.completion.remote.answer import Answer
 from planner_node.completion.remote.check import AnswerCheck, reading_grammars
 from planner_node.completion.remote.endpoint import Endpoint
-from planner_node.completion.remote.failure import EndpointFailed, Fault, Kind
+from planner_node.completion.remote.failure import EndpointFailed, Kind
 from planner_node.completion.remote.patience import Patience
 from planner_node.completion.remote.phrasing import Phrased, Phrasing
 from planner_node.completion.remote.pieces import Cost
@@ -40,6 +41,8 @@ from planner_node.grammar.limits import SchemaLimits
 T = TypeVar("T")
 # A busy server is asked again after its pause, but not for ever.
 _BUSY_ROUNDS: Final = 8
+# After a whole call only its cost is still to come, and some servers never end their stream.
+_REST_S: Final = 1.0
 _REMOTE: Final = "remote"
 
 
@@ -121,26 +124,20 @@ class RemoteCompleter:
         self, endpoint: Endpoint, run: "_Run"
     ) -> AsyncGenerator[CompletionEvent, None]:
         check = AnswerCheck(endpoint.name, self._grammars, run.request, run.tools)
-        finish: FinishReason | None = None
-        counted: Cost | None = None
-        cost = Cost(prompt_tokens=run.phrased.prompt_tokens)
+        answer = Answer(endpoint.name, check, run.phrased.prompt_tokens)
         async with aclosing(endpoint.stream(self._phrasing.path, run.body(endpoint))) as pieces:
-            while (piece := await run.patience.wait(_following(pieces))) is not None:
-                text = check.feed(piece.text)
-                if text:
+            while (
+                not answer.is_whole
+                and (piece := await run.patience.wait(_following(pieces))) is not None
+            ):
+                if text := answer.take(piece):
                     run.patience.note_first()
-                    # one piece is at least one token, for a server that does not count
-                    cost = cost.model_copy(update={"completion_tokens": cost.completion_tokens + 1})
                     yield TextChunk(text)
-                finish, counted = piece.finish or finish, piece.cost or counted
-        if finish is None:
-            raise EndpointFailed(endpoint.name, Fault(Kind.STUMBLED, "stopped in mid-answer"))
-        if check.done:
-            finish = FinishReason.TOOL_CALL
-        elif finish is FinishReason.STOP:
-            check.finish()
-        full = run.full_context(counted) if finish is FinishReason.LENGTH else None
-        yield Completed(finish, run.patience.usage(counted or cost), full)
+            if answer.is_whole:
+                await run.patience.linger(answer.take_rest(pieces), _REST_S)
+        finish = answer.finish()
+        full = run.full_context(answer.counted) if finish is FinishReason.LENGTH else None
+        yield Completed(finish, run.patience.usage(answer.cost), full)
 
 
 @dataclass(slots=True)

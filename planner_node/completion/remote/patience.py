@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from planner_node.clock import Clock
@@ -35,6 +36,13 @@ class Patience:
             if scope.expired():
                 raise error from None
             raise
+
+    async def linger(self, step: Coroutine[Any, Any, None], at_most_s: float) -> None:
+        """Await what may be missed: it is cut short after so long, or when the time is up."""
+        left_s, _ = self._left()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(at_most_s if left_s is None else min(left_s, at_most_s)):
+                await step
 
     def note_first(self) -> None:
         """The first text is there."""
