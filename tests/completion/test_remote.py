@@ -178,6 +178,7 @@ async def test_server_that_goes_on_after_the_call_is_told_once(
     assert caplog.text.count("goes on after the call") == 1
 
 
+@pytest.mark.slow
 async def test_server_that_does_not_end_its_stream_is_left_with_the_whole_call(
     remote: Remote, server: OpenAiServer
 ) -> None:

@@ -1,5 +1,6 @@
 """Servers behind the ``Completer`` Protocol."""
 
+from collections import Counter
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from planner_node.completion.remote.failure import EndpointFailed, Kind
 from planner_node.completion.remote.patience import Patience
 from planner_node.completion.remote.phrasing import Phrased, Phrasing
 from planner_node.completion.remote.pieces import Cost
-from planner_node.completion.remote.pool import NoneLeft, Pool
+from planner_node.completion.remote.pool import NoneLeft, Place, Pool
 from planner_node.completion.remote.schema import Body, constraint, offered
 from planner_node.completion.request import (
     Completed,
@@ -39,7 +40,7 @@ from planner_node.grammar.document import call_schema
 from planner_node.grammar.limits import SchemaLimits
 
 T = TypeVar("T")
-# A busy server is asked again after its pause, but not for ever.
+# A busy server is asked again after its pause, but not for ever: so often each.
 _BUSY_ROUNDS: Final = 8
 # After a whole call only its cost is still to come, and some servers never end their stream.
 _REST_S: Final = 1.0
@@ -112,11 +113,12 @@ class RemoteCompleter:
         # a brace must be a call.
         kept = schema if request.tool_choice is not ToolUse.AUTO else None
         phrased = self._phrasing.phrase(request, tools, self.info.context_tokens)
-        return _Run(request, tools, kept, phrased, Patience(request, self._clock))
+        patience = Patience(request, self._clock)
+        return _Run(request, tools, kept, phrased, patience, self._pool.place())
 
     async def _next_endpoint(self, run: "_Run") -> Endpoint:
         try:
-            return await run.patience.wait(self._pool.take(run.tried))
+            return await run.patience.wait(self._pool.take(run.place))
         except NoneLeft:
             raise run.nobody() from run.failures[0]
 
@@ -149,7 +151,8 @@ class _Run:
     schema: Body | None
     phrased: Phrased
     patience: Patience
-    tried: list[Endpoint] = field(default_factory=list)
+    place: Place
+    refusals: Counter[Endpoint] = field(default_factory=Counter)  # how often each was busy
     failures: list[EndpointFailed] = field(default_factory=list)
     told: bool = False  # whether anything was handed on: then nobody else can begin anew
     ended: bool = False
@@ -192,8 +195,10 @@ class _Run:
         if self.told:
             raise _told(error) from error
         if error.fault.kind is not Kind.BUSY:
-            self.tried.append(endpoint)
-        elif len(self.failures) >= _BUSY_ROUNDS:
+            self.place.tried.append(endpoint)
+            return
+        self.refusals[endpoint] += 1
+        if self.refusals[endpoint] >= _BUSY_ROUNDS:
             raise QueueFull(str(error), endpoint=error.endpoint) from error
 
 
