@@ -9,10 +9,10 @@ import asyncio
 import contextlib
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from messages.status import NodeInfo, NodeState, NodeStatus
 from messages.topics import NODE_INFO, NODE_STATUS
@@ -32,6 +32,7 @@ from planner_node.mqtt.routes import CONTENT_TYPE
 logger = logging.getLogger(__name__)
 
 HEARTBEAT_S: Final = 20.0  # the contract asks for 30 or less
+LOOK_S: Final = 1.0  # the load may change a hundred times a second; nobody reads it so often
 
 
 class Session(Protocol):
@@ -79,7 +80,10 @@ def _retained(topic: str, payload: bytes) -> Publication:
 
 
 class Presence:
-    """Says how the node is: on each connection, on each change, and every 20 s."""
+    """Says how the node is: on each connection, on each change, and every 20 s.
+
+    A new state is said at once; another load is found by looking, every ``look_s``.
+    """
 
     def __init__(
         self,
@@ -87,11 +91,13 @@ class Presence:
         clock: Clock,
         load: Callable[[], Load],
         heartbeat_s: float = HEARTBEAT_S,
+        look_s: float = LOOK_S,
     ) -> None:
         self._who = who
         self._clock = clock
         self._load = load
         self._heartbeat_s = heartbeat_s
+        self._look_s = look_s
         self._state = NodeState.STARTING
         self._since = clock.now()
         self._started_s = clock.monotonic_s()
@@ -146,21 +152,31 @@ class Presence:
         described: NodeInfo | None = None
         while True:
             self._news.clear()
-            birth = _retained(self._who.status_topic, encode(self._status()))
+            status = self._status()
+            birth = _retained(self._who.status_topic, encode(status))
             # A birth that was lost on the line covers nothing: what we hear may be our own past.
             self._was_born |= await self._say(session, birth) is Outcome.ACCEPTED
             if self._info is not None and self._info is not described:
                 await self._say(session, _retained(self._who.info_topic, encode(self._info)))
                 described = self._info
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._heartbeat_s):
-                    await self._news.wait()
+            await _in_time(self._until_changed(status), self._heartbeat_s)
+
+    async def _until_changed(self, said: NodeStatus) -> None:
+        """Wait for news, or for another load than was said, which is not looked for at once."""
+        while True:
+            await _in_time(self._news.wait(), self._look_s)
+            if self._news.is_set() or not self._is_load(said):
+                return
 
     async def _say(self, session: Session, publication: Publication) -> Outcome:
         outcome = await session.publish(publication)
         if outcome.outcome is Outcome.REFUSED:
             logger.error("! mqtt %s refused: %s", publication.topic, outcome.reason)
         return outcome.outcome
+
+    def _is_load(self, said: NodeStatus) -> bool:
+        load = self._load()
+        return (load.queue_depth, load.running) == (said.queue_depth, said.running)
 
     def _status(self) -> NodeStatus:
         load = self._load()
@@ -174,6 +190,13 @@ class Presence:
             model_ready=self._model_ready,
             uptime_s=round(self._clock.monotonic_s() - self._started_s, 3),
         )
+
+
+async def _in_time(fact: Coroutine[Any, Any, object], limit_s: float) -> None:
+    """Wait for it, but no longer."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(limit_s):
+            await fact
 
 
 def _session_id(payload: bytes) -> str | None:

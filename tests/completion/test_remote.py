@@ -1,12 +1,14 @@
 """Servers that fail in the middle or do not keep to the schema."""
 
 import json
+from contextlib import aclosing
 from dataclasses import replace
 
 import pytest
 
 from planner_node.completion.request import (
     FinishReason,
+    TextChunk,
     Tool,
 )
 from planner_node.errors import (
@@ -18,8 +20,10 @@ from planner_node.errors import (
     UnsupportedSchema,
 )
 from tests.fakes.asked import ASKED, told
+from tests.fakes.clock import ManualClock
+from tests.fakes.completion import CHUNK_CHARS
 from tests.fakes.openai_server import PLAN, OpenAiServer, Played
-from tests.fakes.remote import Remote
+from tests.fakes.remote import Remote, engine, remote_engine
 from tests.fakes.waiting import until
 
 FAILURES = [
@@ -87,7 +91,6 @@ LIES = [
     ('{"name": "decompose_task", "parameters": {"steps": [', "does not keep"),
     (PLAN[:-2], "ended inside the call"),
     (PLAN[:9] + "\n" * 200, "nothing but blanks after"),
-    (PLAN + PLAN, "goes on after the call|does not keep"),
     (PLAN.replace("書", "\\u66f8"), "does not keep"),
 ]
 
@@ -135,3 +138,80 @@ async def test_simplified_word_of_the_schema_itself_is_taken(
     server.scripts = [Played(text=call)]
     text, _ = await told(remote.completer, replace(ASKED, tools=(tool,), language="zh-TW"))
     assert text == call
+
+
+CHUNKS = -(-len(PLAN) // CHUNK_CHARS)
+ENDLESS = PLAN + " " * 4000
+
+
+def piece(text: str) -> str:
+    return json.dumps({"choices": [{"delta": {"content": text}}]}, ensure_ascii=False)
+
+
+@pytest.mark.parametrize(
+    "played",
+    [
+        Played(text=PLAN + PLAN),
+        Played(lines=[piece(PLAN + PLAN)]),
+        Played(text=PLAN + "\n\nHave a nice 书!"),
+        Played(lines=[piece(PLAN + " 书")]),
+        Played(text=PLAN + " ", break_after=CHUNKS),
+        Played(text=PLAN, finish="content_filter"),
+        Played(lines=[piece(PLAN), "{"]),
+        Played(lines=[piece(PLAN), '{"error": {"message": "out of memory"}}']),
+    ],
+)
+async def test_what_follows_a_whole_call_is_not_held_against_it(
+    played: Played, remote: Remote, server: OpenAiServer
+) -> None:
+    server.scripts = [replace(played)]
+    text, completed = await told(remote.completer, replace(ASKED, language="zh-TW"))
+    assert text == PLAN
+    assert completed.finish is FinishReason.TOOL_CALL
+
+
+async def test_server_that_goes_on_after_the_call_is_told_once(
+    remote: Remote, server: OpenAiServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.scripts = [Played(text=PLAN + " and so on" * 9)]
+    await told(remote.completer)
+    assert caplog.text.count("goes on after the call") == 1
+
+
+@pytest.mark.slow
+async def test_server_that_does_not_end_its_stream_is_left_with_the_whole_call(
+    remote: Remote, server: OpenAiServer
+) -> None:
+    server.scripts = [Played(text=ENDLESS, hold_after=CHUNKS + 5)]
+    text, completed = await told(remote.completer, replace(ASKED, timeout_s=9))
+    assert text == PLAN
+    assert completed.finish is FinishReason.TOOL_CALL
+    assert completed.usage.completion_tokens == CHUNKS
+    await until(lambda: server.left == 1)
+
+
+async def test_time_that_is_up_after_the_whole_call_ends_the_wait_for_its_cost(
+    server: OpenAiServer,
+) -> None:
+    clock, text, completed = ManualClock(), "", None
+    server.scripts = [Played(text=ENDLESS, hold_after=CHUNKS)]
+    async with remote_engine(engine(server.url), clock=clock) as remote:
+        request = replace(ASKED, timeout_s=60)
+        async with aclosing(remote.completer.stream(request)) as events:
+            async for event in events:
+                if isinstance(event, TextChunk):
+                    text += event.text
+                    clock.advance(61 if text == PLAN else 0)
+                else:
+                    completed = event
+    assert completed is not None
+    assert completed.finish is FinishReason.TOOL_CALL
+
+
+async def test_cost_that_follows_the_whole_call_is_kept(
+    remote: Remote, server: OpenAiServer
+) -> None:
+    counted = '{"choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": 70}}'
+    server.scripts = [Played(lines=[piece(PLAN), piece(" "), counted, "[DONE]"])]
+    _, completed = await told(remote.completer)
+    assert (completed.usage.prompt_tokens, completed.usage.completion_tokens) == (7, 70)

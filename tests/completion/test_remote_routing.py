@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import replace
 
 import pytest
@@ -58,6 +58,19 @@ async def test_server_that_stays_busy_is_told_as_a_full_queue(
     server.scripts = [busy] * 20
     with pytest.raises(QueueFull, match="slow down"):
         await told(remote.completer)
+
+
+@pytest.mark.slow
+async def test_each_of_many_busy_servers_is_asked_again() -> None:
+    """Eight servers that are busy once are one look at each, and no reason to give up."""
+    async with AsyncExitStack() as stack:
+        servers = [await stack.enter_async_context(OpenAiServer().listening()) for _ in range(8)]
+        urls = [server.url for server in servers]
+        remote = await stack.enter_async_context(remote_engine(engine(*urls)))
+        await until(lambda: all(one.is_well for one in remote.model.endpoints))
+        for server in servers:
+            server.scripts = [Played(status=429, error={}, headers={"retry-after": "0"})]
+        assert (await told(remote.completer))[0] == PLAN
 
 
 async def test_requests_go_where_least_is_to_do(

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from planner_node.clock import Clock
 from planner_node.completion.remote.completer import RemoteCompleter
 from planner_node.completion.remote.model import RemoteModel
 from planner_node.settings import EngineSettings, ModelSettings
@@ -32,10 +33,12 @@ def engine(*urls: str, **others: object) -> EngineSettings:
 
 @asynccontextmanager
 async def remote_engine(
-    settings: EngineSettings, changed: Callable[[], None] = lambda: None
+    settings: EngineSettings,
+    changed: Callable[[], None] = lambda: None,
+    clock: Clock | None = None,
 ) -> AsyncIterator[Remote]:
     """Start it, watch over the endpoints meanwhile, and close it."""
-    model = RemoteModel(ModelSettings(), settings, changed=changed)
+    model = RemoteModel(ModelSettings(), settings, clock, changed)
     try:
         completer = await model.start()
         async with asyncio.TaskGroup() as group:

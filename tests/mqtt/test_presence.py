@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -14,6 +14,7 @@ from planner_node.mqtt.presence import Identity, Presence, last_will
 from tests.fakes.brokerless import HandSession, HandSessions, delivery
 from tests.fakes.clock import START, ManualClock
 from tests.fakes.desk import Idle
+from tests.fakes.waiting import until
 
 WHO = Identity("n1", "session-1", "planner/v1")
 STATUS, INFO = "planner/v1/nodes/n1/status", "planner/v1/nodes/n1/info"
@@ -27,11 +28,14 @@ def said(publication: Publication) -> dict[str, Any]:
 @asynccontextmanager
 async def working(
     heartbeat_s: float = 60,
+    look_s: float = 60,
+    load: Callable[[], Idle] = lambda: Idle(queue_depth=3, running=2),
+    *,
+    accepts: bool = True,
 ) -> AsyncIterator[tuple[Presence, HandSessions, HandSession]]:
-    clock = ManualClock()
-    presence = Presence(WHO, clock, lambda: Idle(queue_depth=3, running=2), heartbeat_s)
+    presence = Presence(WHO, ManualClock(), load, heartbeat_s, look_s)
     sessions = HandSessions()
-    session = await sessions.open(HandSession())
+    session = await sessions.open(HandSession(accepts=accepts))
     running = asyncio.create_task(presence.run(sessions))
     try:
         yield presence, sessions, session
@@ -68,6 +72,44 @@ async def test_change_is_said_at_once_and_repetition_is_not() -> None:
         presence.change(NodeState.READY, model_ready=True)
         sent = await session.until_sent(2)
     assert [said(one)["state"] for one in sent] == ["STARTING", "READY"]
+
+
+async def test_another_load_is_said_without_being_told() -> None:
+    load = Idle(queue_depth=3, running=2)
+    async with working(look_s=0.001, load=lambda: load) as (_, _, session):
+        await session.until_sent(1)
+        load.queue_depth = 4
+        await session.until_sent(2)
+        load.running = 1
+        sent = await session.until_sent(3)
+    loads = [(said(one)["queue_depth"], said(one)["running"]) for one in sent]
+    assert loads == [(3, 2), (4, 2), (4, 1)]
+
+
+async def test_load_that_stays_is_not_said_again() -> None:
+    looks: list[Idle] = []
+
+    def load() -> Idle:
+        looks.append(Idle(queue_depth=3))
+        return looks[-1]
+
+    async with working(look_s=0.001, load=load) as (_, _, session):
+        await until(lambda: len(looks) > 5)
+        assert len(session.sent) == 1
+
+
+async def test_load_that_changes_while_it_is_said_waits_for_the_next_look() -> None:
+    """A busy node must not answer each PUBACK with the next status."""
+    load = Idle()
+    async with working(load=lambda: load, accepts=False) as (presence, _, session):
+        await session.until_sent(1)
+        load.queue_depth = 1
+        session.answer()
+        await until(lambda: presence._was_born)
+        load.queue_depth = 2
+        presence.change(NodeState.READY, model_ready=True)
+        sent = await session.until_sent(2)
+        assert [said(one)["queue_depth"] for one in sent] == [0, 2]
 
 
 async def test_heartbeat_comes_without_a_change() -> None:

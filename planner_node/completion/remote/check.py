@@ -1,5 +1,6 @@
 """Reads what a server writes against the grammar that it was asked to keep to."""
 
+import logging
 from collections.abc import Sequence
 from typing import Final
 
@@ -11,6 +12,7 @@ from planner_node.grammar.matcher import Matcher
 from planner_node.grammar.script import keeps_traditional, simplified_only
 from planner_node.grammar.vocabulary import Vocabulary
 
+log = logging.getLogger(__name__)
 _SHOWN_CHARS: Final = 40
 # Between two values a model may put blanks until its limit, where the server's grammar lets it.
 _BLANK_CHARS: Final = 64
@@ -38,6 +40,7 @@ class AnswerCheck:
         self._must_call = bool(tools) and request.tool_choice is not ToolUse.AUTO
         self._forbidden = _forbidden(request.language, tools)
         self._told = ""
+        self._goes_on = False
 
     @property
     def done(self) -> bool:
@@ -45,29 +48,27 @@ class AnswerCheck:
         return self._state is not None and self._state.done
 
     def feed(self, text: str) -> str:
-        """Return the text if it may follow; what is blank after a whole call is dropped.
+        """Return what of the text may be handed on: what follows a whole call is let go.
 
         Raises:
             PlanInvalid: the server does not keep to the schema or to the language.
         """
+        fits = 0 if self.done else self._fitting(text)
+        fitting, rest = text[:fits], text[fits:]
+        self._refuse_simplified(fitting)
+        self._told += fitting
         if self.done:
-            if text.strip():
-                raise self._broken(f"goes on after the call: {_head(text)}")
-            return ""
-        self._refuse_simplified(text)
-        fits = self._fitting(text)
-        self._told += text[:fits]
-        rest = text[fits:]
-        if rest and not (self.done and not rest.strip()):
+            self._let_go(rest)
+        elif rest:
             raise self._broken(
                 f"does not keep to the schema: {_head(rest)} after {_tail(self._told)}; "
                 "see structured_output in docs/remote.md"
             )
-        if self._state is not None and self._is_blank:
+        elif self._state is not None and self._is_blank:
             raise self._broken(
                 f"writes nothing but blanks after {_tail(self._told.rstrip())}: see docs/remote.md"
             )
-        return text[:fits]
+        return fitting
 
     def finish(self) -> None:
         """Raise PlanInvalid where the server ended its answer before the call was complete."""
@@ -79,6 +80,12 @@ class AnswerCheck:
     def _is_blank(self) -> bool:
         last = self._told[-_BLANK_CHARS:]
         return len(last) == _BLANK_CHARS and last.isspace()
+
+    def _let_go(self, rest: str) -> None:
+        """Say once that the server goes on; the call is whole without it."""
+        if rest.strip() and not self._goes_on:
+            self._goes_on = True
+            log.warning("! endpoint %s goes on after the call: not read", self._writer)
 
     def _broken(self, how: str) -> PlanInvalid:
         return PlanInvalid(f"{self._writer} {how}", endpoint=self._writer)

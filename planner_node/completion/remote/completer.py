@@ -1,24 +1,25 @@
 """Servers behind the ``Completer`` Protocol."""
 
-import asyncio
-from collections.abc import AsyncGenerator, Coroutine, Sequence
+from collections import Counter
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from planner_node.clock import Clock
+from planner_node.completion.remote.answer import Answer
 from planner_node.completion.remote.check import AnswerCheck, reading_grammars
 from planner_node.completion.remote.endpoint import Endpoint
-from planner_node.completion.remote.failure import EndpointFailed, Fault, Kind
+from planner_node.completion.remote.failure import EndpointFailed, Kind
+from planner_node.completion.remote.patience import Patience
 from planner_node.completion.remote.phrasing import Phrased, Phrasing
 from planner_node.completion.remote.pieces import Cost
-from planner_node.completion.remote.pool import NoneLeft, Pool
+from planner_node.completion.remote.pool import NoneLeft, Place, Pool
 from planner_node.completion.remote.schema import Body, constraint, offered
 from planner_node.completion.request import (
     Completed,
     CompletionEvent,
     CompletionRequest,
-    CompletionUsage,
     FinishReason,
     ModelInfo,
     TextChunk,
@@ -28,9 +29,7 @@ from planner_node.completion.request import (
 from planner_node.completion.room import refuse_endless
 from planner_node.errors import (
     ContextTooLong,
-    DeadlinePassed,
     EndpointRefused,
-    GenerationTimeout,
     ModelNotReached,
     ModelNotReady,
     PlannerError,
@@ -41,8 +40,10 @@ from planner_node.grammar.document import call_schema
 from planner_node.grammar.limits import SchemaLimits
 
 T = TypeVar("T")
-# A busy server is asked again after its pause, but not for ever.
+# A busy server is asked again after its pause, but not for ever: so often each.
 _BUSY_ROUNDS: Final = 8
+# After a whole call only its cost is still to come, and some servers never end their stream.
+_REST_S: Final = 1.0
 _REMOTE: Final = "remote"
 
 
@@ -112,11 +113,12 @@ class RemoteCompleter:
         # a brace must be a call.
         kept = schema if request.tool_choice is not ToolUse.AUTO else None
         phrased = self._phrasing.phrase(request, tools, self.info.context_tokens)
-        return _Run(request, tools, kept, phrased, _Patience(request, self._clock))
+        patience = Patience(request, self._clock)
+        return _Run(request, tools, kept, phrased, patience, self._pool.place())
 
     async def _next_endpoint(self, run: "_Run") -> Endpoint:
         try:
-            return await run.patience.wait(self._pool.take(run.tried))
+            return await run.patience.wait(self._pool.take(run.place))
         except NoneLeft:
             raise run.nobody() from run.failures[0]
 
@@ -124,26 +126,20 @@ class RemoteCompleter:
         self, endpoint: Endpoint, run: "_Run"
     ) -> AsyncGenerator[CompletionEvent, None]:
         check = AnswerCheck(endpoint.name, self._grammars, run.request, run.tools)
-        finish: FinishReason | None = None
-        counted: Cost | None = None
-        cost = Cost(prompt_tokens=run.phrased.prompt_tokens)
+        answer = Answer(endpoint.name, check, run.phrased.prompt_tokens)
         async with aclosing(endpoint.stream(self._phrasing.path, run.body(endpoint))) as pieces:
-            while (piece := await run.patience.wait(_following(pieces))) is not None:
-                text = check.feed(piece.text)
-                if text:
+            while (
+                not answer.is_whole
+                and (piece := await run.patience.wait(_following(pieces))) is not None
+            ):
+                if text := answer.take(piece):
                     run.patience.note_first()
-                    # one piece is at least one token, for a server that does not count
-                    cost = cost.model_copy(update={"completion_tokens": cost.completion_tokens + 1})
                     yield TextChunk(text)
-                finish, counted = piece.finish or finish, piece.cost or counted
-        if finish is None:
-            raise EndpointFailed(endpoint.name, Fault(Kind.STUMBLED, "stopped in mid-answer"))
-        if check.done:
-            finish = FinishReason.TOOL_CALL
-        elif finish is FinishReason.STOP:
-            check.finish()
-        full = run.full_context(counted) if finish is FinishReason.LENGTH else None
-        yield Completed(finish, run.patience.usage(counted or cost), full)
+            if answer.is_whole:
+                await run.patience.linger(answer.take_rest(pieces), _REST_S)
+        finish = answer.finish()
+        full = run.full_context(answer.counted) if finish is FinishReason.LENGTH else None
+        yield Completed(finish, run.patience.usage(answer.cost), full)
 
 
 @dataclass(slots=True)
@@ -154,8 +150,9 @@ class _Run:
     tools: Sequence[Tool]
     schema: Body | None
     phrased: Phrased
-    patience: "_Patience"
-    tried: list[Endpoint] = field(default_factory=list)
+    patience: Patience
+    place: Place
+    refusals: Counter[Endpoint] = field(default_factory=Counter)  # how often each was busy
     failures: list[EndpointFailed] = field(default_factory=list)
     told: bool = False  # whether anything was handed on: then nobody else can begin anew
     ended: bool = False
@@ -198,61 +195,11 @@ class _Run:
         if self.told:
             raise _told(error) from error
         if error.fault.kind is not Kind.BUSY:
-            self.tried.append(endpoint)
-        elif len(self.failures) >= _BUSY_ROUNDS:
+            self.place.tried.append(endpoint)
+            return
+        self.refusals[endpoint] += 1
+        if self.refusals[endpoint] >= _BUSY_ROUNDS:
             raise QueueFull(str(error), endpoint=error.endpoint) from error
-
-
-class _Patience:
-    """How long a request may take, and how long it took."""
-
-    def __init__(self, request: CompletionRequest, clock: Clock) -> None:
-        self._clock = clock
-        self._begun_s = clock.monotonic_s()
-        self._first_s: float | None = None
-        self._deadline_s = request.deadline_s
-        self._timeout_s = request.timeout_s
-
-    async def wait(self, step: Coroutine[Any, Any, T]) -> T:
-        """Await a step of the request; raise DeadlinePassed or GenerationTimeout."""
-        left_s, error = self._left()
-        if left_s is not None and left_s <= 0:
-            step.close()
-            raise error
-        try:
-            async with asyncio.timeout(left_s) as scope:
-                return await step
-        except TimeoutError:
-            if scope.expired():
-                raise error from None
-            raise
-
-    def note_first(self) -> None:
-        """The first text is there."""
-        if self._first_s is None:
-            self._first_s = self._clock.monotonic_s()
-
-    def usage(self, cost: Cost) -> CompletionUsage:
-        """Return what it cost; how many forward passes a server made is not known: 0."""
-        now_s = self._clock.monotonic_s()
-        first_s = now_s if self._first_s is None else self._first_s
-        return CompletionUsage(
-            prompt_tokens=cost.prompt_tokens,
-            completion_tokens=cost.completion_tokens,
-            forward_passes=0,
-            first_token_ms=(first_s - self._begun_s) * 1000,
-            latency_ms=(now_s - self._begun_s) * 1000,
-        )
-
-    def _left(self) -> tuple[float | None, PlannerError]:
-        now_s = self._clock.monotonic_s()
-        late = GenerationTimeout(f"the endpoint wrote for longer than {self._timeout_s} s")
-        left_s = None if self._timeout_s is None else self._begun_s + self._timeout_s - now_s
-        if self._deadline_s is not None:
-            to_deadline_s = self._deadline_s - now_s
-            if left_s is None or to_deadline_s < left_s:
-                return to_deadline_s, DeadlinePassed("the deadline passed before the answer ended")
-        return left_s, late
 
 
 async def _following(pieces: AsyncGenerator[T, None]) -> T | None:
