@@ -18,6 +18,7 @@ from typing import Final
 _LINE: Final = re.compile(r"\| ([\d.]+)([kM])/[\d.]+M \[.*?loss=([\d.]+)")
 _UNSETTLED: Final = 0.1  # millions of tokens until the mean of the loss has settled
 _UNITS: Final = {"k": 1e-3, "M": 1.0}
+_LOSSES: Final = (0.002, 0.01, 0.1, 1.0, 10.0)  # the marks of their axis
 _WIDTH, _HEIGHT = 760, 380
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 696, 48, 318
 _MEASURES: Final = {
@@ -77,7 +78,7 @@ def scores(files: Iterable[tuple[float, Path]]) -> dict[str, list[Point]]:
 def draw(loss: Sequence[Point], shares: dict[str, list[Point]]) -> str:
     """The picture as SVG text."""
     most = max(tokens for tokens, _ in [*loss, *(p for line in shares.values() for p in line)])
-    axes = Axes(math.ceil(most), 0.02, 10.0)
+    axes = Axes(math.ceil(most), _LOSSES[0], _LOSSES[-1])
     parts = [*_frame(axes), _path([(axes.across(t), axes.of_loss(y)) for t, y in loss])]
     for name, points in shares.items():
         color, _ = _MEASURES[name]
@@ -102,7 +103,7 @@ def _frame(axes: Axes) -> list[str]:
         *(_text(_RIGHT + 8, y + 4, f"{share} %") for share, y in levels),
         *(
             _text(_LEFT - 8, axes.of_loss(loss) + 4, f"{loss:g}", "end", _LOSS_COLOR)
-            for loss in (0.02, 0.1, 1.0, 10.0)
+            for loss in _LOSSES
         ),
         *(
             _text(axes.across(tokens), _BOTTOM + 18, str(tokens), "middle")
