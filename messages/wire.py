@@ -16,7 +16,6 @@ from pydantic import (
     WithJsonSchema,
 )
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema
 
 __all__ = [
     "ID_PATTERN",
@@ -78,7 +77,9 @@ class Incoming(BaseModel):
 
     @classmethod
     def __get_pydantic_json_schema__(
-        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+        cls,
+        schema: Any,  # noqa: ANN401  its type belongs to a package that is not ours to name
+        handler: GetJsonSchemaHandler,
     ) -> JsonSchemaValue:
         """Say of every optional field that null is "not given", as ``given_in`` takes it."""
         made = handler(schema)
