@@ -112,14 +112,20 @@ async def test_who_comes_back_from_a_busy_endpoint_stands_where_it_stood() -> No
         await hall.until_seated("first", "first again")
 
 
+async def taken_but_for_the_picky(hall: Asking) -> tuple[Endpoint, Endpoint]:
+    """Let both endpoints be taken, and ask for one who has tried the first of them already."""
+    one, two = hall.pool.endpoints
+    hall.ask("at one", "at two")
+    await hall.until_seated("at one", "at two")
+    picky = hall.pool.place()
+    picky.tried.append(one)
+    hall.ask("picky", place=picky)
+    return one, two
+
+
 async def test_newcomer_takes_what_those_that_wait_have_tried() -> None:
     async with asking(ONE, TWO) as hall:
-        one, two = hall.pool.endpoints
-        hall.ask("at one", "at two")
-        await hall.until_seated("at one", "at two")
-        picky = hall.pool.place()
-        picky.tried.append(one)
-        hall.ask("picky", place=picky)
+        one, two = await taken_but_for_the_picky(hall)
         await hall.until_waiting(1)
         hall.pool.give_back(one)
         hall.ask("new")
@@ -130,12 +136,7 @@ async def test_newcomer_takes_what_those_that_wait_have_tried() -> None:
 
 async def test_who_waits_is_told_when_nobody_is_left() -> None:
     async with asking(ONE, TWO) as hall:
-        one, two = hall.pool.endpoints
-        hall.ask("at one", "at two")
-        await hall.until_seated("at one", "at two")
-        picky = hall.pool.place()
-        picky.tried.append(one)
-        hall.ask("picky", place=picky)
+        one, two = await taken_but_for_the_picky(hall)
         hall.ask("any")
         await hall.until_waiting(2)
         hall.pool.blame(two, Fault(Kind.GONE, "left"))

@@ -178,15 +178,20 @@ async def test_a_first_start_is_no_damage(tmp_path: Path) -> None:
     assert journal.damage is None
 
 
-async def test_another_programs_database_is_left_alone(tmp_path: Path) -> None:
-    path = tmp_path / "planner.db"
+async def left_alone(folder: Path) -> None:
+    """Put another program's database where the journal is to be, and see it refused untouched."""
+    path = folder / "planner.db"
     with sqlite3.connect(path) as connection:
         connection.execute("CREATE TABLE recipes (name TEXT)")
     connection.close()
     before = path.read_bytes()
     with pytest.raises(JournalLost, match="another program's database"):
-        await make(tmp_path).start()
+        await make(folder).start()
     assert path.read_bytes() == before
+
+
+async def test_another_programs_database_is_left_alone(tmp_path: Path) -> None:
+    await left_alone(tmp_path)
 
 
 async def test_a_file_removed_under_the_node_takes_no_promise(tmp_path: Path) -> None:
@@ -224,12 +229,5 @@ async def test_another_programs_database_in_the_journals_place_is_left_alone(
     tmp_path: Path,
 ) -> None:
     await fill(tmp_path, tasks=1)
-    path = tmp_path / "planner.db"
-    path.unlink()
-    with sqlite3.connect(path) as connection:
-        connection.execute("CREATE TABLE recipes (name TEXT)")
-    connection.close()
-    before = path.read_bytes()
-    with pytest.raises(JournalLost, match="another program's database"):
-        await make(tmp_path).start()
-    assert path.read_bytes() == before
+    (tmp_path / "planner.db").unlink()
+    await left_alone(tmp_path)

@@ -297,10 +297,3 @@ def test_a_message_out_can_be_read_by_a_robot() -> None:
     with pytest.raises(Refused) as caught:
         decode(SubtaskList, b'{"task_id": "t-1", "tasks": []}')
     assert caught.value.ids == {"task_id": "t-1"}
-
-
-def test_the_schema_says_where_null_is_not_given() -> None:
-    fields = TaskCommand.model_json_schema()["properties"]
-    assert {"type": "null"} in fields["priority"]["anyOf"]
-    assert fields["priority"]["default"] == 50
-    assert "anyOf" not in fields["instruction"]
