@@ -1,6 +1,7 @@
 """The journal as the house sees it: async calls over one writer and one reader thread."""
 
 import asyncio
+import math
 import sqlite3
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -132,9 +133,9 @@ class Journal(Chronicle[Writer]):
         return await self._read(lambda connection: statements.events(connection, task_id, after_id))
 
     @property
-    def is_ours(self) -> bool:
-        """Return True: a journal of its own is shared with nobody."""
-        return True
+    def ours_until_s(self) -> float:
+        """For ever: a journal of its own is shared with nobody."""
+        return math.inf
 
     async def pending(self, after_id: int, limit: int) -> list[StoredEvent]:
         """Return the outbox after an event, oldest first."""

@@ -1,6 +1,7 @@
 """One connection to a broker, as the loop sees it: awaitables for everything that is answered."""
 
 import asyncio
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
@@ -95,14 +96,17 @@ class Connection:
         await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         return answer.result() if answer.done() else []
 
-    async def send(self, publication: Publication) -> asyncio.Future[PublishOutcome]:
+    async def send(
+        self, publication: Publication, until_s: Callable[[], float] = lambda: math.inf
+    ) -> asyncio.Future[PublishOutcome]:
         """Wait for room in the window, send, and return the future of the PUBACK.
 
         The window is the smaller of the broker's Receive Maximum and our own. Sends go out in
-        the order of their calls.
+        the order of their calls. ``until_s`` is asked once there is room: what is not written by
+        that moment of ``monotonic_s`` never is, and the connection ends instead.
         """
         await self._window.acquire()
-        outcome = self._send_now(publication)
+        outcome = self._send_now(publication, until_s())
         outcome.add_done_callback(lambda _: self._window.release())
         return outcome
 
@@ -110,12 +114,12 @@ class Connection:
         """Send and wait for the PUBACK, or for the end of the connection."""
         return await (await self.send(publication))
 
-    def _send_now(self, publication: Publication) -> asyncio.Future[PublishOutcome]:
+    def _send_now(self, publication: Publication, until_s: float) -> asyncio.Future[PublishOutcome]:
         outcome: asyncio.Future[PublishOutcome] = self._loop.create_future()
         if (answer := self._own_answer(publication)) is not None:
             outcome.set_result(answer)
             return outcome
-        mid = self._network.publish(self._offered(publication)) if self.is_up else None
+        mid = self._network.publish(self._offered(publication), until_s) if self.is_up else None
         if mid is None:
             outcome.set_result(PublishOutcome(Outcome.LOST, reason="not connected"))
             return outcome

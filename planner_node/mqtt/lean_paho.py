@@ -14,6 +14,7 @@ import socket
 import ssl
 import struct
 import threading
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -22,6 +23,8 @@ from paho.mqtt import client as paho
 from paho.mqtt.enums import MessageType, MQTTErrorCode
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.reasoncodes import ReasonCode
+
+from planner_node.clock import monotonic_s
 
 _READ_AHEAD_BYTES: Final = 65_536
 _WRITE_AT_BYTES: Final = 65_536
@@ -154,6 +157,10 @@ class LeanPaho(paho.Client):
     _line: BufferedSocket | None = None  # there before paho knows of it
     _is_cut = False
 
+    def __init__(self, *given: Any, **named: Any) -> None:  # noqa: ANN401  paho's arguments
+        self._write_by_s: deque[float] = deque()
+        super().__init__(*given, **named)
+
     def loop_start(self) -> MQTTErrorCode:
         """Start the network thread."""
         started = super().loop_start()
@@ -196,15 +203,28 @@ class LeanPaho(paho.Client):
             taken = super().loop_read(max_packets)
         return taken
 
+    def write_by(self, until_s: float) -> None:
+        """Have what is published next written by a moment of ``monotonic_s``, or the line cut.
+
+        A process may be stopped between any two steps; awake again, it would speak after its heir.
+        """
+        self._write_by_s.append(until_s)
+
     def loop_write(self) -> MQTTErrorCode:
         """Network thread: write every packet that waits, in one piece."""
         if isinstance(self._sockpairW, _Bell):
             self._sockpairW.is_rung = False  # before the look: what comes after rings again
+        waiting = len(self._write_by_s)
+        if waiting and self._write_by_s[0] <= monotonic_s():
+            self.cut()
+            return MQTTErrorCode.MQTT_ERR_SUCCESS  # it is read as the end of the line
         written = super().loop_write()
         if isinstance(self._sock, BufferedSocket):
             # A line that is broken says so when it is read.
             with contextlib.suppress(OSError):
                 self._sock.flush()
+            for _ in range(0 if self._sock.has_unsent else waiting):
+                self._write_by_s.popleft()
         return written
 
     def want_write(self) -> bool:

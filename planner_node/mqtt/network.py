@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import functools
 import logging
+import math
 import socket
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -138,10 +139,12 @@ class Network:
         filters = [(s.topic_filter, subscribe_options(s, is_v5=self._is_v5)) for s in subscriptions]
         return self._paho.subscribe(filters)[1]
 
-    def publish(self, publication: Publication) -> int | None:
+    def publish(self, publication: Publication, until_s: float) -> int | None:
         """Send one PUBLISH; return its packet id, or None without a connection."""
         if self._paho is None:
             return None
+        if until_s < math.inf:
+            self._paho.write_by(until_s)
         topic, payload, retain = publication.topic, publication.payload, publication.retain
         properties = publish_properties(publication) if self._is_v5 else None
         if publication.qos == 1:

@@ -8,13 +8,13 @@ its connection, and the pump of the next one starts again at the lowest event th
 import asyncio
 import contextlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, Protocol
 
 from messages.problem import Problem, ProblemCode, problem
-from planner_node.clock import Clock
+from planner_node.clock import Clock, monotonic_s
 from planner_node.errors import JournalLost
 from planner_node.mqtt.feed import Feed
 from planner_node.mqtt.packets import (
@@ -44,7 +44,9 @@ class Session(Protocol):
     def epoch(self) -> int: ...
     @property
     def accepted_publications(self) -> int: ...
-    async def send(self, publication: Publication) -> asyncio.Future[PublishOutcome]: ...
+    async def send(
+        self, publication: Publication, until_s: Callable[[], float] = ...
+    ) -> asyncio.Future[PublishOutcome]: ...
     async def ended(self) -> Ending: ...
 
 
@@ -131,8 +133,11 @@ class Outbound:
 
     async def _until_ours(self) -> None:
         """Keep silent where the lease has run out: it is renewed, or this process ends."""
-        while not self._outbox.is_ours:  # noqa: ASYNC110  time itself brings the lease's end
+        while self._ours_until_s() <= monotonic_s():  # noqa: ASYNC110  time itself ends a lease
             await asyncio.sleep(JOURNAL_RETRY_S)
+
+    def _ours_until_s(self) -> float:
+        return self._outbox.ours_until_s
 
     async def _following(self) -> Sequence[StoredEvent]:
         try:
@@ -154,7 +159,7 @@ class Outbound:
             await self._tell(stored, publications[0].topic, "the broker closes on this message")
             self._finish(event_id)
             return
-        outcomes = [await session.send(publication) for publication in publications]
+        outcomes = [await session.send(one, self._ours_until_s) for one in publications]
         self._suspects.sent(event_id)
         sent = _Sent(stored, publications, outcomes, len(outcomes))
         for outcome in outcomes:

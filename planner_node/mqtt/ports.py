@@ -52,8 +52,8 @@ class Outbox(Protocol):
     """The journal's events that are still to be published."""
 
     @property
-    def is_ours(self) -> bool:
-        """Whether they may be told: of a shared journal another node may have taken them over."""
+    def ours_until_s(self) -> float:
+        """The monotonic moment up to which they may be told: then another node may have them."""
         ...
 
     async def pending(self, after_id: int, limit: int) -> list[StoredEvent]:

@@ -1,7 +1,8 @@
 """The broker's side of the MQTT door without a broker: deliveries by hand, PUBACKs by hand."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import math
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
 from planner_node.mqtt.packets import (
@@ -70,12 +71,16 @@ class HandSession:
         self.accepts = accepts
         self.accepted_publications = 0
         self.sent: list[Publication] = []
+        self.until_s: list[float] = []  # by when each of them must be written
         self.refuse_topics: set[str] = set()
         self.waiting: list[asyncio.Future[PublishOutcome]] = []
         self._news = asyncio.Event()
         self._ending: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
 
-    async def send(self, publication: Publication) -> asyncio.Future[PublishOutcome]:
+    async def send(
+        self, publication: Publication, until_s: Callable[[], float] = lambda: math.inf
+    ) -> asyncio.Future[PublishOutcome]:
+        self.until_s.append(until_s())
         outcome: asyncio.Future[PublishOutcome] = asyncio.get_running_loop().create_future()
         self.sent.append(publication)
         self._news.set()

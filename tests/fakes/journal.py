@@ -1,6 +1,7 @@
 """A journal in memory: the same behaviour as the real ones (tests/journal holds all to it)."""
 
 import json
+import math
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -30,7 +31,7 @@ class MemoryJournal:
     """
 
     is_shared = False
-    is_ours = True  # a shared one is not while the lease has run out
+    ours_until_s = math.inf  # of a shared one, the lease's end
 
     def __init__(self, *, outbox: bool = True) -> None:
         self.outbox = outbox

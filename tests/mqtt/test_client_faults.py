@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from planner_node.clock import monotonic_s
 from planner_node.mqtt import network
 from planner_node.mqtt.lean_paho import BufferedSocket
 from planner_node.mqtt.packets import (
@@ -80,6 +81,14 @@ async def test_connection_without_pubacks_is_given_up(options: Make) -> None:
         ending = await client.connection.ended()
         assert (outcome.outcome, ending.kind) == (Outcome.LOST, EndKind.LOST)
         assert "no PUBACK" in ending.reason
+
+
+async def test_connection_ends_rather_than_write_what_is_overdue(options: Make) -> None:
+    async with scripted(Script()) as broker:
+        client = await connected(options(broker.port))
+        outcome = await client.connection.send(Publication("late/a", b"1"), monotonic_s)
+        assert (await outcome).outcome is Outcome.LOST
+        assert (await client.connection.ended()).kind is EndKind.LOST
 
 
 async def test_silent_broker_is_left_after_the_timeout(options: Make) -> None:

@@ -8,6 +8,7 @@ import pytest
 from paho.mqtt import client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
+from planner_node.mqtt import lean_paho
 from planner_node.mqtt.lean_paho import BufferedSocket, LeanPaho, PlainMessage
 from planner_node.mqtt.packets import MessageProperties, Outcome, Publication
 from planner_node.mqtt.paho_types import publish_outcome, publish_properties
@@ -118,6 +119,28 @@ def test_publish_is_the_same_bytes_as_paho_makes(payload: str, *, is_v5: bool) -
     pieces = b"" if packed is None else packed.pack()
     ours.client.publish_at_qos_1(publication.topic, publication.payload, pieces, retain=True)
     assert ours.sent == theirs.sent
+
+
+@pytest.mark.parametrize(("now_s", "heard_bytes"), [(9.0, 8), (10.0, 0)])
+def test_publish_that_waited_too_long_is_never_written(
+    now_s: float,
+    heard_bytes: int,
+    pair: tuple[BufferedSocket, socket.socket],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A process that was stopped in between would overwrite what its heir has said."""
+    client, theirs = Heard(is_v5=False).client, pair[1]
+    client._sock = client._line = pair[0]
+    client.write_by(10.0)
+    client.publish_at_qos_1("a", b"1", b"", retain=True)
+    monkeypatch.setattr(lean_paho, "monotonic_s", lambda: now_s)
+    client.loop_write()
+    monkeypatch.setattr(lean_paho, "monotonic_s", lambda: 11.0)
+    client.loop_write()  # what was written in time holds up nothing later
+    client._sock = None
+    assert client._is_cut == (heard_bytes == 0)
+    pair[0].close()
+    assert len(theirs.recv(100)) == heard_bytes
 
 
 @pytest.mark.parametrize("is_v5", [True, False])

@@ -1,12 +1,14 @@
 """What leaves the outbox, when, and in which order."""
 
 import asyncio
+import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import pytest
 
+from planner_node.clock import monotonic_s
 from planner_node.mqtt.outbound import Outbound
 from planner_node.mqtt.suspects import POISON_AFTER
 from planner_node.tasks.record import Event, EventKind
@@ -29,9 +31,9 @@ class LeasedJournal(MemoryJournal):
         self.asked = 0
 
     @property
-    def is_ours(self) -> bool:  # type: ignore[override]
+    def ours_until_s(self) -> float:  # type: ignore[override]
         self.asked += 1
-        return self.is_held
+        return math.inf if self.is_held else monotonic_s()
 
 
 @dataclass
@@ -100,6 +102,7 @@ async def test_nothing_is_told_while_another_node_may_have_taken_over() -> None:
         leased.is_held = True
         await way.until_left()
         assert texts_of(session) == ["1"]
+        assert session.until_s == [math.inf]
 
 
 async def test_event_stays_until_its_puback() -> None:

@@ -200,9 +200,9 @@ class PostgresJournal(Chronicle[Writer]):
         return await self._read(lambda connection: statements.events(connection, task_id, after_id))
 
     @property
-    def is_ours(self) -> bool:
-        """Whether the lease holds by this node's own clock: after a pause it may have an heir."""
-        return monotonic_s() - self._renewed_s < self._sharing.lease_s
+    def ours_until_s(self) -> float:
+        """The end of the lease by this node's own clock; after a pause there may be an heir."""
+        return self._renewed_s + self._sharing.lease_s
 
     async def pending(self, after_id: int, limit: int) -> list[StoredEvent]:
         """Return this node's outbox after an event, oldest first."""
