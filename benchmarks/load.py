@@ -1,6 +1,7 @@
 """How much the whole node takes: a real mosquitto, a node process, a scripted model.
 
 python -m benchmarks.load accept --rate 1000 --seconds 60     L1: sent → QUEUED heard
+python -m benchmarks.load busy --rate 100 --seconds 60        F19: as accept, beside a busy thread
 python -m benchmarks.load roundtrip --seconds 20              L2: one task at a time, → PLANNED
 python -m benchmarks.load burst --tasks 20000                 L3: all at once, our mosquitto.conf
 python -m benchmarks.load stream --robots 20 --seconds 20     L4: a subtask a robot each 100 ms
@@ -93,6 +94,9 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tasks", type=int, default=20_000, help="in all")
     parser.add_argument("--robots", type=int, default=100)
     parser.add_argument("--places", type=int, default=1, help="fairness: plans at a time")
+    parser.add_argument(
+        "--busy-threads", type=int, default=0, help="of the node, which compute all the time"
+    )
     parser.add_argument("--rows", type=int, default=10_000, help="drain: when the broker returns")
     parser.add_argument("--chunk-ms", type=float, default=0.0, help="between pieces of a plan")
     parser.add_argument(
@@ -118,7 +122,10 @@ async def _measure(folder: Path, arguments: argparse.Namespace) -> Figures:
     with broker_of(folder, load.conf(arguments)) as broker:
         async with Proxy(broker.port, wire) as line:
             url = line.url if load.is_watched else broker.url
-            script = {"CHUNK_S": str(arguments.chunk_ms / 1_000)}
+            script = {
+                "CHUNK_S": str(arguments.chunk_ms / 1_000),
+                "BUSY_THREADS": str(arguments.busy_threads),
+            }
             node = NodeProcess(folder, url, settings=settings, script=script)
             async with node, robots_of(broker) as robots:
                 await node.until_readyz(200)  # it has subscribed: before that, nobody keeps a task

@@ -153,6 +153,12 @@ LOADS: Final = {
         conf=our_conf,
         bars=(Bar("lost", at_most=0),),
     ),
+    "busy": Load(
+        "F19: as accept, while --busy-threads of the node compute",
+        _accept,
+        defaults={"rate": 100.0, "seconds": 60.0, "busy_threads": 1},
+        bars=(Bar("accept_ms.p99", at_most=100.0), Bar("without_queued", at_most=0)),
+    ),
     "fairness": Load(
         "L11: one robot sends nine tasks in ten, more than --places can plan",
         _fairness,

@@ -7,6 +7,7 @@ SCRIPT_CHUNK_S is the time between two chunks, SCRIPT_RUNS the file that tells o
 (and of each death of the engine),
 SCRIPT_CRASH a place and a number: ``after_journal:3`` dies at the third time it comes there.
 SCRIPT_FAIL names callbacks of the network thread in the same way, and lets them raise.
+SCRIPT_BUSY_THREADS is how many threads compute all the time and never wait.
 SCRIPT_CLOCK is a file that holds by how many seconds the wall clock was set wrong; it is read at
 each look at the clock, so it may only be replaced as a whole (``nodes.set_clock``).
 """
@@ -20,6 +21,7 @@ import random
 import re
 import signal
 import sys
+import threading
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -218,6 +220,17 @@ def _mine_the_house() -> None:
     Network.publish = _behind(Network.publish, "mid_publish")  # type: ignore[method-assign]  # as above
 
 
+def _keep_busy() -> None:
+    """Start threads that give up the interpreter's lock only when it is taken from them."""
+
+    def compute() -> None:
+        for _ in itertools.repeat(None):
+            pass
+
+    for number in range(int(os.environ.get("SCRIPT_BUSY_THREADS", "0"))):
+        threading.Thread(target=compute, name=f"busy-{number}", daemon=True).start()
+
+
 def run() -> None:
     """Start ``planner-node serve`` with the scripted model in place of the loaded one."""
     runs = os.environ.get("SCRIPT_RUNS")
@@ -229,6 +242,7 @@ def run() -> None:
     _mine_the_house()
     _break_callbacks()
     _mislead_the_clock()
+    _keep_busy()
     serving = importlib.import_module("planner_node.node.serve")
     serving.build = partial(build, completer=completer)  # type: ignore[attr-defined]  # as above
     sys.argv[1:] = ["serve"]
