@@ -19,6 +19,17 @@ class Shape:
     kv_heads: int = 2
     feed_forward: int = 512
 
+    @classmethod
+    def of(cls, config: LlamaConfig) -> "Shape":
+        """The sizes of a network that is there."""
+        return cls(
+            config.hidden_size,
+            config.num_hidden_layers,
+            config.num_attention_heads,
+            config.num_key_value_heads,
+            config.intermediate_size,
+        )
+
 
 def create(shape: Shape, tokenizer: PreTrainedTokenizerFast, seed: int) -> LlamaForCausalLM:
     """A fresh network with weights drawn from ``seed``."""

@@ -21,9 +21,12 @@ from typing import Any, Final, NoReturn
 
 import torch
 from tqdm import tqdm
+from transformers import LlamaConfig
 
 from planner_node.training.batches import Batch
 from planner_node.training.feeding import Source, feeding
+from planner_node.training.growth import GrowthError
+from planner_node.training.network import Shape
 from planner_node.training.run import RECIPES, OtherRunError, Recipe, Run
 
 _SMOOTH: Final = 0.03
@@ -135,7 +138,7 @@ def parser() -> argparse.ArgumentParser:
         "--begin-from",
         default="",
         metavar="FOLDER",
-        help="exported weights to go on from, instead of random ones",
+        help="exported weights to go on from, instead of random ones; their shape if none is given",
     )
     made.add_argument("--fresh", action="store_true", help="ignore the last checkpoint")
     return made
@@ -153,10 +156,12 @@ def _usual(name: str) -> str:
 def recipe_of(args: argparse.Namespace, device: str) -> Recipe:
     """The recipe that a command line asks for."""
     usual = RECIPES[device.partition(":")[0]]
+    begun = LlamaConfig.from_pretrained(args.begin_from) if args.begin_from else None
+    shape = usual.shape if begun is None else Shape.of(begun)
     return replace(
         usual,
         size=replace(usual.size, **_asked(args, _OF_SIZE)),
-        shape=replace(usual.shape, **_asked(args, _OF_SHAPE)),
+        shape=replace(shape, **_asked(args, _OF_SHAPE)),
         begin_from=args.begin_from,
         **_asked(args, _OF_RECIPE),
     )
@@ -184,10 +189,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     run = Run(args.out, recipe_of(args, device), device, workers)
     try:
         resumed = not args.fresh and run.resume()
-    except OtherRunError as error:
+        if not resumed:
+            run.begin()
+    except (OtherRunError, GrowthError) as error:
         raise SystemExit(str(error)) from None
-    if not resumed:
-        run.begin()
     began = f"resuming at {run.progress.tokens:,} tokens" if resumed else "from the first token"
     size = sum(weight.numel() for weight in run.model.parameters())
     _say(f"{run.recipe}\n{size:,} parameters, {run.precision} on {run.device}, {began}")

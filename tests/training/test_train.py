@@ -19,7 +19,7 @@ from planner_node.training.muon import orthogonal
 from planner_node.training.network import Shape
 from planner_node.training.run import OtherRunError, Recipe, Run, stored_recipe
 from planner_node.training.tokenizer import build, wrapped
-from planner_node.training.train import Pace, main, parser, train
+from planner_node.training.train import Pace, main, parser, recipe_of, train
 
 SHAPE = Shape(64, 3, 4, 2, 128)
 SMALL_POOLS = Size(pool_samples=96)
@@ -223,6 +223,16 @@ def test_a_run_may_begin_from_exported_weights_and_another_vocabulary(
     assert stored_recipe(tmp_path / "later") == onward
     with pytest.raises(OtherRunError):
         Run(tmp_path / "later", TINY, "cpu").resume()
+
+
+def test_a_run_takes_the_shape_of_what_it_begins_from_and_refuses_a_smaller_one(
+    folder: Path, tmp_path: Path
+) -> None:
+    export(Run(folder, TINY, "cpu"), tmp_path / "earlier")
+    asked = ["--begin-from", str(tmp_path / "earlier"), "--out", str(folder), "--device", "cpu"]
+    assert recipe_of(parser().parse_args(asked), "cpu").shape == TINY.shape
+    with pytest.raises(SystemExit, match="at least as large"):
+        main([*asked, "--seed", "3", "--layers", "2"])
 
 
 def spelled_before(earlier: Run, later: Run) -> dict[str, list[int]]:
