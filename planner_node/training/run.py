@@ -98,7 +98,7 @@ class Run:
         self.device = device
         self.precision = precision_for(device)
         self.progress = Progress()
-        self.tokenizer: PreTrainedTokenizerFast = load_or_build(folder / "tokenizer", recipe.seed)
+        self.tokenizer = _vocabulary(folder / "tokenizer", recipe)
         self.data = fingerprint(recipe.seed, self.tokenizer)
         self.model: LlamaForCausalLM = create(recipe.shape, self.tokenizer, recipe.seed)
         self.model.to(device)
@@ -192,6 +192,13 @@ class Run:
         self.progress.tokens += batch.tokens
         self.progress.position = batch.after
         return loss
+
+
+def _vocabulary(folder: Path, recipe: Recipe) -> PreTrainedTokenizerFast:
+    """The vocabulary in ``folder``; where there is none, that of the weights a run begins from."""
+    if recipe.begin_from and not folder.exists():
+        PreTrainedTokenizerFast.from_pretrained(recipe.begin_from).save_pretrained(folder)
+    return load_or_build(folder, recipe.seed)
 
 
 def checkpoint_of(folder: Path) -> Path:

@@ -225,12 +225,15 @@ def test_a_run_may_begin_from_exported_weights_and_another_vocabulary(
         Run(tmp_path / "later", TINY, "cpu").resume()
 
 
-def test_a_run_takes_the_shape_of_what_it_begins_from_and_refuses_a_smaller_one(
+def test_a_run_takes_shape_and_vocabulary_of_what_it_begins_from_and_refuses_a_smaller_one(
     folder: Path, tmp_path: Path
 ) -> None:
     export(Run(folder, TINY, "cpu"), tmp_path / "earlier")
     asked = ["--begin-from", str(tmp_path / "earlier"), "--out", str(folder), "--device", "cpu"]
-    assert recipe_of(parser().parse_args(asked), "cpu").shape == TINY.shape
+    recipe = recipe_of(parser().parse_args(asked), "cpu")
+    assert recipe.shape == TINY.shape
+    onward, earlier = Run(tmp_path / "onward", recipe, "cpu"), Run(folder, TINY, "cpu")
+    assert onward.tokenizer.get_vocab() == earlier.tokenizer.get_vocab()
     with pytest.raises(SystemExit, match="at least as large"):
         main([*asked, "--seed", "3", "--layers", "2"])
 
