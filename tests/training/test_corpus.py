@@ -8,14 +8,16 @@ from typing import Any
 
 import pytest
 
+from planner_node.training.corpus.families import frames
 from planner_node.training.corpus.families.shares import FAMILIES
-from planner_node.training.corpus.lexicon import held_out
+from planner_node.training.corpus.lexicon import held_out, words
 from planner_node.training.corpus.names import Names
 from planner_node.training.corpus.plans.intents import Intent
 from planner_node.training.corpus.plans.planning import plan
 from planner_node.training.corpus.plans.world import Name, Rel
 from planner_node.training.corpus.samples import Sample, dump, sample
 from planner_node.training.corpus.speech.phrasing import Speaker
+from planner_node.training.corpus.speech.surface import Surface, unmarked
 from planner_node.training.corpus.speech.wording import subtask
 
 HAN = re.compile(r"[\u3400-\u9fff]")
@@ -104,6 +106,35 @@ def test_training_never_draws_a_held_out_name() -> None:
         for _ in range(300)
     }
     assert not [text for text in drawn if held_out(text)]
+
+
+def sounds_like_a_charger(name: Name, lang: str) -> bool:
+    heads = {head.lstrip("號區") for head in words(lang, "chargers", "charger_head")}
+    listed = name.text in words(lang, "chargers", "charger")
+    return listed or any(head in name.text.lower() for head in heads)
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+@pytest.mark.parametrize("line", ["{z} => charge /z", "{z} {N} => if.battery /z #N"])
+def test_most_places_to_charge_are_chargers_and_some_are_any_zone(line: str, lang: str) -> None:
+    drawn = [frames.draw(line, Names(random.Random(seed), lang))[0].places for seed in range(300)]
+    share = sum(sounds_like_a_charger(place, lang) for (place,) in drawn) / len(drawn)
+    assert 0.6 < share < 0.95
+
+
+def test_a_zone_where_nobody_charges_is_seldom_a_charger() -> None:
+    line = "{z} {z2} => go /z; charge /z2"
+    drawn = [frames.draw(line, Names(random.Random(seed), "zh"))[0].places for seed in range(300)]
+    assert sum(sounds_like_a_charger(place, "zh") for (place,) in drawn) < 0.3 * len(drawn)
+
+
+def test_an_english_department_takes_no_article() -> None:
+    listed = {text.lower() for text in words("en", "places", "department")}
+    drawn = [Names(random.Random(seed), "en").station() for seed in range(600)]
+    departments = [name for name in drawn if name.text.lower() in listed]
+    assert 0.07 < len(departments) / len(drawn) < 0.18
+    said = [unmarked(Surface(random.Random(1), "en").place(name)) for name in departments]
+    assert said == [name.text for name in departments]
 
 
 def test_a_tenth_of_names_is_held_out() -> None:

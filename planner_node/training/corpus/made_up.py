@@ -168,12 +168,17 @@ def place(rng: random.Random, lang: str, kind: str) -> Name:
         if rng.random() < 0.25:
             return Name(_english(rng), Rel.AT)
         head = rng.choice(words("en", "others", section))
-        first = rng.choice(_english_words()) if rng.random() < 0.4 else _word(rng)
-        return Name(f"{first} {head}", Rel.IN if head in _EN_ROOMS else rel)
+        return Name(f"{_first(rng, lang)} {head}", Rel.IN if head in _EN_ROOMS else rel)
     if rng.random() < 0.12:
         return Name(_characters(rng, 2, 3), Rel.AT)
-    first = rng.choice(_chinese_words()) if rng.random() < 0.3 else _characters(rng, 1, 3)
-    return Name(first + rng.choice(words("zh", "others", section)), rel)
+    return Name(_first(rng, lang) + rng.choice(words("zh", "others", section)), rel)
+
+
+def _first(rng: random.Random, lang: str) -> str:
+    """What stands before the head noun of a made-up place: a known word or one of nobody's."""
+    if lang == "en":
+        return rng.choice(_english_words()) if rng.random() < 0.4 else _word(rng)
+    return rng.choice(_chinese_words()) if rng.random() < 0.3 else _characters(rng, 1, 3)
 
 
 def station(rng: random.Random, lang: str) -> Name:
@@ -185,17 +190,42 @@ def station(rng: random.Random, lang: str) -> Name:
     if lang == "en":
         if rng.random() < 0.15:
             return Name(mark if mark[0].isalpha() else f"B{mark}", Rel.AT, proper=True)
-        text = f"{head} {mark}"
-        return Name(
-            text if rng.random() < 0.6 else text.title().replace(mark.title(), mark),
-            Rel.AT,
-            proper=True,
-        )
+        return _with_code(rng, head, mark)
     if rng.random() < 0.12:
         return Name(mark if mark[0].isalpha() else f"B{mark}", Rel.AT)
     gap = " " if rng.random() < 0.2 else ""
     number = rng.choice("一二三四五六七八九十") if "號" in head and rng.random() < 0.25 else mark
     return Name(f"{number}{gap}{head}", Rel.ON if head.endswith(("料架", "貨架")) else Rel.AT)
+
+
+def _with_code(rng: random.Random, head: str, mark: str) -> Name:
+    """``rack A3``, ``Room 203``: a code behind the noun takes the article's place."""
+    text = f"{head} {mark}"
+    said = text if rng.random() < 0.6 else text.title().replace(mark.title(), mark)
+    return Name(said, Rel.AT, proper=True)
+
+
+def charger(rng: random.Random, lang: str) -> Name:
+    """A charger with a code or a word of its own: ``dock 3``, ``3 號充電座``, ``cactus plug``."""
+    head = rng.choice(words(lang, "chargers", "charger_head"))
+    if rng.random() < 0.2:
+        return Name(f"{_first(rng, lang)}{' ' * (lang == 'en')}{head.lstrip('號區')}", Rel.AT)
+    mark = rng.choice((str(rng.randint(1, 12)), rng.choice("ABCDEFGH"), code(rng)))
+    if lang == "zh":
+        return _charger_zh(rng, head, mark)
+    number = rng.choice(("one", "two", "three", "four", "five", "six"))
+    return _with_code(rng, head, number if rng.random() < 0.2 else mark)
+
+
+def _charger_zh(rng: random.Random, head: str, mark: str) -> Name:
+    """A number stands before 號, a bare one behind the noun; a code with a letter at either end."""
+    gap = " " if rng.random() < 0.3 else ""
+    if head[0] in "號區":
+        spelt = rng.random() < 0.25
+        before = rng.choice("一二三四五六七八九十") if spelt else f"{mark}{gap}"
+        return Name(f"{before}{head}", Rel.AT)
+    leads = mark[0].isalpha() and rng.random() < 0.4
+    return Name(f"{mark}{gap}{head}" if leads else f"{head}{gap}{mark}", Rel.AT)
 
 
 def person(rng: random.Random, lang: str) -> Name:

@@ -45,9 +45,13 @@ class Names:
     def word(self, section: str) -> str:
         return self.rng.choice(words(self.lang, "others", section))
 
-    def station(self) -> Name:
-        """A coded place: A3 rack, station 5, dock B."""
-        return self._fresh(lambda: made_up.station(self.rng, self.lang))
+    def station(self, departments: float = 0.12) -> Name:
+        """A coded place, A3 rack or station 5; a share of them are departments: Returns."""
+        return self._fresh(lambda: self._station(departments))
+
+    def charger(self) -> Name:
+        """Where the robot charges: told by its place or its code; three in ten are any zone."""
+        return self._fresh(self._charger)
 
     def chance(self, share: float) -> bool:
         return self.rng.random() < share
@@ -101,6 +105,22 @@ class Names:
         if self.lang == "zh":
             return Name(f"{text}{self.rng.choice(('', '的'))}{part}", Rel.AT)
         return Name(f"{part} of the {text}", rel)
+
+    def _station(self, departments: float) -> Name:
+        if not self.chance(departments):
+            return made_up.station(self.rng, self.lang)
+        text = self.listed(words(self.lang, "places", "department"))
+        if self.lang == "en" and self.chance(0.15):  # typed in a hurry: "take it to returns"
+            text = text.lower()
+        return self._marked(text, Rel.AT, proper=self.lang == "en")
+
+    def _charger(self) -> Name:
+        kind = self.rng.random()
+        if kind < 0.3:
+            return self._place("zone")
+        if kind < 0.65:
+            return made_up.charger(self.rng, self.lang)
+        return self._marked(self.listed(words(self.lang, "chargers", "charger")), Rel.AT)
 
     def _person(self) -> Name:
         if self.chance(0.35):

@@ -76,15 +76,16 @@ def in_room(names: Names) -> Name:
 
 def whole_rack(names: Names) -> list[Intent]:
     """Carry a coded rack, pallet or bin between coded places."""
-    load = names.station() if names.chance(0.2) else _coded(names)
+    load = names.station(departments=0) if names.chance(0.2) else _coded(names)
     there = names.station() if names.chance(0.7) else names.place("zone")
     here = names.station() if names.chance(0.5) else names.place("zone")
     intent = Intent("move", (load,), there, there.rel)
     if names.chance(0.5):
         intent = replace(intent, source=here, source_rel=here.rel)
     if names.chance(0.25):
-        home = names.place("zone")
-        return [intent, Intent(names.rng.choice(("go", "charge")), places=(home,))]
+        kind = names.rng.choice(("go", "charge"))
+        home = names.charger() if kind == "charge" else names.place("zone")
+        return [intent, Intent(kind, places=(home,))]
     return [intent]
 
 

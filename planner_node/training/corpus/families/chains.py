@@ -96,9 +96,12 @@ def return_home(names: Names) -> list[Intent]:
     first = names.rng.choice((scenarios.move, rounds.tour, scenarios.deliver, scenarios.cargo))(
         names
     )
-    home = dock(names.lang) if names.chance(0.3) else names.place("zone", "room")
-    last = Intent("charge", places=(home,)) if names.chance(0.3) else Intent("go", places=(home,))
-    return [first[0], last]
+    kind = "charge" if names.chance(0.3) else "go"
+    if names.chance(0.3):
+        home = dock(names.lang)
+    else:
+        home = names.charger() if kind == "charge" else names.place("zone", "room")
+    return [first[0], Intent(kind, places=(home,))]
 
 
 def load_and_start(names: Names) -> list[Intent]:

@@ -5,7 +5,7 @@ is drawn for it (``{r}``, ``{r2}``: two rooms), a view after a dot how it is wri
 ``i`` indefinite, ``t`` as a destination, ``f`` as a source, ``g`` as where it lies. An intent is
 its kind, its things, then ``@place``, ``<source``, ``>person``, ``+tool``, ``/place`` of a tour,
 ``#note``; ``?text`` says under which condition its steps are done. ``!`` before a line means that
-nothing may be wrapped around it.
+nothing may be wrapped around it. A ``{z}`` where the line charges is mostly a charger.
 """
 
 import re
@@ -23,6 +23,7 @@ from planner_node.training.corpus.speech.patterns import expand
 from planner_node.training.corpus.speech.surface import OPEN, SHUT, Surface, marked
 
 _SLOT: Final = re.compile(r"\{(\w+)(?:\.(\w))?\}")
+_CHARGED: Final = re.compile(r"(?:charge|if\.battery) /(z\d*)")
 _THINGS: Final = {"f": "food", "k": "drink", "h": "dish", "b": "box", "c": "cargo", "i": "item"}
 _PLACES: Final = {
     "s": ("surface",),
@@ -59,10 +60,12 @@ class _Cast:
     names: Names
     surface: Surface
     drawn: dict[str, Name]
+    chargers: frozenset[str]
 
     def name(self, slot: str) -> Name:
         if slot not in self.drawn:
-            self.drawn[slot] = self._draw(slot[0])
+            charged = slot in self.chargers
+            self.drawn[slot] = self.names.charger() if charged else self._draw(slot[0])
         return self.drawn[slot]
 
     def _draw(self, kind: str) -> Name:
@@ -127,12 +130,24 @@ def frame(section: str) -> Family:
 def draw(line: str, names: Names) -> list[Intent]:
     """The intents of one line with fresh names; the first one carries the sentence."""
     said, _, meant = line.rpartition("=>")
-    cast = _Cast(names, Surface(names.rng, names.lang), {})
+    cast = _Cast(names, Surface(names.rng, names.lang), {}, _chargers(said, meant))
     said = expand(said.strip(), names.rng)
     told = _SLOT.sub(lambda found: cast.say(found[1], found[2] or ""), said)
     told = told.replace(" 's", "'s").replace(" ,", ",")
     first, *rest = (_intent(part.split(), cast) for part in meant.split(";"))
     return [replace(first, frame=told), *rest]
+
+
+def _chargers(said: str, meant: str) -> frozenset[str]:
+    """Where a line charges, and zones named beside it that its plan leaves alone.
+
+    Both, so that nobody can tell dock 3 from "dock 4 is taken" by the sound of its name.
+    """
+    charged = set(_CHARGED.findall(meant))
+    if not charged:
+        return frozenset()
+    spoken = {slot for slot, _ in _SLOT.findall(said) if slot[0] == "z"}
+    return frozenset(charged | spoken.difference(re.findall(r"\bz\d*\b", meant)))
 
 
 def _intent(tokens: list[str], cast: _Cast) -> Intent:

@@ -86,7 +86,7 @@ def idle(names: Names) -> list[Intent]:
             )
         ]
     if kind == "charge":
-        station = names.place("zone") if names.chance(0.5) else dock(names.lang)
+        station = names.charger() if names.chance(0.5) else dock(names.lang)
         if names.chance(0.45):  # nobody says where: the dock is meant
             return [Intent("charge", places=(dock(names.lang),), note="unsaid")]
         return [Intent("charge", places=(station,))]

@@ -30,7 +30,7 @@ def cargo(names: Names) -> list[Intent]:
     if after < 0.12:
         return [first, Intent("go", places=(names.place("zone"),))]
     if after < 0.2:
-        return [first, Intent("charge", places=(names.place("zone"),))]
+        return [first, Intent("charge", places=(names.charger(),))]
     return [first]
 
 

@@ -110,6 +110,6 @@ def condition(names: Names) -> list[Intent]:
         place = names.place("surface", "container", "surface", "room")
         goal, rel = destination(names)
         return [Intent("if.present", things(names), goal, rel, source=place, source_rel=place.rel)]
-    station = names.place("zone") if names.chance(0.5) else dock(names.lang)
+    station = names.charger() if names.chance(0.5) else dock(names.lang)
     note = f"{OPEN}{names.rng.choice((10, 15, 20, 25, 30, 40, 50))}%{SHUT}"
     return [Intent("if.battery", places=(station,), note=note)]
