@@ -7,11 +7,10 @@ from typing import Final
 from pydantic import JsonValue
 
 from messages.task import TaskCommand, TaskConstraints, TaskContext
-from planner_node.grammar.script import is_simplified
 from planner_node.grammar.tool import NamedTool, Tool, ToolChoice, ToolUse
 from planner_node.prompt.catalog import Catalog
 from planner_node.prompt.chinese import in_script
-from planner_node.prompt.language import TRADITIONAL_CHINESE, language_of
+from planner_node.prompt.language import language_of, model_language
 from planner_node.prompt.message import Message
 
 DECOMPOSE_TASK: Final = "decompose_task"
@@ -38,16 +37,15 @@ def task_conversation(
 
     ``answers`` names the tools that a model may choose from; a command that names another tool
     is answered with that one. ``language`` is the plan's, by default what the command wants or is
-    in; a Simplified plan is asked for in Traditional Chinese. Raises UnknownTool.
+    in; the model is told it as it knows it (``model_language``). Raises UnknownTool.
     """
-    language = language or command.language or language_of(command.instruction)
-    if is_simplified(language):
-        language = TRADITIONAL_CHINESE
+    wanted = language or command.language or language_of(command.instruction)
+    language = model_language(wanted)
     tools, choice = _offered(command.tool, catalog, answers)
     most = command.constraints.max_subtasks if command.constraints else None
     return Conversation(
         messages=(
-            Message("system", catalog.system_text(language)),
+            Message("system", catalog.system_text(wanted)),
             Message("user", user_text(command, language)),
         ),
         tools=tuple(tool if most is None else limit_tasks(tool, most) for tool in tools),

@@ -34,6 +34,17 @@ def is_chinese(language: str) -> bool:
     return _primary(language) == "zh"
 
 
+def model_language(language: str) -> str:
+    """Return the tag by which a model is told a language, of whose spellings it knows few.
+
+    Every Chinese is ``zh-TW``, since Simplified too is put to the model in Traditional characters;
+    every English is ``en``. Any other tag stays as it is.
+    """
+    if is_chinese(language):
+        return TRADITIONAL_CHINESE
+    return ENGLISH if _primary(language) == ENGLISH else language
+
+
 def answer_language(wanted: str | None, instruction: str, spoken: Sequence[str]) -> str:
     """Return the language of a plan: the wanted one, else the instruction's, if it is spoken.
 

@@ -59,6 +59,14 @@ def test_wanted_language_wins_over_that_of_the_instruction() -> None:
     assert "機器人" in said.messages[0].content
 
 
+@pytest.mark.parametrize(("language", "told"), [("zh-Hant-HK", "zh-TW"), ("EN-us", "en")])
+def test_wanted_language_is_spelt_as_the_model_knows_it(language: str, told: str) -> None:
+    command = TaskCommand(instruction="Find the cup.", language=language)
+    said = task_conversation(command, shipped_catalog())
+    assert said.language == told
+    assert said.messages[1].content == f"Find the cup.\nlanguage: {told}"
+
+
 def test_all_answers_are_offered_and_one_is_required() -> None:
     said = task_conversation(TaskCommand(instruction="Go."), shipped_catalog(), ANSWERS)
     assert tuple(tool.name for tool in said.tools) == ANSWERS

@@ -2,7 +2,7 @@
 
 import pytest
 
-from planner_node.prompt.language import answer_language, language_of
+from planner_node.prompt.language import answer_language, language_of, model_language
 
 
 @pytest.mark.parametrize(
@@ -59,3 +59,17 @@ def test_a_plan_is_in_a_language_that_is_spoken(
 def test_the_first_language_is_for_what_fits_none() -> None:
     assert answer_language("ja", ZH, ["de", "fr"]) == "de"
     assert answer_language("zh-CN", ZH, ["zh-TW"]) == "zh-TW"
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        *((tag, "zh-TW") for tag in ("zh-TW", "ZH-tw", "zh-Hant-TW", "zh-hant-hk", "zh-MO", "zh")),
+        *((tag, "zh-TW") for tag in ("zh-CN", "zh-Hans", "ZH-SG")),
+        *((tag, "en") for tag in ("en", "EN", "En-us", "en-GB", "en-x-custom")),
+        ("ja-JP", "ja-JP"),
+        ("enm", "enm"),  # Middle English is no English
+    ],
+)
+def test_a_model_is_told_one_tag_of_each_language(asked: str, told: str) -> None:
+    assert model_language(asked) == told
