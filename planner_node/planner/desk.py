@@ -59,9 +59,9 @@ class Desk:
         """Return where the task stands, or would stand if it came now."""
         waits = self.queue.position(record.task_id)
         if waits is not None:
-            return QueuePosition(position=waits, depth=len(self.queue))
+            return QueuePosition(position=waits, depth=self.queue.depth)
         position = self.queue.place(record.robot_id or "", record.priority, record.command.deadline)
-        return QueuePosition(position=position, depth=len(self.queue) + 1)
+        return QueuePosition(position=position, depth=self.queue.depth + 1)
 
     def is_due(self, record: TaskRecord) -> bool:
         """Whether the task must have ended by now."""

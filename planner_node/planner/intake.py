@@ -108,17 +108,18 @@ class Intake:
 
     async def _admit(self, record: TaskRecord, origin: Origin) -> Submission:
         desk = self._desk
-        robot_id = record.robot_id or ""
-        self._reserve(robot_id)
+        asked = (record.robot_id or "", record.priority, record.command.deadline)
+        place = desk.place(record)  # before its own is reserved, which is no task ahead of it
+        self._reserve(*asked)
         try:
-            event = desk.reporter.change(record, desk.place(record))
+            event = desk.reporter.change(record, place)
             admission = await self._admitted(record, event)
             if not admission.is_new:  # another node's, on the same journal
                 return await self._again(admission.record, record, origin)
             desk.ledger.adopt(admission.record)
             desk.enqueue(admission.record)
         finally:
-            desk.queue.unreserve(robot_id)
+            desk.queue.unreserve(*asked)
         tell(admission.record)
         return Submission(admission.record, is_new=True)
 
@@ -130,9 +131,9 @@ class Intake:
         self._desk.crowd.came_in(loop.time() - came_s, journal.usual_wait_s, loop.time())
         return admission
 
-    def _reserve(self, robot_id: str) -> None:
+    def _reserve(self, robot_id: str, priority: int, deadline: datetime | None) -> None:
         try:
-            self._desk.queue.reserve(robot_id)
+            self._desk.queue.reserve(robot_id, priority, deadline)
         except QueueFull as full:
             reason = _OWN_SHARE if "robot_id" in full.references else ""
             raise QueueFull(reason, **full.references, retry_after_s=_RETRY_AFTER_S) from full

@@ -8,8 +8,8 @@ operation is a few binary searches.
 """
 
 import sys
-from bisect import bisect_left, insort
-from collections import Counter, OrderedDict
+from bisect import bisect_left, bisect_right, insort
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -69,7 +69,7 @@ class ReadyQueue:
         self._capacity = capacity
         self._robot_capacity = capacity if robot_capacity is None else robot_capacity
         self._patience_takes = patience_takes
-        self._reserved: Counter[str] = Counter()  # by robot; the total beside, to be had at once
+        self._reserved: dict[str, list[Urgency]] = {}  # by robot, sorted
         self._reserved_in_all = 0
         self._takes = 0
         self._tasks: dict[str, Waiting] = {}
@@ -87,27 +87,33 @@ class ReadyQueue:
     def __contains__(self, task_id: str) -> bool:
         return task_id in self._tasks
 
-    def reserve(self, robot_id: str) -> None:
+    @property
+    def depth(self) -> int:
+        """How many tasks wait, those included that are being admitted."""
+        return len(self._tasks) + self._reserved_in_all
+
+    def reserve(self, robot_id: str, priority: int, deadline: datetime | None) -> None:
         """Hold a place for a task that is being admitted; ``unreserve`` it when that is done.
 
         Raises:
             QueueFull: every place is taken or promised, or every one that the robot may have; then
                 the references name the robot.
         """
-        in_all = len(self._tasks) + self._reserved_in_all
-        if in_all >= self._capacity:
-            raise QueueFull(capacity=self._capacity, depth=in_all)
-        depth = len(self._lanes.get(robot_id, ())) + self._reserved[robot_id]
+        if self.depth >= self._capacity:
+            raise QueueFull(capacity=self._capacity, depth=self.depth)
+        reserved = self._reserved.get(robot_id, [])
+        depth = len(self._lanes.get(robot_id, ())) + len(reserved)
         if depth >= self._robot_capacity:
             limit = self._robot_capacity
             raise QueueFull(robot_id=robot_id, robot_capacity=limit, depth=depth)
-        self._reserved[robot_id] += 1
+        insort(reserved, _urgency(priority, deadline))
+        self._reserved[robot_id] = reserved
         self._reserved_in_all += 1
 
-    def unreserve(self, robot_id: str) -> None:
+    def unreserve(self, robot_id: str, priority: int, deadline: datetime | None) -> None:
         """Give a reserved place back."""
         self._reserved_in_all -= 1
-        self._reserved[robot_id] -= 1
+        self._reserved[robot_id].remove(_urgency(priority, deadline))
         if not self._reserved[robot_id]:
             del self._reserved[robot_id]
 
@@ -175,10 +181,17 @@ class ReadyQueue:
         return self._before(task.urgency, task.robot_id, nth, others)
 
     def place(self, robot_id: str, priority: int, deadline: datetime | None) -> int:
-        """Return the position that a task of this robot would get, if it came now."""
+        """Return the position that a task of this robot would get, if it came now.
+
+        Of the tasks that are being admitted only the robot's own count.
+        """
         urgency = _urgency(priority, deadline)
-        nth = _count(self._lanes.get(robot_id, []), urgency) + 1
-        return self._before(urgency, robot_id, nth, self._rounds.within(urgency, nth))
+        reserved = self._reserved.get(robot_id, [])
+        ahead = bisect_right(reserved, urgency)
+        as_urgent = ahead - bisect_left(reserved, urgency)
+        nth = _count(self._lanes.get(robot_id, []), urgency) + as_urgent + 1
+        others = self._rounds.within(urgency, nth)
+        return ahead + self._before(urgency, robot_id, nth, others)
 
     def _before(self, urgency: Urgency, robot_id: str, nth: int, others: int) -> int:
         """Count the more urgent, the rounds before the n-th, and whose turn in it comes first."""

@@ -1,7 +1,9 @@
 """What is taken in, what is refused, and what is only said again."""
 
 import asyncio
+import json
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,11 +21,13 @@ from planner_node.errors import (
     RateLimited,
     UnknownTool,
 )
+from planner_node.journal.store import Journal
 from planner_node.settings import QueueSettings
 from planner_node.tasks.record import EventKind, Origin, Reply, StoredEvent
 from tests.fakes.clock import START, ManualClock
 from tests.fakes.completion import ScriptedCompleter
 from tests.fakes.hall import Hall, HallMaker
+from tests.fakes.journal import open_journal
 
 
 @pytest.fixture
@@ -52,6 +56,20 @@ async def test_submit_tells_the_place_in_the_queue(idle: Hall) -> None:
         {"position": 0, "depth": 1},
         {"position": 1, "depth": 2},
         {"position": 0, "depth": 3},
+    ]
+
+
+async def test_a_burst_is_told_the_places_that_its_tasks_then_have(
+    open_hall: HallMaker, tmp_path: Path
+) -> None:
+    url = f"sqlite:///{tmp_path}/planner.db"
+    async with open_journal(Journal(url, outbox=True, commit_wait_ms=20)) as journal:
+        hall = await open_hall(Hall(works=False, journal=journal))  # type: ignore[arg-type]  # as good
+        names = [f"t{number}" for number in range(8)]
+        await asyncio.gather(*(hall.submit(name) for name in names))
+        first = [(await journal.events(name))[0].event.payload for name in names]
+    assert [json.loads(payload)["queue"] for payload in first] == [
+        {"position": number, "depth": number + 1} for number in range(8)
     ]
 
 

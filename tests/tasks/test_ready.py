@@ -177,37 +177,49 @@ def test_positions_forget_what_has_left() -> None:
 
 def test_reserve_counts_promised_places() -> None:
     queue = filled(task(1), capacity=2)
-    queue.reserve("r1")
+    queue.reserve("r1", 50, None)
     with pytest.raises(QueueFull) as refusal:
-        queue.reserve("r2")
+        queue.reserve("r2", 50, None)
     assert refusal.value.references == {"capacity": 2, "depth": 2}
 
 
 def test_unreserve_gives_the_place_back() -> None:
     queue = ReadyQueue(1)
-    queue.reserve("r1")
-    queue.unreserve("r1")
-    queue.reserve("r1")
+    queue.reserve("r1", 50, None)
+    queue.unreserve("r1", 50, None)
+    queue.reserve("r1", 50, None)
     assert len(queue) == 0
 
 
 def test_a_robot_has_a_share_of_its_own_and_leaves_the_rest_to_others() -> None:
     queue = ReadyQueue(10, robot_capacity=2)
     queue.put(task(1, "greedy"))
-    queue.reserve("greedy")
+    queue.reserve("greedy", 50, None)
     with pytest.raises(QueueFull) as refusal:
-        queue.reserve("greedy")
+        queue.reserve("greedy", 50, None)
     assert refusal.value.references == {"robot_id": "greedy", "robot_capacity": 2, "depth": 2}
-    queue.reserve("modest")
-    queue.unreserve("greedy")
-    queue.reserve("greedy")
+    queue.reserve("modest", 50, None)
+    queue.unreserve("greedy", 50, None)
+    queue.reserve("greedy", 50, None)
 
 
 def test_a_taken_task_leaves_its_robots_share() -> None:
     queue = ReadyQueue(10, robot_capacity=1)
     queue.put(task(1, "r"))
     queue.take()
-    queue.reserve("r")
+    queue.reserve("r", 50, None)
+
+
+def test_a_robots_own_reserved_tasks_stand_before_its_next_one() -> None:
+    queue = filled(task(1, "r"), task(2, "other"))
+    queue.reserve("r", 60, None)
+    queue.reserve("r", 50, None)
+    queue.reserve("other", 50, None)
+    assert queue.depth == 5
+    assert [queue.place("r", urgent, None) for urgent in (70, 60, 50, 40)] == [0, 1, 4, 4]
+    assert queue.place("other", 50, None) == 3
+    queue.unreserve("r", 60, None)
+    assert (queue.place("r", 50, None), queue.depth) == (3, 4)
 
 
 def test_put_is_never_refused() -> None:
