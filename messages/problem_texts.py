@@ -117,12 +117,21 @@ CATALOG: Mapping[ProblemCode, ProblemText] = {
     ),
     ProblemCode.EXPIRED: _entry(
         (
-            "The task's deadline or its Message Expiry had passed before its turn came.",
-            "Send it again with a later deadline, or a longer Message Expiry.",
+            (
+                "The task's deadline or its Message Expiry had passed before its turn came, "
+                "or nobody answered its question in time."
+            ),
+            (
+                "Send it again under a new task_id, with a later deadline, a longer Message Expiry "
+                "or a higher priority."
+            ),
         ),
         (
-            "輪到此任務之前，就已超過 deadline 或 Message Expiry。",
-            "請以較晚的 deadline 或較長的 Message Expiry 重新送出。",
+            "輪到此任務之前，就已超過 deadline 或 Message Expiry；或其問題未在時限內得到回答。",
+            (
+                "請以新的 task_id 重新送出，並給予較晚的 deadline、較長的 Message Expiry"
+                "或較高的優先順序。"
+            ),
         ),
     ),
     ProblemCode.DEADLINE_EXCEEDED: _entry(

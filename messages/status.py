@@ -22,7 +22,7 @@ class TaskState(StrEnum):
     DECLINED = "DECLINED"  # understood and refused
     FAILED = "FAILED"  # the node could not plan it
     CANCELED = "CANCELED"  # somebody asked for its end
-    EXPIRED = "EXPIRED"  # its deadline passed first
+    EXPIRED = "EXPIRED"  # its deadline, its Message Expiry or its question's time passed first
 
 
 class NodeState(StrEnum):

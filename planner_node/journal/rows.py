@@ -60,6 +60,7 @@ class _Details(_Stored):
     expires_ms: int | None = None
     queued_ms: int | None = None
     started_ms: int | None = None
+    asked_ms: int | None = None
     question: Question | None = None
     exchanges: tuple[_Exchange, ...] = ()
     problem: Problem | None = None
@@ -161,6 +162,7 @@ def _record(row: Row, command: TaskCommand, rest: _Details) -> TaskRecord:
         expires=_moment(rest.expires_ms),
         queued=_moment(rest.queued_ms),
         started=_moment(rest.started_ms),
+        asked=_moment(rest.asked_ms),
         finished=None if finished_ms is None else from_ms(_number(finished_ms)),
         question=rest.question,
         exchanges=tuple(Exchange(item.question, item.answer) for item in rest.exchanges),
@@ -223,6 +225,7 @@ def _details(record: TaskRecord) -> _Details:
         expires_ms=_ms(record.expires),
         queued_ms=_ms(record.queued),
         started_ms=_ms(record.started),
+        asked_ms=_ms(record.asked),
         question=record.question,
         exchanges=tuple(
             _Exchange(question=item.question, answer=item.answer) for item in record.exchanges

@@ -8,33 +8,17 @@ import asyncio
 import logging
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Awaitable, Callable, Collection
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
-from messages.status import TaskState
 from planner_node.clock import Clock
 from planner_node.errors import JournalLost
-from planner_node.tasks.record import TaskRecord
 
 log = logging.getLogger(__name__)
 # The loop's clock need not be ours; so nobody waits longer than this without a look.
 _LONGEST_WAIT_S: Final = 1.0
 _RETRY_S: Final = 1.0
 _BATCH: Final = 64
-
-
-def ends_of(record: TaskRecord, input_timeout_s: float) -> list[datetime]:
-    """Return the moments at which a task is too late; the earliest counts.
-
-    They are its own deadline, its question's end of patience, and its command's Message Expiry
-    until it is begun: whoever sent it does not want it taken up later.
-    """
-    moments = [record.command.deadline] if record.command.deadline else []
-    if record.state is TaskState.INPUT_REQUIRED and record.started is not None:
-        moments.append(record.started + timedelta(seconds=input_timeout_s))
-    if record.expires is not None and record.started is None:
-        moments.append(record.expires)
-    return moments
 
 
 class Timetable:

@@ -1,16 +1,17 @@
 """What submitting, controlling, expiring and planning share."""
 
 import asyncio
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
 
-from messages.problem import Problem, ProblemCode, problem
+from messages.problem import Problem
 from messages.status import QueuePosition, TaskState
-from messages.wire import format_timestamp
-from planner_node.errors import DeadlinePassed, TaskMoved
+from planner_node.errors import TaskMoved
 from planner_node.planner.crowd import Crowd
-from planner_node.planner.deadlines import Deadlines, ends_of
+from planner_node.planner.deadlines import Deadlines
 from planner_node.planner.durations import FIRST_SUBTASK_BOUNDS_S, Durations
+from planner_node.planner.ends import ends_of, too_late
 from planner_node.planner.leash import Leash, Pull
 from planner_node.planner.ledger import Ledger
 from planner_node.planner.ports import PlannerParts
@@ -74,14 +75,10 @@ class Desk:
 
     def too_late(self, record: TaskRecord) -> Problem:
         """Return the problem of a task that is due."""
-        due = min(self._ends(record), default=None)
-        when = format_timestamp(due) if due else ""
-        if due is not None and due == record.expires:
-            return problem(ProblemCode.EXPIRED, {"message_expiry": when, "status": record.state})
-        return problem(DeadlinePassed.code, {"deadline": when, "status": record.state})
+        return too_late(record, self.parts.planner.input_timeout_s)
 
-    def _ends(self, record: TaskRecord) -> list[datetime]:
-        return ends_of(record, self.parts.planner.input_timeout_s)
+    def _ends(self, record: TaskRecord) -> Collection[datetime]:
+        return ends_of(record, self.parts.planner.input_timeout_s).values()
 
     async def expire(self, task_id: str) -> None:
         """End a task that is due; one that is not, or not any more, stays as it is."""

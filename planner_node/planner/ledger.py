@@ -169,6 +169,8 @@ class Ledger:
                 return {"queued": now}
             case TaskState.PLANNING:
                 return {"started": now}
+            case TaskState.INPUT_REQUIRED:
+                return {"asked": now}
             case _ if state in TERMINAL:
                 return {"finished": now}
             case _:

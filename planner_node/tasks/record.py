@@ -52,6 +52,7 @@ class TaskRecord:
     expires: datetime | None = None  # the command's Message Expiry: not to be begun from then on
     queued: datetime | None = None
     started: datetime | None = None
+    asked: datetime | None = None  # the latest question; its end of patience counts from here
     finished: datetime | None = None
     question: Question | None = None
     exchanges: tuple[Exchange, ...] = ()

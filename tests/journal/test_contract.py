@@ -34,6 +34,7 @@ def a_full_record() -> TaskRecord:
         revision=1,
         queued=MOMENT,
         started=MOMENT,
+        asked=MOMENT,
         finished=LATER,
         question=question,
         exchanges=(Exchange(question, "紅色"),),

@@ -13,7 +13,7 @@ from planner_node.planner.deadlines import Deadlines, Timetable
 from planner_node.settings import PlannerSettings
 from planner_node.tasks.record import Event, EventKind, Origin, TaskRecord
 from tests.fakes.clock import START, ManualClock
-from tests.fakes.completion import TWO_SUBTASKS_CHARS, Script, ScriptedCompleter, tool_call
+from tests.fakes.completion import ASKING, TWO_SUBTASKS_CHARS, Script, ScriptedCompleter
 from tests.fakes.hall import ROBOT, Hall, HallMaker
 from tests.fakes.journal import MemoryJournal
 from tests.fakes.waiting import until
@@ -37,7 +37,7 @@ async def test_a_waiting_task_expires(open_hall: HallMaker) -> None:
     await hall.submit("t2", deadline=soon())
     await hall.until("t2", "EXPIRED")
     assert hall.states("t2") == ["QUEUED", "EXPIRED"]
-    assert hall.said("t2")[-1]["problem"]["code"] == "DEADLINE_EXCEEDED"
+    assert hall.said("t2")[-1]["problem"]["code"] == "EXPIRED"
     assert hall.planner.load.queue_depth == 0
 
 
@@ -53,20 +53,46 @@ async def test_a_running_task_expires_and_leaves_the_model(open_hall: HallMaker)
     await hall.until("t2", "PLANNED")
     assert completer.running == set()
     assert hall.states("t1") == ["QUEUED", "PLANNING", "EXPIRED"]
+    assert hall.said("t1", EventKind.STATUS)[-1]["problem"]["code"] == "DEADLINE_EXCEEDED"
     assert [one["type"] for one in hall.said("t1", EventKind.SUBTASK)][-1] == "PLAN_FAILED"
 
 
 async def test_an_unanswered_question_expires(open_hall: HallMaker) -> None:
-    call = tool_call("ask_clarification", {"question": "哪一本？", "options": []})
-    clock = ManualClock()
-    completer = ScriptedCompleter(default=Script(call))
+    clock, completer = ManualClock(), ScriptedCompleter(default=Script(ASKING))
     settings = PlannerSettings(input_timeout_s=60)
     hall = await open_hall(Hall(completer, clock=clock, settings=settings))
     await hall.submit("t1")
     await hall.until("t1", "INPUT_REQUIRED")
     clock.advance(61)
     await hall.until("t1", "EXPIRED")
-    assert hall.said("t1", EventKind.STATUS)[-1]["question"] is None
+    told = hall.said("t1", EventKind.STATUS)[-1]
+    assert told["question"] is None
+    assert told["problem"]["code"] == "EXPIRED"
+    assert "Nobody answered within input_timeout_s" in told["problem"]["hint"]
+    assert "無人回答" in told["problem"]["translations"][0]["hint"]
+
+
+async def test_the_time_for_an_answer_runs_from_the_question_also_after_a_restart(
+    open_hall: HallMaker,
+) -> None:
+    clock, script = ManualClock(), Script(ASKING, hold_after=0)
+    settings = PlannerSettings(input_timeout_s=60)
+    before = await open_hall(
+        Hall(ScriptedCompleter(default=script), clock=clock, settings=settings)
+    )
+    await before.submit("t1")
+    await script.held.wait()
+    clock.advance(50)  # of which nobody who answers can know
+    script.gate.set()
+    await before.until("t1", "INPUT_REQUIRED")
+    await before.close()
+    hall = await open_hall(Hall(journal=before.journal, clock=clock, settings=settings))
+    clock.advance(59)
+    await hall.submit_as(Origin("robot-2", expiry_s=0), "t2")
+    await hall.until("t2", "EXPIRED")  # the timer has looked at both by then
+    assert hall.states("t1")[-1] == "INPUT_REQUIRED"
+    clock.advance(1)
+    await hall.until("t1", "EXPIRED")
 
 
 async def test_a_task_that_is_due_when_its_turn_comes_costs_no_tokens(
@@ -79,6 +105,7 @@ async def test_a_task_that_is_due_when_its_turn_comes_costs_no_tokens(
     clock.advance(5)
     hall.go_to_work()
     await hall.until("t1", "EXPIRED")
+    assert hall.said("t1", EventKind.STATUS)[-1]["problem"]["code"] == "EXPIRED"
     assert completer.requests == []
 
 
