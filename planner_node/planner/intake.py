@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -94,7 +95,12 @@ class Intake:
             expires=_expires(now, origin),
             queued=now,
             priority=command.priority,
-            warnings=(*origin.warnings, *harmless, *language_warnings(command, language)),
+            warnings=(
+                *origin.warnings,
+                *harmless,
+                *_tool_warnings(command, self._desk.parts.planner.answers),
+                *language_warnings(command, language),
+            ),
             reply=origin.reply,
             over_mqtt=self._desk.parts.journal.outbox,
         )
@@ -171,6 +177,15 @@ class Intake:
                 field="/generation/max_new_tokens",
                 limit=limit,
             )
+
+
+def _tool_warnings(command: TaskCommand, answers: Sequence[str]) -> Iterator[str]:
+    """Yield, in both languages, where a command names an answer that the model chooses itself."""
+    if command.tool in answers[1:]:  # the first one is what a command that names none asks for
+        yield (
+            f"tool {command.tool} has no effect: the model chooses among planner.answers itself · "
+            f"指定工具 {command.tool} 沒有作用：由模型自行從 planner.answers 中選擇"
+        )
 
 
 def _expires(now: datetime, origin: Origin) -> datetime | None:

@@ -82,6 +82,20 @@ async def test_submit_passes_warnings_on(idle: Hall) -> None:
     ]
 
 
+@pytest.mark.parametrize("tool", ["ask_clarification", "decline_task"])
+async def test_a_tool_that_the_model_chooses_by_itself_is_warned_of(idle: Hall, tool: str) -> None:
+    await idle.submit("t1", tool=tool)
+    (warning,) = idle.said("t1")[0]["warnings"]
+    assert f"tool {tool} has no effect" in warning
+    assert f"指定工具 {tool} 沒有作用" in warning
+
+
+@pytest.mark.parametrize("tool", [None, "decompose_task"])
+async def test_the_tool_of_a_plan_brings_no_warning(idle: Hall, tool: str | None) -> None:
+    await idle.submit("t1", tool=tool)
+    assert idle.said("t1")[0]["warnings"] == []
+
+
 @pytest.mark.parametrize(
     ("fields", "error"),
     [
