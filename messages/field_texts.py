@@ -67,7 +67,7 @@ FIELD_TEXTS: Final[Mapping[str, str]] = {
     ),
     "must be an RFC 3339 moment, such as {example}": "應為 RFC 3339 時間，例如 {example}",
     "must lie between the years 1 and 9999 in UTC": "以 UTC 計，應介於西元 1 年到 9999 年",
-    "is no moment: {why}": "不是有效的時間：{why}",
+    "is no moment: {why}": "不是有效的日期時間",
     # JSON
     "the payload must be a JSON object": "內容必須是 JSON 物件",
     "not UTF-8 at byte {place}": "第 {place} 個位元組起不是 UTF-8",

@@ -1,12 +1,14 @@
 """Every reason is told in both languages, and the Chinese one as people in Taiwan write it."""
 
 import ast
+import json
 import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import pytest
 
+from messages.decode import Refused, decode_task
 from messages.problem import ProblemCode, problem
 from messages.wording import TEXTS, in_chinese
 from planner_node import errors
@@ -117,6 +119,16 @@ def test_blanks_are_filled_and_reasons_inside_reasons_found(
     english: str, chinese: str | None
 ) -> None:
     assert in_chinese(english) == chinese
+
+
+@pytest.mark.parametrize("deadline", ["2030-13-01T12:00:00Z", "2030-02-30T12:00:00Z"])
+def test_what_is_wrong_with_a_deadline_is_told_in_chinese_alone(deadline: str) -> None:
+    with pytest.raises(Refused) as refused:
+        decode_task(json.dumps({"instruction": "go", "deadline": deadline}).encode())
+    (translation,) = problem(refused.value.code, refused.value.references).translations
+    assert {one.key: one.value for one in translation.references} == {
+        "/deadline": "不是有效的日期時間"
+    }
 
 
 def test_a_problem_tells_its_reasons_in_chinese_too() -> None:
