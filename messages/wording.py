@@ -12,12 +12,14 @@ from typing import Final, NamedTuple
 from messages.field_texts import FIELD_TEXTS
 from messages.reason_texts import REASON_TEXTS
 from messages.schema_texts import SCHEMA_TEXTS
+from messages.setting_texts import SETTING_TEXTS
 from messages.start_texts import START_TEXTS
 
 TEXTS: Final[Mapping[str, str]] = {
     **FIELD_TEXTS,
     **REASON_TEXTS,
     **SCHEMA_TEXTS,
+    **SETTING_TEXTS,
     **START_TEXTS,
 }
 _BLANK: Final = re.compile(r"\{(\w+)\}")
