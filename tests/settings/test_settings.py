@@ -81,6 +81,23 @@ def test_a_port_that_cannot_be_is_refused(text: str, port: str, tmp_path: Path) 
         load(write(tmp_path, text.replace("PORT", port)))
 
 
+@pytest.mark.parametrize("host", ["[::1", "[abc]", "ann:geheim@\uff03b"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "mqtt: {url: 'mqtt://HOST'}",
+        "journal: {url: 'postgresql://HOST/db'}",
+        "engine: {kind: remote, endpoints: [{url: 'http://HOST'}]}",
+    ],
+)
+def test_a_host_that_cannot_be_read_is_refused_and_not_repeated(
+    text: str, host: str, tmp_path: Path
+) -> None:
+    with pytest.raises(SettingsRefused, match=": url's host cannot be read") as refusal:
+        load(write(tmp_path, text.replace("HOST", host)))
+    assert "geheim" not in str(refusal.value)
+
+
 @pytest.mark.parametrize(
     "text",
     [
