@@ -57,6 +57,11 @@ def test_a_value_that_must_be_json_is_named_with_its_form(
         ("PLANNER__JOURNAL__URL", "mysql://x", "journal.url: must be sqlite:///file or"),
         ("PLANNER_MQTT_PORT", "18841", "sets nothing; did you mean PLANNER__MQTT__PORT?"),
         ("PLANNER_NODE_ID", "a", "sets nothing; did you mean PLANNER__NODE_ID?"),
+        ("PLANNER_MQTT__URL", "mqtt://h", "sets nothing; did you mean PLANNER__MQTT__URL?"),
+        ("planner_http__port", "1", "sets nothing; did you mean PLANNER__HTTP__PORT?"),
+        ("PLANNER_NODE__ID", "a", "sets nothing; did you mean PLANNER__NODE_ID?"),
+        ("PLANNER__NODE_ID__Y", "a", "sets nothing; did you mean PLANNER__NODE_ID?"),
+        ("PLANNER__NODE_ID__", "a", "sets nothing; did you mean PLANNER__NODE_ID?"),
     ],
 )
 def test_a_fault_of_the_environment_names_the_variable(
