@@ -54,6 +54,9 @@ SETTING_TEXTS: Final[Mapping[str, str]] = {
     "url's host cannot be read; an IPv6 address stands in brackets, such as {example}": (
         "無法讀取 url 的主機；IPv6 位址應以方括號括住，例如 {example}"
     ),
+    "{keys}: TLS needs mqtts:// in url, or take this out": (
+        "{keys}：使用 TLS 時 url 應為 mqtts://，否則請移除這些設定"
+    ),
     "url names no host": "url 沒有主機名稱",
     "url's port must be a number from 1 to 65535": "url 的連接埠應為 1 到 65535 的數字",
     "url holds a user or password; give a key in {name} or in a file named in api_key_file": (

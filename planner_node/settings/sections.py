@@ -70,13 +70,16 @@ class MqttSettings(Section):
     ]
 
     @model_validator(mode="after")
-    def _known_scheme(self) -> Self:
+    def _leads_to_a_broker(self) -> Self:
         parts = parts_of(self.url)
         if self.url and parts.scheme not in {"mqtt", "mqtts"}:
             raise ValueError("url must be mqtt://host:port or mqtts://host:port, or empty")
         if self.url and not parts.hostname:
             raise ValueError("url names no host")
         check_port(self.url)
+        files = [key for key in ("ca_file", "certificate_file", "key_file") if getattr(self, key)]
+        if files and parts.scheme == "mqtt":
+            raise ValueError(f"{', '.join(files)}: TLS needs mqtts:// in url, or take this out")
         return self
 
     @model_validator(mode="after")

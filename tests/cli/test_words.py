@@ -35,6 +35,7 @@ def test_a_sentence_is_found_behind_names(english: str, chinese: str | None) -> 
     [
         "mqtt: {port: x, keepalive_s: 0, ca_file: 5, url: 'mqtt://[::1'}",
         "mqtt: {url: 'mqtt://[::1'}",
+        "mqtt: {url: 'mqtt://h', ca_file: a, key_file: b}",
         "http: {enabled: 5, trusted_proxies: x}",
         "model: {dtype: x, max_memory: []}",
         "planner: {languages: [5, x], plan_bias_logits: 99}\nlog: 3",

@@ -81,6 +81,16 @@ def test_a_port_that_cannot_be_is_refused(text: str, port: str, tmp_path: Path) 
         load(write(tmp_path, text.replace("PORT", port)))
 
 
+@pytest.mark.parametrize("key", ["ca_file", "certificate_file", "key_file"])
+def test_a_file_of_tls_beside_a_url_without_it_is_refused(key: str, tmp_path: Path) -> None:
+    text = f"mqtt: {{{key}: x, url: 'SCHEME://h'}}"
+    with pytest.raises(SettingsRefused, match=f"mqtt: {key}: TLS needs mqtts:// in url"):
+        load(write(tmp_path, text.replace("SCHEME", "MQTT")))
+    for url in ("mqtts://h", "MQTTS://h", ""):
+        kept = load(write(tmp_path, text.replace("SCHEME://h", url))).mqtt
+        assert getattr(kept, key) == tmp_path / "x"
+
+
 @pytest.mark.parametrize("host", ["[::1", "[abc]", "ann:geheim@\uff03b"])
 @pytest.mark.parametrize(
     "text",
