@@ -32,6 +32,25 @@ class _Template(NamedTuple):
     chinese: str
 
 
+def in_both(text: str) -> list[str]:
+    """Return the lines of a text for a terminal, and then the same in Chinese where a table has it.
+
+    Each line may be a sentence; where none is, they may be one, with a reason of several lines.
+    """
+    lines = text.splitlines()
+    chinese = [found for line in lines if (found := chinese_of(line)) is not None]
+    return [*lines, *(chinese or (chinese_of(text) or "").splitlines())]
+
+
+def chinese_of(line: str) -> str | None:
+    """Return a sentence in Traditional Chinese, also behind names: ``file: key: sentence``."""
+    if (whole := in_chinese(line)) is not None:
+        return whole
+    name, mark, rest = line.partition(": ")
+    found = chinese_of(rest) if mark else None
+    return None if found is None else f"{name}：{found}"
+
+
 @lru_cache(maxsize=1_024)  # who floods the node is told the same again and again
 def in_chinese(english: str) -> str | None:
     """Return the sentence in Traditional Chinese; None where no table has it."""

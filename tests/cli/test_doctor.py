@@ -125,6 +125,7 @@ async def test_a_shared_journal_that_is_away_is_a_fault_and_its_secrets_are_not_
     assert await examine(None) == 1
     shown = capsys.readouterr().out
     assert "The shared journal cannot be opened" in shown
+    assert "無法開啟共用日誌" in shown  # libpq's reason has several lines
     assert "geheim" not in shown
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from messages.wording import chinese_of, in_both
 from planner_node.cli.app import app
-from planner_node.cli.words import chinese_of, in_both
 from planner_node.errors import SettingsRefused
 from planner_node.settings import load
 
@@ -59,6 +59,17 @@ def test_each_fault_of_a_file_is_told_once_in_each_language(text: str, tmp_path:
 def test_each_line_is_told_in_both_languages() -> None:
     told = in_both("a: url names no host\nb: url names no host")
     assert told[2:] == ["a：url 沒有主機名稱", "b：url 沒有主機名稱"]
+
+
+def test_a_sentence_whose_reason_has_several_lines_is_told_whole() -> None:
+    told = in_both(
+        "The journal x cannot be opened (first\n\tsecond): check the disk and the file's owner, "
+        "or set journal.url to another file."
+    )
+    assert told[2:] == [
+        "無法開啟日誌 x（first",
+        "\tsecond）：請檢查磁碟與檔案的擁有者，或將 journal.url 設為其他檔案。",
+    ]
 
 
 @pytest.mark.parametrize("command", ["serve", "send", "watch", "doctor", "schema"])

@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from messages.problem import ProblemCode, problem
-from messages.wording import TEXTS, in_chinese
+from messages.wording import TEXTS, chinese_of, in_chinese
 from planner_node import errors
-from planner_node.cli.words import chinese_of
 from tests.messages.test_problem import FOREIGN_WORDS
 
 ROOT = Path(__file__).parents[2]
