@@ -209,7 +209,9 @@ async def test_one_lost_endpoint_of_two_is_no_fault(
     async with OpenAiServer().listening() as server:
         file = remote_settings(tmp_path, server.url, "http://127.0.0.1:1")
         assert await examine(file) == 0
-    assert "127.0.0.1:1 cannot be reached" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "127.0.0.1:1: cannot be reached" in shown
+    assert "127.0.0.1:1：無法連線" in shown
 
 
 async def test_no_endpoint_at_all_is_a_fault(

@@ -28,9 +28,9 @@ RAISED = {
     if isinstance(kind, type)
     and issubclass(kind, errors.PlannerError)
     and not issubclass(kind, errors.NodeBroken)
-} | {"refusal", "HTTPException"}
+} | {"refusal", "HTTPException", "Fault", "Garbled", "_gone"}
 # Of those whose sentence is not the first argument.
-PLACE_OF_REASON = {"BadCommand": 1, "refusal": 2, "HTTPException": 1}
+PLACE_OF_REASON = {"BadCommand": 1, "refusal": 2, "HTTPException": 1, "Fault": 1, "_gone": 1}
 
 
 def reasons(path: Path, raised: Collection[str] = RAISED) -> Iterator[str]:
