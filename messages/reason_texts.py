@@ -147,6 +147,7 @@ REASON_TEXTS: Final[Mapping[str, str]] = {
     "The database does not take this group.": "資料庫不接受這組寫入。",
     "Nothing was written.": "沒有寫入任何內容。",
     "Task {id} was there and is gone.": "任務 {id} 曾經存在，但已不見。",
+    "the TLS files cannot be used: {why}": "無法使用 TLS 檔案：{why}",
     "not connected to {url} yet": "尚未連線到 {url}",
     "another client uses our id {id} at {url}; give each node its own node_id": (
         "另一個連線在 {url} 使用了我們的識別碼 {id}；請為每個節點設定各自的 node_id"

@@ -83,6 +83,21 @@ def test_without_a_node_it_is_said_how_to_start_one(
     assert "Start the node with `planner-node serve`" in text
 
 
+@pytest.mark.parametrize("command", [("send", "hi"), ("watch",)])
+def test_with_files_of_tls_that_are_none_it_is_said_to_check_them(
+    command: tuple[str, ...],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("PLANNER__MQTT__URL", "mqtts://127.0.0.1:1")
+    monkeypatch.setenv("PLANNER__MQTT__CA_FILE", __file__)
+    code, text = said(monkeypatch, capsys, *command)
+    assert code == 1
+    assert "無法使用 TLS 檔案" in text
+    assert "請檢查 mqtt 設定所指定的檔案。" in text
+    assert "planner-node serve" not in text
+
+
 def test_a_problem_with_square_brackets_is_shown_whole() -> None:
     told = Problem.model_validate_json(
         json.dumps(
