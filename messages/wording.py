@@ -14,6 +14,7 @@ from messages.reason_texts import REASON_TEXTS
 from messages.schema_texts import SCHEMA_TEXTS
 from messages.setting_texts import SETTING_TEXTS
 from messages.start_texts import START_TEXTS
+from messages.summary_texts import SUMMARY_TEXTS
 
 TEXTS: Final[Mapping[str, str]] = {
     **FIELD_TEXTS,
@@ -21,6 +22,7 @@ TEXTS: Final[Mapping[str, str]] = {
     **SCHEMA_TEXTS,
     **SETTING_TEXTS,
     **START_TEXTS,
+    **SUMMARY_TEXTS,
 }
 _BLANK: Final = re.compile(r"\{(\w+)\}")
 _MAX_NESTING: Final = 3  # a reason may quote a reason

@@ -61,6 +61,24 @@ def test_square_brackets_are_shown_as_they_were_typed(
     assert words[-1] in text
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("schema",), ["A task in words", "以文字描述的任務"]),
+        (("schema", "TaskComand"), ["did you mean TaskCommand?", "您是指 TaskCommand 嗎？"]),
+        (("schema", "x"), ["known are ErrorReport, ", "已知的有 ErrorReport, "]),
+    ],
+)
+def test_messages_are_told_in_both_languages(
+    words: tuple[str, ...],
+    told: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    _, text = said(monkeypatch, capsys, *words)
+    assert [one for one in told if one not in text] == []
+
+
 def test_a_fault_in_the_file_loses_no_word(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
