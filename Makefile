@@ -89,7 +89,7 @@ train: setup
 	@$(BIN)/python -m planner_node.training.export
 
 evaluate: setup
-	@$(BIN)/python -m planner_node.training.evaluate $(ARGS)
+	@$(BIN)/python -m planner_node.training.evaluate $(or $(ARGS),--model planner_node/models/embedded)
 
 clean:
 	rm -rf .venv build *.egg-info

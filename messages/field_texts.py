@@ -21,6 +21,7 @@ FIELD_TEXTS: Final[Mapping[str, str]] = {
     "Input should be a valid number": "應為數字",
     "Input should be a valid number, {why}": "應為數字",
     "Input should be a finite number": "應為有限的數字",
+    "Input is not a valid path for {kind}": "應為路徑",
     "Input should be a valid list": "應為陣列",
     "Input should be a valid array": "應為陣列",
     "Input should be a valid dictionary": "應為物件",

@@ -66,6 +66,34 @@ REASON_TEXTS: Final[Mapping[str, str]] = {
     "the node cannot run: {why}": "節點無法執行：{why}",
     "the endpoints were not asked yet": "尚未詢問端點",
     "no endpoint is well: {which}": "沒有可用的端點：{which}",
+    # what is wrong with an endpoint, behind its name
+    "not asked yet": "尚未詢問",
+    "cannot be reached ({why})": "無法連線（{why}）",
+    "was silent for longer than engine.idle_timeout_s": "沒有回應的時間超過 engine.idle_timeout_s",
+    "broke off ({why})": "連線中斷（{why}）",
+    "broke off with an error: {why}": "因錯誤而中斷：{why}",
+    "stopped in mid-answer": "在回答中途停止",
+    "sent a line that is no completion: {line}": "送來不屬於回答的一行：{line}",
+    "answered with tool_calls, though no tools were given": "沒有提供工具，卻以 tool_calls 回答",
+    "ended the answer with {reason}": "以 {reason} 結束回答",
+    "answered {code}: {said} - check {what}": "回應 {code}：{said}；請檢查 {what}",
+    "the endpoint's url and model": "端點的 url 與 model",
+    "answered {code}: {said}": "回應 {code}：{said}",
+    "answers /v1/models, but not with a list of models": "對 /v1/models 的回應不是模型列表",
+    "{asked}; it has {models}: set the endpoint's model": (
+        "{asked}；其模型有 {models}：請設定端點的 model"
+    ),
+    "has no model {model}": "沒有模型 {model}",
+    "has not exactly one model": "模型不只一個，或一個也沒有",
+    "does not keep to a schema sent as {fields}: see structured_output in docs/remote.md": (
+        "未遵守以 {fields} 傳送的結構：請見 docs/remote.md 的 structured_output"
+    ),
+    "has another tokenizer than model.id: set model.id to what {model} is made of, or "
+    "engine.prompt to chat": (
+        "與 model.id 的 tokenizer 不同：請將 model.id 設為 {model} 的來源模型，"
+        "或將 engine.prompt 設為 chat"
+    ),
+    # what it writes
     "{endpoint} does not keep to the schema: {rest}; see structured_output in docs/remote.md": (
         "{endpoint} 未遵守結構：{rest}；請見 docs/remote.md 的 structured_output"
     ),
@@ -119,6 +147,7 @@ REASON_TEXTS: Final[Mapping[str, str]] = {
     "The database does not take this group.": "資料庫不接受這組寫入。",
     "Nothing was written.": "沒有寫入任何內容。",
     "Task {id} was there and is gone.": "任務 {id} 曾經存在，但已不見。",
+    "the TLS files cannot be used: {why}": "無法使用 TLS 檔案：{why}",
     "not connected to {url} yet": "尚未連線到 {url}",
     "another client uses our id {id} at {url}; give each node its own node_id": (
         "另一個連線在 {url} 使用了我們的識別碼 {id}；請為每個節點設定各自的 node_id"

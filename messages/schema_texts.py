@@ -5,7 +5,8 @@ from typing import Final
 
 SCHEMA_TEXTS: Final[Mapping[str, str]] = {
     '/{pointer}: "{keyword}" {why}': "/{pointer}：「{keyword}」{why}",
-    "/{pointer}: {why}": "/{pointer}：{why}",
+    "/: {why}": "/：{why}",  # the whole schema; a pointer as a blank would fit a file's path too
+    "/{pointer}: must be a schema, that is an object": "/{pointer}：應為結構，也就是一個物件",
     "over {most} tools": "工具超過 {most} 個",
     "the schema is not JSON: {why}": "結構不是 JSON：{why}",
     "the schema is too complex to follow: {why}": "結構過於複雜，無法遵循：{why}",

@@ -12,13 +12,17 @@ from typing import Final, NamedTuple
 from messages.field_texts import FIELD_TEXTS
 from messages.reason_texts import REASON_TEXTS
 from messages.schema_texts import SCHEMA_TEXTS
+from messages.setting_texts import SETTING_TEXTS
 from messages.start_texts import START_TEXTS
+from messages.summary_texts import SUMMARY_TEXTS
 
 TEXTS: Final[Mapping[str, str]] = {
     **FIELD_TEXTS,
     **REASON_TEXTS,
     **SCHEMA_TEXTS,
+    **SETTING_TEXTS,
     **START_TEXTS,
+    **SUMMARY_TEXTS,
 }
 _BLANK: Final = re.compile(r"\{(\w+)\}")
 _MAX_NESTING: Final = 3  # a reason may quote a reason
@@ -28,6 +32,25 @@ class _Template(NamedTuple):
     opening: str  # up to the first blank: most templates are ruled out by it
     english: re.Pattern[str]
     chinese: str
+
+
+def in_both(text: str) -> list[str]:
+    """Return the lines of a text for a terminal, and then the same in Chinese where a table has it.
+
+    Each line may be a sentence; where none is, they may be one, with a reason of several lines.
+    """
+    lines = text.splitlines()
+    chinese = [found for line in lines if (found := chinese_of(line)) is not None]
+    return [*lines, *(chinese or (chinese_of(text) or "").splitlines())]
+
+
+def chinese_of(line: str) -> str | None:
+    """Return a sentence in Traditional Chinese, also behind names: ``file: key: sentence``."""
+    if (whole := in_chinese(line)) is not None:
+        return whole
+    name, mark, rest = line.partition(": ")
+    found = chinese_of(rest) if mark else None
+    return None if found is None else f"{name}：{found}"
 
 
 @lru_cache(maxsize=1_024)  # who floods the node is told the same again and again

@@ -18,6 +18,7 @@ PlannerError
 from typing import ClassVar, Final
 
 from messages.problem import Problem, ProblemCode, problem
+from messages.wording import in_both
 
 _MAKE_ROOM: Final = (
     "Free disk space where the journal is, or bring its database back, and try again.",
@@ -221,3 +222,12 @@ class LeaseLost(NodeBroken):
 
 class BrokerRefused(NodeBroken):
     """The broker does not let this node in."""
+
+
+def explained(error: PlannerError) -> list[str]:
+    """Return what is wrong and what to do, line by line for a terminal, in both languages."""
+    told = error.problem
+    # What INTERNAL says in general points to the node's log, and no node may be running here.
+    general = told.hint if told.code is not ProblemCode.INTERNAL else None
+    hint = error.references.get("hint") or general or ""
+    return [*in_both(str(error)), *in_both(str(hint))]

@@ -9,18 +9,20 @@ and reads no settings.
 import asyncio
 import importlib
 import logging
+import os
 import signal
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from functools import partial
 from types import FrameType
-from typing import Any, Final, Protocol, cast
+from typing import Any, Final, NoReturn, Protocol, cast
 
 from fastapi import FastAPI
 
 from planner_node.api.limits import limits_of
 from planner_node.api.ports import ApiParts, Hall
-from planner_node.errors import NodeBroken
+from planner_node.errors import NodeBroken, PlannerError, explained
 from planner_node.settings import Settings, load
 
 _log = logging.getLogger(__name__)
@@ -49,8 +51,11 @@ def lifespan_of(hall: Hall, build: Build | None = None) -> AppLifespan:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        settings = load()
-        hall.limits = limits_of(settings)
+        try:
+            settings = load()
+            hall.limits = limits_of(settings)
+        except PlannerError as error:
+            _leave(error)
         _warn_without_keys(hall)
         stop = asyncio.Event()
         life = asyncio.create_task(
@@ -66,6 +71,16 @@ def lifespan_of(hall: Hall, build: Build | None = None) -> AppLifespan:
             await asyncio.gather(life, return_exceptions=True)
 
     return lifespan
+
+
+def _leave(error: PlannerError) -> NoReturn:
+    """Explain as the command line does, and end the process, where nothing runs yet.
+
+    The server would trace an exception, which says no more, and end with a code of its own.
+    """
+    sys.stderr.write("✗ " + "\n  ".join(explained(error)) + "\n")
+    sys.stderr.flush()
+    os._exit(1)
 
 
 def build_without_broker(settings: Settings) -> BuiltNode:

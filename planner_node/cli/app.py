@@ -12,11 +12,9 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from messages.codes import ProblemCode
 from messages.wire import ID_PATTERN
 from planner_node import __version__
-from planner_node.cli.words import in_both
-from planner_node.errors import PlannerError
+from planner_node.errors import PlannerError, explained
 from planner_node.settings import load
 
 app = typer.Typer(
@@ -186,13 +184,7 @@ def _run(work: Coroutine[Any, Any, Any]) -> Any:  # noqa: ANN401  whatever the c
 
 
 def _explain(error: PlannerError) -> None:
-    problem = error.problem
-    first, *more = in_both(str(error))
+    first, *more = explained(error)
     _ERRORS.print(f"[bold red]✗[/] {escape(first)}", soft_wrap=True)
     for line in more:
         _ERRORS.print(f"  {escape(line)}", soft_wrap=True)
-    # What INTERNAL says in general points to the node's log, and no node may be running here.
-    general = problem.hint if problem.code is not ProblemCode.INTERNAL else None
-    if hint := error.references.get("hint") or general:
-        for line in in_both(str(hint)):
-            _ERRORS.print(f"  {escape(line)}", soft_wrap=True)

@@ -8,13 +8,13 @@ from typing import Final
 from rich.console import Console
 from rich.markup import escape
 
+from messages.wording import in_both
 from planner_node.cli.doors import look_at_broker, look_at_http
 from planner_node.cli.endpoints import look_at_endpoints
 from planner_node.cli.finding import Finding, Verdict
 from planner_node.cli.journal import look_at_journal
 from planner_node.cli.model import look_at_model
 from planner_node.cli.tools import look_at_tools
-from planner_node.cli.words import in_both
 from planner_node.errors import SettingsRefused
 from planner_node.settings import load
 

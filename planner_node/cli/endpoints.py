@@ -32,4 +32,4 @@ async def look_at_endpoints(settings: Settings) -> AsyncIterator[Finding]:
         else:
             advice = "See docs/remote.md." + (" The others do its work." if is_any_well else "")
             verdict = Verdict.NOTE if is_any_well else Verdict.FAULT
-            yield Finding(verdict, _NAME, f"{endpoint.name} {endpoint.reason}", advice)
+            yield Finding(verdict, _NAME, f"{endpoint.name}: {endpoint.reason}", advice)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from messages.wire import new_id
-from planner_node.errors import BrokerRefused
+from planner_node.errors import BrokerRefused, SettingsRefused
 from planner_node.mqtt.address import connect_options
 from planner_node.mqtt.client import Connection
 from planner_node.mqtt.packets import (
@@ -30,6 +30,7 @@ _NAME_YOURSELF: Final = (
     "Check the user and the password: PLANNER__MQTT__USERNAME and PLANNER__MQTT__PASSWORD. "
     "請檢查使用者與密碼：PLANNER__MQTT__USERNAME 與 PLANNER__MQTT__PASSWORD。"
 )
+_MEND_THE_FILES: Final = "Check the files that mqtt names."
 _OTHER_VERSION: Final = (EndKind.UNSUPPORTED_VERSION, EndKind.HUNG_UP)
 
 
@@ -78,6 +79,7 @@ async def visit(settings: Settings, filters: Sequence[str]) -> AsyncIterator[Vis
     Raises:
         BrokerRefused: no broker there, or it does not let us in or subscribe; or we would come as
             the node.
+        SettingsRefused: a file of TLS or of the password cannot be used.
     """
     mqtt = settings.mqtt
     url = mqtt.url or f"mqtt://127.0.0.1:{mqtt.port}"
@@ -122,6 +124,10 @@ async def _connect(options: ConnectOptions, inbox: asyncio.Queue[Delivery]) -> C
         ending = await connection.open()
     if ending is None:
         return connection
+    if ending.kind is EndKind.UNTRIED:
+        raise SettingsRefused(
+            f"No connection to {options.url}: {ending.reason}", hint=_MEND_THE_FILES
+        )
     is_ours = ending.reason_code in BAD_CREDENTIALS
     hint = _NAME_YOURSELF if is_ours else _START_A_NODE
     raise BrokerRefused(f"No connection to {options.url}: {ending.reason}", hint=hint)

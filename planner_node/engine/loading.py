@@ -31,8 +31,9 @@ INT8_OUTLIER_THRESHOLD: Final = 6.0
 class ModelSpec:
     """Which model, and how it is held.
 
-    ``id`` is a hub id or a local folder. ``dtype`` "auto" is the checkpoint's own; ``quantization``
-    "auto" is int8 for big models on CUDA and none elsewhere. ``device_map`` and ``max_memory``
+    ``id`` is a hub id or a local folder. ``dtype`` "auto" is the checkpoint's own, on a CPU
+    bfloat16 in place of float16; ``quantization`` "auto" is int8 on CUDA, but none for a folder of
+    up to SMALL_MODEL_BYTES, and none on a CPU. ``device_map`` and ``max_memory``
     (device → "20GiB") go to accelerate. ``threads`` 0 is one for a small model to begin with, else
     torch decides.
     """

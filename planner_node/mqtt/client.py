@@ -61,7 +61,7 @@ class Connection:
         try:
             self._network.start()
         except (OSError, ValueError) as error:
-            return Ending(EndKind.UNREACHABLE, f"the TLS files cannot be used: {error}")
+            return Ending(EndKind.UNTRIED, f"the TLS files cannot be used: {error}")
         try:
             return await self._first_answer()
         except asyncio.CancelledError:

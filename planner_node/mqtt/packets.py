@@ -112,6 +112,7 @@ class Granted:
 class EndKind(StrEnum):
     """Why there is no connection."""
 
+    UNTRIED = "UNTRIED"  # our own files of TLS cannot be used, so the broker was not asked
     UNREACHABLE = "UNREACHABLE"  # no TCP, no TLS, or no CONNACK in time
     UNSUPPORTED_VERSION = "UNSUPPORTED_VERSION"
     HUNG_UP = "HUNG_UP"  # closed before CONNACK; some brokers do that to a version they lack

@@ -1,10 +1,24 @@
 """Parts of a URL that have to be right, and the part that is nobody's business."""
 
 from typing import Final
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 # What libpq takes as a secret among a URL's parameters.
 _SECRETS: Final = frozenset({"password", "sslpassword", "oauth_client_secret"})
+
+
+def parts_of(url: str) -> SplitResult:
+    """Return the parts of a URL that somebody typed.
+
+    Raises:
+        ValueError: its host cannot be read; the URL is not repeated.
+    """
+    try:
+        return urlsplit(url)
+    except ValueError as error:
+        raise ValueError(
+            "url's host cannot be read; an IPv6 address stands in brackets, such as [::1]"
+        ) from error
 
 
 def check_port(url: str) -> None:

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
-from planner_node.settings.addresses import check_port
+from planner_node.settings.addresses import check_port, parts_of
 
 # Named for the field of the request's body that carries the schema; auto asks the server who it is.
 StructuredOutput = Literal[
@@ -28,7 +28,7 @@ class EndpointSettings(BaseModel):
 
     @model_validator(mode="after")
     def _is_an_address(self) -> Self:
-        parts = urlsplit(self.url)
+        parts = parts_of(self.url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise ValueError("url must be http://host:port or https://host:port")
         if parts.username is not None or parts.password is not None:

@@ -40,17 +40,26 @@ def refuse_strange_names() -> None:
     """Refuse a variable that was meant for us and sets nothing.
 
     Raises:
-        SettingsRefused: one has no section of ours, or single underscores.
+        SettingsRefused: one has no section of ours, keys below what has none, or a single
+            underscore where two belong.
     """
     meant = {name.replace("__", "_"): name for name in _names()}
     for name in os.environ:
         if name.upper().startswith(ENV_PREFIX):
-            section = name[len(ENV_PREFIX) :].split("__")[0].lower()
-            if section not in Settings.model_fields:
-                near = did_you_mean(section, list(Settings.model_fields))
-                raise SettingsRefused(f"{name} sets nothing: {section} is not a section{near}")
-        elif (right := meant.get(name.upper())) is not None:
+            _refuse_strange_section(name)
+        elif (right := meant.get(name.upper().replace("__", "_"))) is not None:
             raise SettingsRefused(f"{name} sets nothing; did you mean {right}?")
+
+
+def _refuse_strange_section(name: str) -> None:
+    section, *keys = name[len(ENV_PREFIX) :].lower().split("__")
+    field = Settings.model_fields.get(section)
+    if field is None:
+        near = did_you_mean(section, list(Settings.model_fields))
+        raise SettingsRefused(f"{name} sets nothing: {section} is not a section{near}")
+    if keys and not _is_section(field.annotation):
+        right = f"{ENV_PREFIX}{section}".upper()
+        raise SettingsRefused(f"{name} sets nothing; did you mean {right}?")
 
 
 def _names() -> Iterator[str]:

@@ -3,15 +3,15 @@
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import SecretStr, ValidationError
 from pydantic_settings import SettingsError
 
 from planner_node.errors import SettingsRefused
 from planner_node.settings.addresses import has_password
 from planner_node.settings.anchoring import anchored
+from planner_node.settings.document import read
 from planner_node.settings.environment import not_json, refuse_strange_names
-from planner_node.settings.refusal import refusal
+from planner_node.settings.refusal import refusal, refuse_strange_sections
 from planner_node.settings.sections import ENV_PREFIX, Settings
 
 DEFAULT_FILE = Path("config/planner.yaml")
@@ -22,8 +22,8 @@ def load(file: Path | None = None) -> Settings:
     """Read the settings; paths in the file are relative to the file's own folder.
 
     Raises:
-        SettingsRefused: the file is missing or not YAML, or a key is unknown or wrong, there or in
-            the environment.
+        SettingsRefused: the file is missing or not YAML, or a key is unknown, wrong or there twice;
+            or one of the environment is wrong.
     """
     path = _find(file)
     try:
@@ -51,14 +51,14 @@ def _find(file: Path | None) -> Path:
 def _read(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
-        raise SettingsRefused(f"{path} cannot be read: {error}", file=path) from error
-    if not isinstance(values or {}, dict):
+    values = read(path)
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
         raise SettingsRefused(f"{path} must hold sections, not a list or a value.", file=path)
-    _refuse_secrets(values or {}, path)
-    return values or {}
+    refuse_strange_sections(values, path)
+    _refuse_secrets(values, path)
+    return values
 
 
 def _refuse_secrets(values: dict[str, Any], path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import difflib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final, get_args
 
@@ -31,6 +31,20 @@ def refusal(error: ValidationError, path: Path) -> SettingsRefused:
     lines = [f"{_origin(location, path)}: {text}" for location, text in found]
     keys = ", ".join(_dotted(location) for location, _ in found)
     return SettingsRefused("\n".join(lines), file=path, keys=keys)
+
+
+def refuse_strange_sections(keys: Iterable[str], path: Path) -> None:
+    """Refuse what stands at the top of the file and is no setting.
+
+    pydantic does the same below, but takes ``_env_file`` and its like here for its own arguments.
+
+    Raises:
+        SettingsRefused: with a line for each.
+    """
+    strange: list[Location] = [(key,) for key in keys if key not in Settings.model_fields]
+    if strange:
+        lines = [f"{path}: {_explain('extra_forbidden', one, '')}" for one in strange]
+        raise SettingsRefused("\n".join(lines), file=path, keys=", ".join(map(_dotted, strange)))
 
 
 def did_you_mean(word: str, known: list[str]) -> str:

@@ -2,14 +2,13 @@
 
 from pathlib import Path
 from typing import Annotated, Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from messages.topics import DEFAULT_ROOT
 from messages.wire import LANGUAGE_PATTERN, Id
-from planner_node.settings.addresses import asks_with_secret, check_port
+from planner_node.settings.addresses import asks_with_secret, check_port, parts_of
 from planner_node.settings.endpoints import EndpointSettings
 
 ENV_PREFIX = "PLANNER__"
@@ -71,12 +70,16 @@ class MqttSettings(Section):
     ]
 
     @model_validator(mode="after")
-    def _known_scheme(self) -> Self:
-        if self.url and urlsplit(self.url).scheme not in {"mqtt", "mqtts"}:
+    def _leads_to_a_broker(self) -> Self:
+        parts = parts_of(self.url)
+        if self.url and parts.scheme not in {"mqtt", "mqtts"}:
             raise ValueError("url must be mqtt://host:port or mqtts://host:port, or empty")
-        if self.url and not urlsplit(self.url).hostname:
+        if self.url and not parts.hostname:
             raise ValueError("url names no host")
         check_port(self.url)
+        files = [key for key in ("ca_file", "certificate_file", "key_file") if getattr(self, key)]
+        if files and parts.scheme == "mqtt":
+            raise ValueError(f"{', '.join(files)}: TLS needs mqtts:// in url, or take this out")
         return self
 
     @model_validator(mode="after")
@@ -121,7 +124,7 @@ class JournalSettings(Section):
     @model_validator(mode="after")
     def _no_secret_in_the_url(self) -> Self:
         is_shared = self.url.startswith("postgres")
-        if urlsplit(self.url).password is not None or (is_shared and asks_with_secret(self.url)):
+        if parts_of(self.url).password is not None or (is_shared and asks_with_secret(self.url)):
             raise ValueError(
                 "url holds a password; set PLANNER__JOURNAL__PASSWORD in the environment, "
                 "or name a file in journal.password_file; libpq's other secrets belong into "

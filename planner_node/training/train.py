@@ -6,7 +6,8 @@
 
 The same command runs on a CPU and, when one is there, on a CUDA device; products run in bfloat16
 where the processor multiplies it in hardware. Stop it with Ctrl-C; the next start goes on from the
-last checkpoint and ends with the same weights. Until the rate begins to fall, --tokens may change.
+last checkpoint and ends, on a CPU, with the same weights; with CUDA not to the last bit. Until the
+rate begins to fall, --tokens may change.
 """
 
 import argparse

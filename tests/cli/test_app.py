@@ -61,6 +61,24 @@ def test_square_brackets_are_shown_as_they_were_typed(
     assert words[-1] in text
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("schema",), ["A task in words", "以文字描述的任務"]),
+        (("schema", "TaskComand"), ["did you mean TaskCommand?", "您是指 TaskCommand 嗎？"]),
+        (("schema", "x"), ["known are ErrorReport, ", "已知的有 ErrorReport, "]),
+    ],
+)
+def test_messages_are_told_in_both_languages(
+    words: tuple[str, ...],
+    told: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    _, text = said(monkeypatch, capsys, *words)
+    assert [one for one in told if one not in text] == []
+
+
 def test_a_fault_in_the_file_loses_no_word(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -81,6 +99,21 @@ def test_without_a_node_it_is_said_how_to_start_one(
     code, text = said(monkeypatch, capsys, *command)
     assert code == 1
     assert "Start the node with `planner-node serve`" in text
+
+
+@pytest.mark.parametrize("command", [("send", "hi"), ("watch",)])
+def test_with_files_of_tls_that_are_none_it_is_said_to_check_them(
+    command: tuple[str, ...],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("PLANNER__MQTT__URL", "mqtts://127.0.0.1:1")
+    monkeypatch.setenv("PLANNER__MQTT__CA_FILE", __file__)
+    code, text = said(monkeypatch, capsys, *command)
+    assert code == 1
+    assert "無法使用 TLS 檔案" in text
+    assert "請檢查 mqtt 設定所指定的檔案。" in text
+    assert "planner-node serve" not in text
 
 
 def test_a_problem_with_square_brackets_is_shown_whole() -> None:

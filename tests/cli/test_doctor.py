@@ -125,6 +125,7 @@ async def test_a_shared_journal_that_is_away_is_a_fault_and_its_secrets_are_not_
     assert await examine(None) == 1
     shown = capsys.readouterr().out
     assert "The shared journal cannot be opened" in shown
+    assert "無法開啟共用日誌" in shown  # libpq's reason has several lines
     assert "geheim" not in shown
 
 
@@ -208,7 +209,9 @@ async def test_one_lost_endpoint_of_two_is_no_fault(
     async with OpenAiServer().listening() as server:
         file = remote_settings(tmp_path, server.url, "http://127.0.0.1:1")
         assert await examine(file) == 0
-    assert "127.0.0.1:1 cannot be reached" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "127.0.0.1:1: cannot be reached" in shown
+    assert "127.0.0.1:1：無法連線" in shown
 
 
 async def test_no_endpoint_at_all_is_a_fault(
@@ -227,3 +230,17 @@ async def test_a_missing_file_of_tls_is_named(
     monkeypatch.setenv("PLANNER__MQTT__CA_FILE", "/no/ca.pem")
     assert await examine(None) == 1
     assert "mqtt.ca_file: the file /no/ca.pem cannot be read" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("key", ["ca_file", "certificate_file"])
+async def test_a_file_of_tls_that_is_none_is_told_of_the_files_and_not_of_the_broker(
+    key: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PLANNER__MQTT__URL", "mqtts://127.0.0.1:1")
+    monkeypatch.setenv(f"PLANNER__MQTT__{key.upper()}", str(CONFIG / "acl"))
+    assert await examine(None) == 1
+    shown = capsys.readouterr().out
+    assert "the TLS files cannot be used" in shown
+    assert "無法使用 TLS 檔案" in shown
+    assert "→ Check the files that mqtt names" in shown
+    assert "PLANNER__MQTT__PASSWORD" not in shown

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from planner_node.engine.loading import SMALL_MODEL_BYTES
 from planner_node.settings import Settings
+from planner_node.training import run, train
 
 ROOT = Path(__file__).parents[2]
 READMES = ("README.md", "README.zh-TW.md")
@@ -71,3 +73,22 @@ def test_named_settings_exist(readme: str) -> None:
     text = (ROOT / readme).read_text(encoding="utf-8")
     for section, key in re.findall(r"`(mqtt|http|model|engine|planner|journal)\.(\w+)", text):
         assert key in type(getattr(Settings(), section)).model_fields, f"{section}.{key}"
+
+
+@pytest.mark.parametrize("text", [*READMES, "config/planner.yaml"])
+def test_the_size_up_to_which_nothing_is_quantized_is_told(text: str) -> None:
+    told = f"{SMALL_MODEL_BYTES // (1 << 30)} GiB"
+    default = r"(int8 on CUDA|CUDA 上預設 int8)"
+    assert re.search(rf"{default}[^)）]*{told}", (ROOT / text).read_text("utf-8"))
+
+
+def test_the_time_of_a_training_on_a_cpu_is_told_alike() -> None:
+    card = (ROOT / "planner_node/models/embedded/README.md").read_text("utf-8")
+    recipes = Path(run.__file__).read_text("utf-8")
+    english, chinese = ((ROOT / name).read_text("utf-8") for name in READMES)
+    assert all("about an hour and a half" in text for text in (card, recipes, english))
+    assert "約一個半小時" in chinese
+
+
+def test_a_resumed_training_promises_the_same_weights_on_a_cpu_only() -> None:
+    assert "on a CPU, with the same weights" in train.parser().format_help()

@@ -10,9 +10,8 @@ import pytest
 
 from messages.decode import Refused, decode_task
 from messages.problem import ProblemCode, problem
-from messages.wording import TEXTS, in_chinese
+from messages.wording import TEXTS, chinese_of, in_chinese
 from planner_node import errors
-from planner_node.cli.words import chinese_of
 from tests.messages.test_problem import FOREIGN_WORDS
 
 ROOT = Path(__file__).parents[2]
@@ -31,9 +30,9 @@ RAISED = {
     if isinstance(kind, type)
     and issubclass(kind, errors.PlannerError)
     and not issubclass(kind, errors.NodeBroken)
-} | {"refusal", "HTTPException"}
+} | {"refusal", "HTTPException", "Fault", "Garbled", "_gone"}
 # Of those whose sentence is not the first argument.
-PLACE_OF_REASON = {"BadCommand": 1, "refusal": 2, "HTTPException": 1}
+PLACE_OF_REASON = {"BadCommand": 1, "refusal": 2, "HTTPException": 1, "Fault": 1, "_gone": 1}
 
 
 def reasons(path: Path, raised: Collection[str] = RAISED) -> Iterator[str]:

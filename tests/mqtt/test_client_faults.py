@@ -140,6 +140,7 @@ async def test_nobody_there_says_so(options: Make) -> None:
 async def test_missing_tls_file_says_so(options: Make) -> None:
     ending = await Client(options(1, tls=True, ca_file="no/such/file")).connection.open()
     assert ending is not None
+    assert ending.kind is EndKind.UNTRIED
     assert "TLS files" in ending.reason
 
 

@@ -66,48 +66,9 @@ def test_remote_profile_shares_the_work_between_two_servers() -> None:
     assert (engine.kind, engine.prompt, len(engine.endpoints)) == ("remote", "tokens", 2)
 
 
-def test_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PLANNER__MQTT__PORT", "1999")
-    assert load(write(tmp_path, "mqtt: {port: 5}")).mqtt.port == 1999
-
-
 def test_unknown_key_in_the_file_names_the_nearest(tmp_path: Path) -> None:
     with pytest.raises(SettingsRefused, match=r"mqtt\.keepalive is not .* keepalive_s"):
         load(write(tmp_path, "mqtt: {keepalive: 5}"))
-
-
-@pytest.mark.parametrize(
-    ("name", "words"),
-    [("PLANNER__MODDEL__ID", "did you mean model"), ("PLANNER__MODEL__IDD", r"model\.idd")],
-)
-def test_unknown_key_in_the_environment_is_named(
-    name: str, words: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv(name, "x")
-    with pytest.raises(SettingsRefused, match=words):
-        load(CONFIG / "planner.yaml")
-
-
-@pytest.mark.parametrize(
-    ("key", "form"),
-    [
-        ("HTTP__API_KEYS", '["…"]'),
-        ("PLANNER__HANDLERS", '["…"]'),
-        ("MODEL__MAX_MEMORY", '{"…": "…"}'),
-        ("ENGINE__ENDPOINTS", '[{"url": "http://host:port"}]'),
-        ("HTTP", '{"…": "…"}'),
-    ],
-)
-def test_a_value_that_must_be_json_is_named_with_its_form(
-    key: str, form: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PLANNER__NODE_ID", "geheim")  # the same text where it is right
-    monkeypatch.setenv(f"PLANNER__{key}", "geheim")
-    with pytest.raises(SettingsRefused) as refusal:
-        load(CONFIG / "planner.yaml")
-    assert str(refusal.value).startswith(f"PLANNER__{key} is not JSON; write it as ")
-    assert form in str(refusal.value)
-    assert "geheim" not in str(refusal.value)
 
 
 @pytest.mark.parametrize("port", ["abc", "99999", "0", "-1"])
@@ -118,6 +79,33 @@ def test_a_value_that_must_be_json_is_named_with_its_form(
 def test_a_port_that_cannot_be_is_refused(text: str, port: str, tmp_path: Path) -> None:
     with pytest.raises(SettingsRefused, match="number from 1 to 65535"):
         load(write(tmp_path, text.replace("PORT", port)))
+
+
+@pytest.mark.parametrize("key", ["ca_file", "certificate_file", "key_file"])
+def test_a_file_of_tls_beside_a_url_without_it_is_refused(key: str, tmp_path: Path) -> None:
+    text = f"mqtt: {{{key}: x, url: 'SCHEME://h'}}"
+    with pytest.raises(SettingsRefused, match=f"mqtt: {key}: TLS needs mqtts:// in url"):
+        load(write(tmp_path, text.replace("SCHEME", "MQTT")))
+    for url in ("mqtts://h", "MQTTS://h", ""):
+        kept = load(write(tmp_path, text.replace("SCHEME://h", url))).mqtt
+        assert getattr(kept, key) == tmp_path / "x"
+
+
+@pytest.mark.parametrize("host", ["[::1", "[abc]", "ann:geheim@\uff03b"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "mqtt: {url: 'mqtt://HOST'}",
+        "journal: {url: 'postgresql://HOST/db'}",
+        "engine: {kind: remote, endpoints: [{url: 'http://HOST'}]}",
+    ],
+)
+def test_a_host_that_cannot_be_read_is_refused_and_not_repeated(
+    text: str, host: str, tmp_path: Path
+) -> None:
+    with pytest.raises(SettingsRefused, match=": url's host cannot be read") as refusal:
+        load(write(tmp_path, text.replace("HOST", host)))
+    assert "geheim" not in str(refusal.value)
 
 
 @pytest.mark.parametrize(
@@ -275,26 +263,6 @@ def test_endpoints_are_set_in_the_environment(monkeypatch: pytest.MonkeyPatch) -
     assert key is not None
     assert key.get_secret_value() == "geheim"
     assert "geheim" not in repr(loaded)
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "words"),
-    [
-        ("PLANNER__MQTT__PROT", "1", "PLANNER__MQTT__PROT: mqtt.prot is not a setting"),
-        ("PLANNER__MQTT__URL", "http://x", "PLANNER__MQTT__URL: mqtt: url must be mqtt://"),
-        ("PLANNER__NODE_ID", "a b", "PLANNER__NODE_ID: node_id: must be 1 to 64 of"),
-        ("PLANNER__JOURNAL__URL", "mysql://x", "journal.url: must be sqlite:///file or"),
-        ("PLANNER_MQTT_PORT", "18841", "sets nothing; did you mean PLANNER__MQTT__PORT?"),
-        ("PLANNER_NODE_ID", "a", "sets nothing; did you mean PLANNER__NODE_ID?"),
-    ],
-)
-def test_a_fault_of_the_environment_names_the_variable(
-    name: str, value: str, words: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv(name, value)
-    with pytest.raises(SettingsRefused) as refusal:
-        load()
-    assert words in str(refusal.value)
 
 
 def test_a_fault_of_the_file_names_the_file(tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ def fault_in(response: httpx2.Response, body: bytes) -> Fault:
     if code == HTTPStatus.TOO_MANY_REQUESTS:
         return Fault(Kind.BUSY, told, _pause_s(response))
     if code in _WRONG:
-        return Fault(Kind.GONE, f"{told} - check {_WRONG[code]}")
+        return Fault(Kind.GONE, f"answered {code}: {said} - check {_WRONG[code]}")
     if code == HTTPStatus.SERVICE_UNAVAILABLE:  # as llama.cpp says while it loads the model
         return Fault(Kind.GONE, told)
     if code >= HTTPStatus.INTERNAL_SERVER_ERROR or code == HTTPStatus.REQUEST_TIMEOUT:
