@@ -19,7 +19,7 @@ from planner_node.api.conversation import (
     GenerateWithFunctionAnswer,
     GenerateWithFunctionRequest,
 )
-from planner_node.api.deltas import Stream, chunks
+from planner_node.api.deltas import Stream, chunks, farewell
 from planner_node.api.examples import (
     FUNCTION_ANSWER,
     FUNCTION_REQUESTS,
@@ -52,8 +52,8 @@ _FUNCTION_CODES: Final = (
 _STREAM: Final = (
     "With `stream: true`: OpenAI's `chat.completion.chunk` objects in `data:` lines; the last one "
     "has `finish_reason`, `usage` and `answer` (the body of the same request without `stream`); "
-    "then `data: [DONE]`. A failure in the middle is an event named `error` with "
-    "`{problem, detail}`."
+    "then `data: [DONE]`. A failure in the middle, as when the node stops, is an event named "
+    "`error` with `{problem, detail}`."
 )
 
 
@@ -119,7 +119,7 @@ async def _stream(
         int(parts.clock.now().timestamp()),
         request.headers.get("accept-language", ""),
     )
-    return EventStream(chunks(stream, pieces, first, finisher), parts.closing)
+    return EventStream(chunks(stream, pieces, first, finisher), farewell=farewell(stream))
 
 
 def _warning(warnings: list[str], finisher: Finisher) -> Finisher:

@@ -88,7 +88,8 @@ class ApiParts:
     """What the routes work with once the node is built.
 
     ``completer`` is asked for on every request, so that it may raise ModelNotReady while the
-    weights load. ``readiness`` is asked on every /readyz. Setting ``closing`` ends all streams.
+    weights load. ``readiness`` is asked on every /readyz. Setting ``closing`` ends the events
+    of tasks, which have no end of their own and can be resumed.
     """
 
     planner: TaskPlanner
