@@ -148,7 +148,7 @@ async def test_reprioritize_that_cannot_be_written_changes_nothing(idle: Hall) -
     with pytest.raises(JournalLost):
         await idle.say("REPRIORITIZE", "t2", priority=99)
     record = await idle.planner.task("t2")
-    place = idle.planner.status_of(record).queue
+    place = (await idle.planner.status_of(record)).queue
     assert record.priority == 50
     assert place is not None
     assert place.position == 1
