@@ -1,6 +1,7 @@
 """One completion for one client: within its time, and whole or refused."""
 
 import asyncio
+import json
 import logging
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -116,10 +117,11 @@ async def dispatch(tools: ToolDispatcher | None, call: ToolCall | None) -> ToolO
     if tools is None or call is None or not tools.handles(call.name):
         return ToolOutcome()
     try:
-        result = _ANY.dump_python(await tools.dispatch(call), mode="json")
+        result = json.loads(_ANY.dump_json(await tools.dispatch(call)))  # NaN is null in JSON
     except Exception as error:  # noqa: BLE001  a plugin's fault, told beside a good answer
         _log.exception("! tool %s: its function failed", call.name)
-        return ToolOutcome(error=f"{type(error).__name__}: {error}")
+        why = f"{type(error).__name__}: {error}"
+        return ToolOutcome(error=why.encode(errors="backslashreplace").decode())
     return ToolOutcome(handled=True, result=result)
 
 
