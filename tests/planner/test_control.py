@@ -49,7 +49,7 @@ async def test_cancel_of_a_question_ends_it(asking: Hall) -> None:
 async def test_cancel_keeps_the_reason(idle: Hall) -> None:
     await idle.submit("t1")
     await idle.say("CANCEL", "t1", reason="not needed")
-    assert idle.said("t1")[-1]["warnings"] == ["canceled: not needed"]
+    assert idle.said("t1")[-1]["warnings"] == ["canceled: not needed · 已取消：not needed"]
 
 
 async def test_cancel_of_a_finished_task_is_refused_with_its_state(hall: Hall) -> None:
