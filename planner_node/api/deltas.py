@@ -16,8 +16,7 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from messages.problem import Problem
-from planner_node.api.envelope import Arguments, CallOpened, Piece, Words
-from planner_node.api.generation import Ended
+from planner_node.api.envelope import Arguments, CallOpened, Ended, Piece, Words
 from planner_node.api.refusals import STOPPED, error_answer, problem_of
 from planner_node.api.sse import format_sse_event
 from planner_node.errors import PlannerError

@@ -20,13 +20,14 @@ from planner_node.api.conversation import (
     GenerateWithFunctionRequest,
 )
 from planner_node.api.deltas import Stream, chunks, farewell
+from planner_node.api.envelope import Ended
 from planner_node.api.examples import (
     FUNCTION_ANSWER,
     FUNCTION_REQUESTS,
     GENERATE_ANSWER,
     GENERATE_REQUESTS,
 )
-from planner_node.api.generation import Ended, dispatch, generate, generate_whole, usage_of
+from planner_node.api.generation import dispatch, generate, generate_whole, usage_of
 from planner_node.api.openapi import answers, body
 from planner_node.api.ports import ApiParts, Hall
 from planner_node.api.presence import while_present
@@ -84,6 +85,7 @@ async def generate_with_function(request: Request, hall: HallOfApp) -> Response:
 
     A call that does not fit `max_new_tokens` is refused with 422 `OUTPUT_TRUNCATED`, one that fills
     the model's context with 422 `CONTEXT_TOO_LONG`: half a call would break that promise.
+    Simplified Chinese is answered in Simplified, but for the names in a tool's schema, which stay.
     """
     limit_bytes = hall.limits.http.max_body_bytes
     asked = await decode_body(request, GenerateWithFunctionRequest, limit_bytes)

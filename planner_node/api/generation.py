@@ -12,8 +12,9 @@ from pydantic import TypeAdapter
 
 from messages.wire import JsonValue
 from planner_node.api.conversation import Usage
-from planner_node.api.envelope import EnvelopeReader, Piece
+from planner_node.api.envelope import Ended, EnvelopeReader, Piece
 from planner_node.api.ports import ToolDispatcher
+from planner_node.api.simplified import in_simplified, in_traditional
 from planner_node.completion.request import (
     Completed,
     Completer,
@@ -23,12 +24,14 @@ from planner_node.completion.request import (
     ToolCall,
     ToolUse,
 )
+from planner_node.completion.room import refuse_endless
 from planner_node.completion.truncation import truncation
 from planner_node.errors import (
     ConstraintBroken,
     DeadlinePassed,
     GenerationTimeout,
 )
+from planner_node.grammar.script import is_simplified
 
 _log = logging.getLogger(__name__)
 # The completer keeps the deadline itself; this is for one that does not come back at all.
@@ -36,17 +39,7 @@ _GRACE_S: Final = 5.0
 _ANY: Final = TypeAdapter[object](object)
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """The last thing a generation yields: everything that the answer needs."""
-
-    content: str
-    call: ToolCall | None
-    finish: FinishReason
-    usage: CompletionUsage
-
-
-async def generate(
+def generate(
     completer: Completer, request: CompletionRequest
 ) -> AsyncGenerator[Piece | Ended, None]:
     """Yield the answer piece by piece, then ``Ended``; leaving stops the model.
@@ -56,6 +49,24 @@ async def generate(
         ContextTooLong: the model's context did.
         GenerationTimeout: the request's deadline passed.
     """
+    if is_simplified(request.language or ""):
+        return _in_simplified(completer, request)
+    return _pieces(completer, request)
+
+
+async def _in_simplified(
+    completer: Completer, request: CompletionRequest
+) -> AsyncGenerator[Piece | Ended, None]:
+    refuse_endless(request.messages, (), completer.info.context_tokens)
+    asked = await asyncio.to_thread(in_traditional, request)
+    async with aclosing(in_simplified(_pieces(completer, asked), asked.tools)) as pieces:
+        async for piece in pieces:
+            yield piece
+
+
+async def _pieces(
+    completer: Completer, request: CompletionRequest
+) -> AsyncGenerator[Piece | Ended, None]:
     reader = EnvelopeReader(calls=request.tool_choice is not ToolUse.NONE)
     try:
         async with aclosing(completer.stream(request)) as events:
