@@ -212,9 +212,10 @@ def _ids(value: dict[str, JsonValue]) -> dict[str, str]:
 def _warnings(unknown: Iterable[str]) -> list[str]:
     """Name the ignored fields, but not so many that the answer outgrows the question."""
     paths = [*unknown]
-    named = [f"unknown field ignored: {_shown(path)}" for path in paths[:_MAX_NAMED_FIELDS]]
-    if len(paths) > len(named):
-        named.append(f"{len(paths) - len(named)} more unknown fields ignored")
+    shown = [_shown(path) for path in paths[:_MAX_NAMED_FIELDS]]
+    named = [f"unknown field ignored: {path} · 已忽略未知的欄位：{path}" for path in shown]
+    if more := len(paths) - len(shown):
+        named.append(f"{more} more unknown fields ignored · 另有 {more} 個未知的欄位已忽略")
     return named
 
 

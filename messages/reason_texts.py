@@ -133,6 +133,14 @@ REASON_TEXTS: Final[Mapping[str, str]] = {
     ),
     "Node {owner}": "節點 {owner} ",
     "A node with a broker": "別的節點",
+    # what a command asks in MQTT 5 properties
+    "response topic ignored: {why}": "已忽略回覆主題：{why}",
+    "not 1 to {most} bytes long": "長度應為 1 到 {most} 個位元組",
+    "wildcards and control characters are not allowed": "不可含有萬用字元或控制字元",
+    "topics of the broker are not allowed": "不可使用訊息代理的主題",
+    "it is a topic of this node": "這是本節點的主題",
+    "not under mqtt.response_topic_prefixes": "不在 mqtt.response_topic_prefixes 之下",
+    "correlation data ignored: over {most} bytes": "已忽略關聯資料：超過 {most} 個位元組",
     # the journal and the broker
     "the journal's row cannot be read: {why}": "無法讀取日誌中的紀錄：{why}",
     "the journal's row of this task cannot be read: {why}": "無法讀取日誌中此任務的紀錄：{why}",

@@ -1,7 +1,7 @@
 """A sentence of ours in Traditional Chinese, found by its English.
 
-Where something is refused one sentence is said, in English; the tables know the same in Chinese.
-So the places that refuse stay short, and no sentence is written in two places.
+Where something is refused or ignored one sentence is said, in English; the tables know the same in
+Chinese. So the places that say it stay short, and no sentence is written in two places.
 """
 
 import re
@@ -57,6 +57,11 @@ def chinese_of(line: str) -> str | None:
 def in_chinese(english: str) -> str | None:
     """Return the sentence in Traditional Chinese; None where no table has it."""
     return _found(english, _MAX_NESTING)
+
+
+def in_both(english: str) -> str:
+    """Return the sentence as a warning says it: in English, then in Traditional Chinese."""
+    return f"{english} · {in_chinese(english) or english}"
 
 
 def _found(english: str, nesting: int) -> str | None:

@@ -123,7 +123,7 @@ def _first(error: Exception) -> BaseException:
 
 @contextmanager
 def _streams_end_on_signals(hall: Hall) -> Iterator[None]:
-    """Let open event streams end when the server is asked to stop.
+    """Let the open event streams of tasks end when the server is asked to stop.
 
     uvicorn waits for its connections before it tells the application, so the news must come from
     the signal itself. Its own handlers are called as before.

@@ -34,14 +34,16 @@ def completion_of(asked: GenerateRequest, limits: Limits) -> CompletionRequest:
         BadCommand: more new tokens than the settings allow, or two tools of one name.
         UnknownTool: the chosen tool is not among the offered ones.
     """
-    _check_new_tokens(asked.most_new_tokens, limits.generation.max_new_tokens_limit)
+    limit_tokens = limits.generation.max_new_tokens_limit
+    max_new_tokens = asked.most_new_tokens(limit_tokens)
+    _check_new_tokens(max_new_tokens, limit_tokens)
     tools, choice = _tools_of(asked)
     return CompletionRequest(
         request_id=new_id(),
         messages=tuple(_message(message) for message in asked.messages),
         tools=tools,
         tool_choice=choice,
-        max_new_tokens=asked.most_new_tokens,
+        max_new_tokens=max_new_tokens,
         temperature=asked.temperature,
         top_p=asked.top_p,
         seed=asked.seed,

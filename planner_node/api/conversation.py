@@ -159,14 +159,16 @@ OfferedTool = Annotated[
 ]
 
 
+def unsaid_new_tokens(limit_tokens: int) -> int:
+    """Return how many tokens an answer may have where its request does not say."""
+    return min(DEFAULT_MAX_NEW_TOKENS, limit_tokens)
+
+
 class GenerateRequest(Incoming):
     """A conversation to be continued with text. An option that is null is as good as unsaid."""
 
     messages: list[ChatMessage] = Field(min_length=1, max_length=MAX_MESSAGES)
-    max_new_tokens: MaxNewTokens | None = Field(
-        default=None,
-        description=f"{DEFAULT_MAX_NEW_TOKENS} where none of its three names is given.",
-    )
+    max_new_tokens: MaxNewTokens | None = None  # what None stands for, ``Service`` says
     max_completion_tokens: MaxNewTokens | None = Field(
         default=None, description="OpenAI's name of `max_new_tokens`, which goes before it."
     )
@@ -178,11 +180,11 @@ class GenerateRequest(Incoming):
     seed: int | None = Field(default=None, ge=0, le=2**63 - 1)
     stream: bool = Field(default=False, description="Answer with server-sent events.")
 
-    @property
-    def most_new_tokens(self) -> int:
-        """How many tokens the answer may have, by whichever name."""
+    def most_new_tokens(self, limit_tokens: int) -> int:
+        """Return how many tokens the answer may have, by whichever name."""
         named = (self.max_new_tokens, self.max_completion_tokens, self.max_tokens)
-        return next((tokens for tokens in named if tokens is not None), DEFAULT_MAX_NEW_TOKENS)
+        unsaid = unsaid_new_tokens(limit_tokens)
+        return next((tokens for tokens in named if tokens is not None), unsaid)
 
 
 class GenerateWithFunctionRequest(GenerateRequest):

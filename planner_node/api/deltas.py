@@ -2,7 +2,8 @@
 
 The last chunk carries ``finish_reason``, ``usage`` and, added, ``answer``: the very body that the
 same request gets without ``stream``. Then comes ``[DONE]``. What goes wrong after the first piece
-comes as an event named ``error``.
+comes as an event named ``error``; so does the node's stop, which waits for a stream as long as for
+any other answer.
 """
 
 import json
@@ -14,9 +15,9 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
-from planner_node.api.envelope import Arguments, CallOpened, Piece, Words
-from planner_node.api.generation import Ended
-from planner_node.api.refusals import error_answer, problem_of
+from messages.problem import Problem
+from planner_node.api.envelope import Arguments, CallOpened, Ended, Piece, Words
+from planner_node.api.refusals import STOPPED, error_answer, problem_of
 from planner_node.api.sse import format_sse_event
 from planner_node.errors import PlannerError
 
@@ -66,8 +67,13 @@ async def chunks(
     except Exception as error:  # noqa: BLE001  the status is long gone: the stream must say it
         if not isinstance(error, PlannerError):
             _log.exception("! a stream broke")
-        yield _failed(error, stream.accept_language)
+        yield _failed(problem_of(error), stream.accept_language)
     yield DONE
+
+
+def farewell(stream: Stream) -> bytes:
+    """Return the events that end a stream which the node's stop has cut off."""
+    return _failed(STOPPED, stream.accept_language) + DONE
 
 
 async def _from(
@@ -96,9 +102,9 @@ def _last(stream: Stream, answer: BaseModel) -> bytes:
     return stream.chunk({}, body["finish_reason"], usage=body["usage"], answer=body)
 
 
-def _failed(error: Exception, accept_language: str) -> bytes:
-    found = error_answer(problem_of(error), accept_language)
-    code = found.problem.code
+def _failed(problem: Problem, accept_language: str) -> bytes:
+    found = error_answer(problem, accept_language)
+    code = problem.code
     body = {
         **found.model_dump(mode="json"),
         "error": {"message": found.detail, "type": code, "code": code},

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from planner_node.completion.request import ToolCall
+from planner_node.completion.request import CompletionUsage, FinishReason, ToolCall
 
 _OPENING: Final = '{"name": "'
 _HEAD: Final = re.compile(r'\{"name": "([^"\\]*)", "(?:parameters|arguments)": ')
@@ -39,6 +39,16 @@ class Arguments:
 
 
 Piece = Words | CallOpened | Arguments
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The last thing a generation yields: everything that the answer needs."""
+
+    content: str
+    call: ToolCall | None
+    finish: FinishReason
+    usage: CompletionUsage
 
 
 class EnvelopeReader:

@@ -19,14 +19,15 @@ from planner_node.api.conversation import (
     GenerateWithFunctionAnswer,
     GenerateWithFunctionRequest,
 )
-from planner_node.api.deltas import Stream, chunks
+from planner_node.api.deltas import Stream, chunks, farewell
+from planner_node.api.envelope import Ended
 from planner_node.api.examples import (
     FUNCTION_ANSWER,
     FUNCTION_REQUESTS,
     GENERATE_ANSWER,
     GENERATE_REQUESTS,
 )
-from planner_node.api.generation import Ended, dispatch, generate, generate_whole, usage_of
+from planner_node.api.generation import dispatch, generate, generate_whole, usage_of
 from planner_node.api.openapi import answers, body
 from planner_node.api.ports import ApiParts, Hall
 from planner_node.api.presence import while_present
@@ -52,8 +53,8 @@ _FUNCTION_CODES: Final = (
 _STREAM: Final = (
     "With `stream: true`: OpenAI's `chat.completion.chunk` objects in `data:` lines; the last one "
     "has `finish_reason`, `usage` and `answer` (the body of the same request without `stream`); "
-    "then `data: [DONE]`. A failure in the middle is an event named `error` with "
-    "`{problem, detail}`."
+    "then `data: [DONE]`. A failure in the middle, as when the node stops, is an event named "
+    "`error` with `{problem, detail}`."
 )
 
 
@@ -84,6 +85,7 @@ async def generate_with_function(request: Request, hall: HallOfApp) -> Response:
 
     A call that does not fit `max_new_tokens` is refused with 422 `OUTPUT_TRUNCATED`, one that fills
     the model's context with 422 `CONTEXT_TOO_LONG`: half a call would break that promise.
+    Simplified Chinese is answered in Simplified, but for the names in a tool's schema, which stay.
     """
     limit_bytes = hall.limits.http.max_body_bytes
     asked = await decode_body(request, GenerateWithFunctionRequest, limit_bytes)
@@ -119,7 +121,7 @@ async def _stream(
         int(parts.clock.now().timestamp()),
         request.headers.get("accept-language", ""),
     )
-    return EventStream(chunks(stream, pieces, first, finisher), parts.closing)
+    return EventStream(chunks(stream, pieces, first, finisher), farewell=farewell(stream))
 
 
 def _warning(warnings: list[str], finisher: Finisher) -> Finisher:

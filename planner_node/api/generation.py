@@ -1,6 +1,7 @@
 """One completion for one client: within its time, and whole or refused."""
 
 import asyncio
+import json
 import logging
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -11,8 +12,9 @@ from pydantic import TypeAdapter
 
 from messages.wire import JsonValue
 from planner_node.api.conversation import Usage
-from planner_node.api.envelope import EnvelopeReader, Piece
+from planner_node.api.envelope import Ended, EnvelopeReader, Piece
 from planner_node.api.ports import ToolDispatcher
+from planner_node.api.simplified import in_simplified, in_traditional
 from planner_node.completion.request import (
     Completed,
     Completer,
@@ -22,12 +24,14 @@ from planner_node.completion.request import (
     ToolCall,
     ToolUse,
 )
+from planner_node.completion.room import refuse_endless
 from planner_node.completion.truncation import truncation
 from planner_node.errors import (
     ConstraintBroken,
     DeadlinePassed,
     GenerationTimeout,
 )
+from planner_node.grammar.script import is_simplified
 
 _log = logging.getLogger(__name__)
 # The completer keeps the deadline itself; this is for one that does not come back at all.
@@ -35,17 +39,7 @@ _GRACE_S: Final = 5.0
 _ANY: Final = TypeAdapter[object](object)
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """The last thing a generation yields: everything that the answer needs."""
-
-    content: str
-    call: ToolCall | None
-    finish: FinishReason
-    usage: CompletionUsage
-
-
-async def generate(
+def generate(
     completer: Completer, request: CompletionRequest
 ) -> AsyncGenerator[Piece | Ended, None]:
     """Yield the answer piece by piece, then ``Ended``; leaving stops the model.
@@ -55,6 +49,24 @@ async def generate(
         ContextTooLong: the model's context did.
         GenerationTimeout: the request's deadline passed.
     """
+    if is_simplified(request.language or ""):
+        return _in_simplified(completer, request)
+    return _pieces(completer, request)
+
+
+async def _in_simplified(
+    completer: Completer, request: CompletionRequest
+) -> AsyncGenerator[Piece | Ended, None]:
+    refuse_endless(request.messages, (), completer.info.context_tokens)
+    asked = await asyncio.to_thread(in_traditional, request)
+    async with aclosing(in_simplified(_pieces(completer, asked), asked.tools)) as pieces:
+        async for piece in pieces:
+            yield piece
+
+
+async def _pieces(
+    completer: Completer, request: CompletionRequest
+) -> AsyncGenerator[Piece | Ended, None]:
     reader = EnvelopeReader(calls=request.tool_choice is not ToolUse.NONE)
     try:
         async with aclosing(completer.stream(request)) as events:
@@ -116,10 +128,11 @@ async def dispatch(tools: ToolDispatcher | None, call: ToolCall | None) -> ToolO
     if tools is None or call is None or not tools.handles(call.name):
         return ToolOutcome()
     try:
-        result = _ANY.dump_python(await tools.dispatch(call), mode="json")
+        result = json.loads(_ANY.dump_json(await tools.dispatch(call)))  # NaN is null in JSON
     except Exception as error:  # noqa: BLE001  a plugin's fault, told beside a good answer
         _log.exception("! tool %s: its function failed", call.name)
-        return ToolOutcome(error=f"{type(error).__name__}: {error}")
+        why = f"{type(error).__name__}: {error}"
+        return ToolOutcome(error=why.encode(errors="backslashreplace").decode())
     return ToolOutcome(handled=True, result=result)
 
 

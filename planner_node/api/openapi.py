@@ -14,7 +14,11 @@ from pydantic.json_schema import models_json_schema
 
 from messages.problem import ProblemCode, problem
 from planner_node.api.control import AnswerBody, CancelBody, PriorityBody, ReplanBody
-from planner_node.api.conversation import GenerateRequest, GenerateWithFunctionRequest
+from planner_node.api.conversation import (
+    GenerateRequest,
+    GenerateWithFunctionRequest,
+    unsaid_new_tokens,
+)
 from planner_node.api.ports import Limits
 from planner_node.api.refusals import STATUS, ErrorAnswer, error_answer
 from planner_node.api.sse import MEDIA_TYPE
@@ -30,6 +34,7 @@ _BODIES: Final[tuple[type[BaseModel], ...]] = (
     ReplanBody,
     TaskOrder,
 )
+_GENERATE: Final = ("GenerateRequest", "GenerateWithFunctionRequest")
 _TOKENS: Final = frozenset({"max_new_tokens", "max_completion_tokens", "max_tokens"})
 _ALWAYS: Final = (ProblemCode.UNAUTHORIZED, ProblemCode.INTERNAL, ProblemCode.MODEL_NOT_READY)
 _FORBIDDEN: Final = "UNAUTHORIZED: a web page of another origin, or an unknown host name."
@@ -122,7 +127,10 @@ def _body_schemas(limits: Limits) -> dict[str, Any]:
     )
     schemas: dict[str, Any] = document["$defs"]
     limit_tokens = limits.generation.max_new_tokens_limit
-    for name in ("GenerateRequest", "GenerateWithFunctionRequest", "GenerationOptions"):
+    unsaid = f"{unsaid_new_tokens(limit_tokens)} where none of its three names is given."
+    for name in _GENERATE:
+        schemas[name]["properties"]["max_new_tokens"]["description"] = unsaid
+    for name in (*_GENERATE, "GenerationOptions"):
         for field in _TOKENS & schemas[name]["properties"].keys():
             tokens, _null = schemas[name]["properties"][field]["anyOf"]
             tokens["maximum"] = limit_tokens

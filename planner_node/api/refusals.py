@@ -17,7 +17,7 @@ from messages.decode import Refused, said_of_field
 from messages.problem import Problem, ProblemCode, problem
 from planner_node.api.language import wanted_language
 from planner_node.api.presence import ClientGone
-from planner_node.errors import NodeBroken, PlannerError
+from planner_node.errors import ModelNotReady, NodeBroken, PlannerError
 
 _log = logging.getLogger(__name__)
 
@@ -62,6 +62,8 @@ RETRY_AFTER_S: Final[Mapping[HTTPStatus, int]] = {
     HTTPStatus.TOO_MANY_REQUESTS: 2,
     HTTPStatus.SERVICE_UNAVAILABLE: 5,
 }
+# Of whatever runs when the node stops and the server has waited long enough for it.
+STOPPED: Final = ModelNotReady("the engine was stopped").problem
 _OF_THE_FRAMEWORK: Final = {
     HTTPStatus.NOT_FOUND: ProblemCode.NOT_FOUND,
     HTTPStatus.METHOD_NOT_ALLOWED: ProblemCode.METHOD_NOT_ALLOWED,

@@ -2,7 +2,8 @@
 
 Starlette's StreamingResponse already stops when the client leaves; what is added here: pings, so
 that proxies keep a quiet stream open; an end when the node closes, which uvicorn would otherwise
-wait for; and the certainty that the source is closed at once, not when the collector comes by.
+wait for; last words where uvicorn has waited long enough; and the certainty that the source is
+closed at once, not when the collector comes by.
 """
 
 import asyncio
@@ -12,7 +13,7 @@ from typing import Final
 
 from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 from starlette.responses import StreamingResponse
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 __all__ = ["MEDIA_TYPE", "EventStream", "format_sse_event", "paced"]
 
@@ -22,19 +23,47 @@ _HEADERS: Final = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
 class EventStream(StreamingResponse):
-    """Sends what ``source`` yields, each item a whole event as bytes."""
+    """Sends what ``source`` yields, each item a whole event as bytes.
+
+    With ``closing`` it ends as soon as that is set; without, like any other answer, when it is
+    whole or the server cuts it off. Then ``farewell`` is the last that the client reads.
+    """
 
     media_type = MEDIA_TYPE
 
     def __init__(
-        self, source: AsyncGenerator[bytes, None], closing: asyncio.Event, ping_s: float = PING_S
+        self,
+        source: AsyncGenerator[bytes, None],
+        closing: asyncio.Event | None = None,
+        *,
+        farewell: bytes = b"",
     ) -> None:
-        self._paced = paced(source, closing, ping_s)
+        self._paced = paced(source, closing or asyncio.Event())
+        self._farewell = farewell
         super().__init__(self._paced, headers=_HEADERS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async with aclosing(self._paced):
-            await super().__call__(scope, receive, send)
+        way = _WayOut(send)
+        try:
+            async with aclosing(self._paced):
+                await super().__call__(scope, receive, way)
+        except asyncio.CancelledError:
+            if way.is_open:
+                await way({"type": "http.response.body", "body": self._farewell})
+            raise
+
+
+class _WayOut:
+    """Passes an answer on, and knows whether it has begun and not ended."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.is_open = False
+
+    async def __call__(self, message: Message) -> None:
+        is_start = message["type"] == "http.response.start"
+        self.is_open = is_start or message.get("more_body", False)
+        await self._send(message)
 
 
 async def paced(

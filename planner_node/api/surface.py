@@ -1,15 +1,15 @@
-"""The outermost layer: security headers on every answer, and a last resort for every fault."""
+"""The outermost layer: security headers on every answer, and the last word where one is missing."""
 
+import asyncio
 import logging
 from collections.abc import Mapping
-from http import HTTPStatus
 from typing import Final
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from messages.problem import ProblemCode, problem
-from planner_node.api.refusals import answer
+from messages.problem import Problem, ProblemCode, problem
+from planner_node.api.refusals import STATUS, STOPPED, answer
 
 _log = logging.getLogger(__name__)
 
@@ -44,14 +44,20 @@ class Surface:
         reply = _Reply(scope["path"], send)
         try:
             await self._app(scope, receive, reply)
+        except asyncio.CancelledError:  # the server stops, and has waited long enough
+            if not reply.started:
+                await _refuse(STOPPED, scope, receive, reply)
+            raise
         except Exception:
             _log.exception("! %s %s", scope["method"], scope["path"])
             if reply.started:
                 raise
-            language = Headers(scope=scope).get("accept-language", "")
-            found = problem(ProblemCode.INTERNAL)
-            refusal = answer(found, HTTPStatus.INTERNAL_SERVER_ERROR, language)
-            await refusal(scope, receive, reply)
+            await _refuse(problem(ProblemCode.INTERNAL), scope, receive, reply)
+
+
+async def _refuse(found: Problem, scope: Scope, receive: Receive, send: Send) -> None:
+    language = Headers(scope=scope).get("accept-language", "")
+    await answer(found, STATUS[found.code], language)(scope, receive, send)
 
 
 class _Reply:

@@ -89,7 +89,7 @@ async def tasks(hall: HallOfApp, asked: Annotated[TaskQuery, Query()]) -> Respon
     """Answer with the tasks that fit every given filter."""
     planner = hall.parts.planner
     found = await planner.tasks(asked.filter)
-    shown = [planner.status_of(record) for record in found[: asked.limit]]
+    shown = [await planner.status_of(record) for record in found[: asked.limit]]
     after = str(found[asked.limit - 1].arrival) if len(found) > asked.limit else None
     return json_answer(TaskPage(tasks=shown, next_cursor=after))
 
@@ -150,9 +150,9 @@ async def _control(
     control = said.message.control(task_id)
     planner = hall.parts.planner
     record = await planner.control(control, Origin(warnings=tuple(said.warnings)))
-    return json_answer(planner.status_of(record))
+    return json_answer(await planner.status_of(record))
 
 
 async def _view(parts: ApiParts, record: TaskRecord) -> TaskView:
     plan = await parts.planner.plan(record.task_id)
-    return view_of(parts.planner.status_of(record), record.command, plan)
+    return view_of(await parts.planner.status_of(record), record.command, plan)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from messages.topics import TOPICS
+from messages.wording import in_both
 from planner_node.mqtt.packets import MessageProperties
 from planner_node.tasks.record import Reply
 
@@ -30,18 +31,19 @@ class ReplyPolicy:
     def reply_of(
         self, properties: MessageProperties, expiry_s: int | None = None
     ) -> tuple[Reply | None, list[str]]:
-        """Return where and with what to answer, and warnings about what was ignored.
+        """Return where and with what to answer, and warnings (bilingual) about what was ignored.
 
         ``expiry_s`` is echoed on the response topic only: what a robot is told must not vanish.
         """
         warnings: list[str] = []
         topic = properties.response_topic
         if topic is not None and (fault := self.fault_of(topic)) is not None:
-            warnings.append(f"response topic ignored: {fault}")
+            warnings.append(in_both(f"response topic ignored: {fault}"))
             topic = None
         correlation = properties.correlation_data
         if correlation is not None and len(correlation) > MAX_CORRELATION_BYTES:
-            warnings.append(f"correlation data ignored: over {MAX_CORRELATION_BYTES} bytes")
+            over = f"correlation data ignored: over {MAX_CORRELATION_BYTES} bytes"
+            warnings.append(in_both(over))
             correlation = None
         trace = trace_context(properties.user_properties)
         if topic is None and correlation is None and not trace:

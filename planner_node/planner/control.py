@@ -76,7 +76,7 @@ class Control:
         return record
 
     async def _cancel(self, word: TaskControl, record: TaskRecord, origin: Origin) -> TaskRecord:
-        why = [f"canceled: {word.reason}"] if word.reason else []
+        why = [f"canceled: {word.reason} · 已取消：{word.reason}"] if word.reason else []
         warned = record.warned([*origin.warnings, *why])
         return await self._desk.end(warned, TaskEvent.CANCEL_ASKED, origin.reply)
 

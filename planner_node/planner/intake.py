@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from messages.problem import ProblemCode
-from messages.task import Mode, OnFailure, TaskCommand
+from messages.task import Mode, TaskCommand
 from messages.wire import format_timestamp, new_id
 from planner_node.errors import (
     BadCommand,
@@ -29,7 +29,10 @@ from planner_node.tasks.lifecycle import TERMINAL
 from planner_node.tasks.record import Event, EventKind, Origin, TaskRecord
 
 _ALL_SAID: Final = (EventKind.STATUS, EventKind.SUBTASK, EventKind.PLAN)
-_NO_TRACKING: Final = "on_failure has no effect in mode PLAN_ONLY"
+# What a command may ask of a plan that is tracked, and what stands there where it does not ask.
+_OF_TRACKING: Final = {
+    name: TaskCommand.model_fields[name].default for name in ("on_failure", "max_replans")
+}
 _OWN_SHARE: Final = "this robot has as many tasks waiting as queue.robot_capacity allows one robot"
 # A plan takes a second or two; a full queue takes longer, but places come free all the time.
 _RETRY_AFTER_S: Final = 2
@@ -84,7 +87,6 @@ class Intake:
         now = self._desk.parts.clock.now()
         spoken = self._desk.parts.planner.languages
         language = answer_language(command.language, command.instruction, spoken)
-        harmless = [] if command.on_failure is OnFailure.FAIL else [_NO_TRACKING]
         return TaskRecord(
             task_id=task_id,
             robot_id=command.robot_id,
@@ -97,7 +99,7 @@ class Intake:
             priority=command.priority,
             warnings=(
                 *origin.warnings,
-                *harmless,
+                *_tracking_warnings(command),
                 *_tool_warnings(command, self._desk.parts.planner.answers),
                 *language_warnings(command, language),
             ),
@@ -186,6 +188,13 @@ def _tool_warnings(command: TaskCommand, answers: Sequence[str]) -> Iterator[str
             f"tool {command.tool} has no effect: the model chooses among planner.answers itself · "
             f"指定工具 {command.tool} 沒有作用：由模型自行從 planner.answers 中選擇"
         )
+
+
+def _tracking_warnings(command: TaskCommand) -> Iterator[str]:
+    """Yield, in both languages, what is asked in vain of a plan that nobody tracks."""
+    for name, unsaid in _OF_TRACKING.items():
+        if getattr(command, name) != unsaid:
+            yield f"{name} has no effect in mode PLAN_ONLY · {name} 在 PLAN_ONLY 模式下不起作用"
 
 
 def _expires(now: datetime, origin: Origin) -> datetime | None:

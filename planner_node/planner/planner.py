@@ -17,6 +17,7 @@ from planner_node.planner.desk import Desk, with_problem
 from planner_node.planner.durations import Durations
 from planner_node.planner.intake import Intake, Submission
 from planner_node.planner.ports import PlannerParts
+from planner_node.planner.said import last_status
 from planner_node.planner.shift import Shift
 from planner_node.planner.watch import watch
 from planner_node.tasks.lifecycle import TERMINAL, TaskEvent
@@ -153,8 +154,12 @@ class Planner:
         """Return the tasks that fit, newest first."""
         return await self._parts.journal.tasks(filter)
 
-    def status_of(self, record: TaskRecord) -> TaskStatus:
-        """Return how a task stands, as a message."""
+    async def status_of(self, record: TaskRecord) -> TaskStatus:
+        """Return how a task stands, as a message: once it has ended, always the same one."""
+        if record.state in TERMINAL:
+            told = await last_status(self._parts.journal, record.task_id)
+            if told is not None and told.status_version == record.status_version:
+                return told
         waits = record.state is TaskState.QUEUED
         return self._desk.reporter.status(record, self._desk.place(record) if waits else None)
 

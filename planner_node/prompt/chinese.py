@@ -20,10 +20,20 @@ from planner_node.grammar.script import (
 def in_script(text: str, language: str) -> str:
     """Return Chinese text in the script of a BCP 47 tag; any other text as it is."""
     if is_simplified(language) and has_any(text, traditional_only()):
-        return _to_simplified().convert(text)
-    if keeps_traditional(language) and has_simplified(text):
-        return _to_traditional().convert(text)
+        return simplified(text)
+    if keeps_traditional(language):
+        return traditional(text)
     return text
+
+
+def simplified(text: str) -> str:
+    """Return Chinese text in Simplified characters."""
+    return text if text.isascii() else _to_simplified().convert(text)
+
+
+def traditional(text: str) -> str:
+    """Return Chinese text in Traditional characters; without a Simplified one it stays as it is."""
+    return _to_traditional().convert(text) if has_simplified(text) else text
 
 
 def has_simplified(text: str) -> bool:

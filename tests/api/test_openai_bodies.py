@@ -5,10 +5,15 @@ from typing import Any
 import httpx
 import pytest
 
+from planner_node.api.app import create_app
+from planner_node.api.ports import Limits
 from planner_node.completion.request import ToolUse
+from planner_node.settings import GenerationSettings
+from tests.api.house import House
 from tests.api.test_generate import SEED_FUNCTION, SEED_GENERATE, function_request
 from tests.api.test_streaming import chunks_of
 from tests.fakes.completion import ScriptedCompleter
+from tests.messages.payloads import ignored
 
 CALL = {"name": "decompose_task", "arguments": {"tasks": []}}
 
@@ -48,6 +53,21 @@ async def test_openais_names_limit_the_new_tokens(
     answer = await http.post("/generate", json={"messages": SEED_GENERATE["messages"], **options})
     assert answer.status_code == 200
     assert completer.requests[0].max_new_tokens == tokens
+
+
+@pytest.mark.parametrize(("limit_tokens", "tokens"), [(100, 100), (4096, 256)])
+async def test_who_names_no_limit_gets_what_the_node_allows(
+    house: House, completer: ScriptedCompleter, limit_tokens: int, tokens: int
+) -> None:
+    few = GenerationSettings(max_new_tokens=1, max_new_tokens_limit=limit_tokens)
+    app = create_app(house.parts, Limits(generation=few))
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as http:
+        answer = await http.post("/generate", json={"messages": SEED_GENERATE["messages"]})
+    assert (answer.status_code, completer.requests[0].max_new_tokens) == (200, tokens)
+    for name in ("GenerateRequest", "GenerateWithFunctionRequest"):
+        described = app.openapi()["components"]["schemas"][name]["properties"]["max_new_tokens"]
+        assert described["description"].startswith(f"{tokens} where none")
 
 
 @pytest.mark.parametrize(
@@ -142,7 +162,7 @@ async def test_options_that_are_not_known_here_are_named_in_the_answer(
     more = {"stop": ["。"], "n": 2, "response_format": {"type": "text"}, "tools": []}
     answer = await http.post("/generate", json={**SEED_GENERATE, **more, "stream": is_stream})
     body = chunks_of(answer.text)[-1]["answer"] if is_stream else answer.json()
-    assert sorted(body["warnings"]) == [f"unknown field ignored: /{name}" for name in sorted(more)]
+    assert sorted(body["warnings"]) == [ignored(f"/{name}") for name in sorted(more)]
 
 
 async def test_what_openais_clients_add_for_themselves_is_not_warned_of(

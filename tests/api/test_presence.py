@@ -51,15 +51,3 @@ async def test_generation_does_not_block_other_requests(
     assert (await http.get("/healthz")).status_code == 200
     held.gate.set()
     assert (await asking).status_code == 200
-
-
-async def test_a_closing_node_ends_open_streams(
-    http: httpx.AsyncClient, app: Service, completer: ScriptedCompleter, held: Script
-) -> None:
-    request = {**SEED_GENERATE, "stream": True}
-    asking = asyncio.create_task(http.post("/generate", json=request))
-    await asyncio.wait_for(held.held.wait(), DEADLINE_S)
-    app.state.hall.parts.closing.set()
-    answer = await asyncio.wait_for(asking, DEADLINE_S)
-    assert "[DONE]" not in answer.text
-    assert completer.left

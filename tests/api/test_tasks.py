@@ -10,8 +10,10 @@ import pytest
 from messages.status import TaskStatus
 from messages.wire import format_timestamp
 from planner_node.clock import SystemClock
+from planner_node.tasks.record import EventKind
 from tests.api.house import House
 from tests.fakes.completion import SEED_PLAN
+from tests.messages.payloads import ignored
 
 TASK: dict[str, Any] = {"robot_id": "robot-1", "instruction": "將書本放在側桌上。"}
 
@@ -70,6 +72,28 @@ async def test_the_same_task_again_is_answered_and_not_planned_twice(
     assert len(house.completer.requests) == 1
 
 
+async def test_a_task_that_has_ended_is_always_answered_with_the_same_bytes(
+    http: httpx.AsyncClient, house: House
+) -> None:
+    house.work()
+    task_id = await submitted(http, task_id="task-1")
+    await until_ended(http, task_id)
+    again = await http.post("/tasks", json={**TASK, "task_id": task_id})
+    asked = [await http.get(f"/tasks/{task_id}") for _ in range(2)]
+    assert {answer.content for answer in asked} == {again.content}
+    told = house.hall.said(task_id, EventKind.STATUS)[-1]
+    assert {key: again.json()[key] for key in told} == told
+    assert (await http.get("/tasks")).json()["tasks"] == [told]
+
+
+async def test_what_cancel_answers_is_what_is_told_of_it(
+    http: httpx.AsyncClient, house: House
+) -> None:
+    task_id = await submitted(http)
+    answer = await http.post(f"/tasks/{task_id}/cancel")
+    assert answer.content == house.hall.log(task_id)[-1].event.payload
+
+
 async def test_the_same_id_with_other_content_conflicts(http: httpx.AsyncClient) -> None:
     await submitted(http, task_id="task-1")
     other = await http.post("/tasks", json={**TASK, "task_id": "task-1", "instruction": "別的"})
@@ -78,7 +102,7 @@ async def test_the_same_id_with_other_content_conflicts(http: httpx.AsyncClient)
 
 async def test_unknown_fields_are_named_in_the_warnings(http: httpx.AsyncClient) -> None:
     view = (await http.post("/tasks", json={**TASK, "colour": "red"})).json()
-    assert view["warnings"] == ["unknown field ignored: /colour"]
+    assert view["warnings"] == [ignored("/colour")]
 
 
 @pytest.mark.parametrize(

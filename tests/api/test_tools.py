@@ -1,12 +1,18 @@
 """A tool call does what its function does, and the answer shows what came of it."""
 
+import math
+from typing import Any
+
 import httpx
+import pytest
+from pydantic import BaseModel
 
 from messages.problem import ProblemCode
 from planner_node.grammar.limits import SchemaLimits
-from planner_node.planner.handlers import Arguments, Declined, Outcome, ToolRegistry
+from planner_node.planner.handlers import Arguments, Declined, Planned, ToolRegistry
 from tests.api.house import House
 from tests.api.test_generate import SEED_FUNCTION
+from tests.api.test_streaming import chunks_of
 from tests.fakes.completion import Script, ScriptedCompleter, tool_call
 
 REQUEST = {
@@ -15,8 +21,14 @@ REQUEST = {
 }
 
 
-def registry_with(house: House, outcome: Outcome | Exception) -> None:
-    async def say(arguments: Arguments) -> Outcome:
+class Height(BaseModel):
+    """What a function may return although no robot can read it."""
+
+    metres: float
+
+
+def registry_with(house: House, outcome: object) -> None:
+    async def say(arguments: Arguments) -> Any:  # noqa: ANN401  a plugin returns what it likes
         house.said.append(arguments)
         if isinstance(outcome, Exception):
             raise outcome
@@ -43,6 +55,33 @@ async def test_a_failing_function_spoils_nothing_else(
     assert answer.status_code == 200
     assert answer.json()["content"] == '{"text": "你好"}'
     assert answer.json()["tool_error"] == "OSError: the speaker is broken"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    ("outcome", "found"),
+    [
+        (Height(metres=math.nan), "{'metres': None}"),
+        (Planned(({"task": "\ud800"},)), "surrogates not allowed"),
+        (ValueError("\ud800"), "ValueError: \\ud800"),
+    ],
+    ids=["nan", "surrogate", "surrogate in an error"],
+)
+async def test_what_json_cannot_carry_is_null_or_an_error(
+    http: httpx.AsyncClient,
+    house: House,
+    outcome: object,
+    found: str,
+    *,
+    stream: bool,
+) -> None:
+    registry_with(house, outcome)
+    answer = await http.post("/generate_with_function", json={**REQUEST, "stream": stream})
+    assert answer.status_code == 200
+    body = chunks_of(answer.text)[-1]["answer"] if stream else answer.json()
+    assert "NaN" not in answer.text
+    assert body["content"] == '{"text": "你好"}'
+    assert found in str(body.get("tool_result")) + str(body.get("tool_error"))
 
 
 async def test_a_tool_without_a_function_has_no_result(

@@ -18,6 +18,11 @@ def with_field(json_text: str) -> bytes:
     return ('{"instruction": "走", ' + json_text + "}").encode()
 
 
+def ignored(path: str) -> str:
+    """Return the warning of an unknown field."""
+    return f"unknown field ignored: {path} · 已忽略未知的欄位：{path}"
+
+
 def refusal_of(payload: bytes) -> Refused:
     """How the payload is refused; the test fails where it is taken."""
     with pytest.raises(Refused) as caught:

@@ -13,7 +13,7 @@ from messages.decode import (
 from messages.problem import ProblemCode, problem
 from messages.task import TaskCommand
 from messages.wire import encode
-from tests.messages.payloads import command, refusal_of, with_field
+from tests.messages.payloads import command, ignored, refusal_of, with_field
 
 MALFORMED = ProblemCode.MALFORMED_JSON
 
@@ -62,14 +62,14 @@ def test_a_number_beyond_all_measure_is_json_that_does_not_fit(value: str, reaso
 def test_nesting_up_to_the_limit_is_read() -> None:
     inner = MAX_DEPTH - 1  # the message itself is the first level
     decoded = decode_task(with_field('"x": ' + "[" * inner + "]" * inner))
-    assert decoded.warnings == ["unknown field ignored: /x"]
+    assert decoded.warnings == [ignored("/x")]
 
 
 def test_as_many_brackets_as_may_be_are_read_and_those_in_a_text_count_for_nothing() -> None:
     inner = MAX_BRACKETS - 2  # the message itself and the list
     text = "[" * 3_000 + "{"
     decoded = decode_task(with_field('"x": [' + ",".join(["[]"] * inner) + "]"))
-    assert decoded.warnings == ["unknown field ignored: /x"]
+    assert decoded.warnings == [ignored("/x")]
     assert decode_task(command(instruction=text)).message.instruction == text
 
 
@@ -77,7 +77,7 @@ def test_an_ignored_field_is_named_and_then_held_no_longer() -> None:
     context = {"notes": "in the hall", "x": [0] * 1_000}
     decoded = decode_task(command(y={"z": "w" * 1_000}, context=context))
     message = decoded.message
-    assert decoded.warnings == ["unknown field ignored: /y", "unknown field ignored: /context/x"]
+    assert decoded.warnings == [ignored("/y"), ignored("/context/x")]
     assert message.context is not None
     assert (message.model_extra, message.context.model_extra) == ({}, {})
     assert message.model_fields_set == {"instruction", "context"}
@@ -114,14 +114,15 @@ def test_fields_named_like_the_models_own_do_no_harm() -> None:
 def test_thousands_of_unknown_fields_are_named_in_few_words() -> None:
     decoded = decode_task(command(**{f"f{number}": 0 for number in range(4_000)}))
     assert len(decoded.warnings) == 17
-    assert decoded.warnings[-1] == "3984 more unknown fields ignored"
+    more = "3984 more unknown fields ignored · 另有 3984 個未知的欄位已忽略"
+    assert decoded.warnings[-1] == more
 
 
 def test_an_unknown_fields_name_is_shown_short_and_printable() -> None:
     (warning,) = decode_task(command(**{"a\n\u202e" + "k" * 60_000: 0})).warnings
     assert warning.startswith("unknown field ignored: /a\\u000a\\u202ekkk")
     assert warning.isprintable()
-    assert len(warning) < 200
+    assert len(warning) < 400
 
 
 def test_hundreds_of_faults_are_told_in_few_words() -> None:

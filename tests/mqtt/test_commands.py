@@ -9,6 +9,7 @@ from planner_node.mqtt.packets import MessageProperties
 from planner_node.mqtt.reply import ReplyPolicy
 from tests.fakes.brokerless import delivery
 from tests.fakes.desk import RecordingPlanner
+from tests.messages.payloads import ignored
 
 ROOT = "planner/v1"
 TASK, CONTROL = f"{ROOT}/robots/r1/task", f"{ROOT}/robots/r1/control"
@@ -143,7 +144,7 @@ async def test_what_of_a_refused_command_was_ignored_is_told_with_the_refusal(
 ) -> None:
     planner.failures.append(UnknownTool(tool="nope"))
     await commands.take(delivery(topic, payload), spare)
-    assert planner.refused[0][1].warnings == ("unknown field ignored: /prioritty",)
+    assert planner.refused[0][1].warnings == (ignored("/prioritty"),)
 
 
 async def test_a_refused_command_is_handed_on_for_what_it_wants_echoed(

@@ -1,5 +1,7 @@
 """Response topics, correlation data and trace context from strangers."""
 
+import re
+
 import pytest
 
 from messages.topics import TOPICS, Topic
@@ -37,7 +39,10 @@ def test_topic_under_a_prefix_is_honoured(topic: str) -> None:
 def test_any_other_topic_is_ignored_with_a_warning(topic: str) -> None:
     reply, warnings = POLICY.reply_of(MessageProperties(response_topic=topic))
     assert reply is None
-    assert [warning.split(":")[0] for warning in warnings] == ["response topic ignored"]
+    (english, chinese) = warnings[0].split(" · ")
+    assert english.startswith("response topic ignored: ")
+    assert chinese.startswith("已忽略回覆主題：")
+    assert not re.search("[a-z]{3} [a-z]", chinese)  # the reason is in Chinese too
 
 
 @pytest.mark.parametrize("row", TOPICS.values(), ids=TOPICS)
@@ -109,7 +114,9 @@ def test_correlation_data_is_kept_up_to_a_limit() -> None:
     )
     assert kept is not None
     assert dropped is None
-    assert len(warnings) == 1
+    assert warnings == [
+        "correlation data ignored: over 4096 bytes · 已忽略關聯資料：超過 4096 個位元組"
+    ]
 
 
 def test_trace_context_is_kept_and_other_properties_are_not() -> None:

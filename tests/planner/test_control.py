@@ -49,7 +49,7 @@ async def test_cancel_of_a_question_ends_it(asking: Hall) -> None:
 async def test_cancel_keeps_the_reason(idle: Hall) -> None:
     await idle.submit("t1")
     await idle.say("CANCEL", "t1", reason="not needed")
-    assert idle.said("t1")[-1]["warnings"] == ["canceled: not needed"]
+    assert idle.said("t1")[-1]["warnings"] == ["canceled: not needed · 已取消：not needed"]
 
 
 async def test_cancel_of_a_finished_task_is_refused_with_its_state(hall: Hall) -> None:
@@ -148,7 +148,7 @@ async def test_reprioritize_that_cannot_be_written_changes_nothing(idle: Hall) -
     with pytest.raises(JournalLost):
         await idle.say("REPRIORITIZE", "t2", priority=99)
     record = await idle.planner.task("t2")
-    place = idle.planner.status_of(record).queue
+    place = (await idle.planner.status_of(record)).queue
     assert record.priority == 50
     assert place is not None
     assert place.position == 1
