@@ -88,7 +88,7 @@ class Intake:
             task_id=task_id,
             robot_id=command.robot_id,
             command=command,
-            content_hash=content_hash(command),
+            content_hash=self._hash(command),
             language=language,
             received=now,
             expires=_expires(now, origin),
@@ -100,11 +100,24 @@ class Intake:
         )
 
     async def _again(self, known: TaskRecord, record: TaskRecord, origin: Origin) -> Submission:
-        if known.content_hash != record.content_hash:
+        if not self._is_same(known, record):
             raise DuplicateConflict(task_id=known.task_id, status=known.state)
         kinds = _ALL_SAID if known.state in TERMINAL else (EventKind.STATUS,)
         await self._desk.parts.journal.replay(known.task_id, kinds, origin.reply)
         return Submission(known, is_new=False)
+
+    def _is_same(self, known: TaskRecord, record: TaskRecord) -> bool:
+        """Whether both ask the same; an earlier version may have journalled another hash of it."""
+        if known.content_hash == record.content_hash:
+            return True
+        return known.damage is None and self._hash(known.command) == record.content_hash
+
+    def _hash(self, command: TaskCommand) -> str:
+        return content_hash(command, self._default_tool)
+
+    @property
+    def _default_tool(self) -> str:
+        return self._desk.parts.planner.answers[0]
 
     async def _admit(self, record: TaskRecord, origin: Origin) -> Submission:
         desk = self._desk
@@ -143,7 +156,7 @@ class Intake:
             raise NotEnabled(field="/mode", value=command.mode)
         if command.robots:
             raise NotEnabled(field="/robots")
-        self._desk.parts.catalog.tool(command.tool or self._desk.parts.planner.answers[0])
+        self._desk.parts.catalog.tool(command.tool or self._default_tool)
         self._check_limits(command)
         now = self._desk.parts.clock.now()
         if command.deadline is not None and command.deadline <= now:
