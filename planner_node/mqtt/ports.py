@@ -5,7 +5,7 @@ from typing import Protocol
 
 from messages.problem import Problem
 from messages.task import TaskCommand, TaskControl
-from planner_node.tasks.record import Origin, StoredEvent
+from planner_node.tasks.record import Origin, Reply, StoredEvent
 
 
 class Load(Protocol):
@@ -40,8 +40,8 @@ class Planner(Protocol):
         """Journal the answer to a command that was not accepted; it echoes the ``command``."""
         ...
 
-    async def report(self, problem: Problem) -> None:
-        """Journal a problem that no robot can be told about."""
+    async def report(self, problem: Problem, reply: Reply | None = None) -> None:
+        """Journal a problem that no robot can be told about; ``reply`` is its sender's."""
         ...
 
     @property

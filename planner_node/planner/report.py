@@ -113,7 +113,7 @@ class Reporter:
         )
         return Event(EventKind.NOTICE, encode(status), task_id, origin.robot_id, origin.reply)
 
-    def error(self, problem: Problem) -> Event:
+    def error(self, problem: Problem, reply: Reply | None = None) -> Event:
         """Return the event for input that no robot can be told about."""
         report = ErrorReport(
             **dict(problem),
@@ -121,7 +121,7 @@ class Reporter:
             timestamp=self._clock.now(),
             node_id=self._node_id,
         )
-        return Event(EventKind.ERROR, encode(report))
+        return Event(EventKind.ERROR, encode(report), reply=reply)
 
     def subtask_added(self, record: TaskRecord, subtask: Subtask) -> Event:
         """Return the event of one more subtask."""

@@ -40,7 +40,7 @@ def topics_of(one: StoredEvent) -> list[str]:
         (EventKind.NOTICE, [f"{ROOT}/robots/r1/status", "desk/7"]),
         (EventKind.SUBTASK, [f"{ROOT}/robots/r1/subtasks/stream"]),
         (EventKind.PLAN, [f"{ROOT}/robots/r1/subtasks", "desk/7"]),
-        (EventKind.ERROR, [f"{ROOT}/errors"]),
+        (EventKind.ERROR, [f"{ROOT}/errors", "desk/7"]),
     ],
 )
 def test_each_kind_goes_to_its_topics(kind: EventKind, topics: list[str]) -> None:
@@ -72,10 +72,11 @@ def test_a_status_older_than_a_day_is_not_retained_any_more() -> None:
     assert topics == [f"{ROOT}/robots/r1/status"]
 
 
-def test_correlation_data_and_trace_are_echoed_on_every_copy() -> None:
-    event = stored(reply=REPLY)
-    echoed = {p.properties.correlation_data for p in publications_of(event, ROOT, START)}
-    assert echoed == {b"\x01\x02"}
+@pytest.mark.parametrize("kind", EventKind)
+def test_correlation_data_and_trace_are_echoed_on_every_copy(kind: EventKind) -> None:
+    sent = publications_of(stored(kind, REPLY), ROOT, START)
+    echoed = {(p.properties.correlation_data, p.properties.user_properties) for p in sent}
+    assert echoed == {(REPLY.correlation_data, REPLY.user_properties)}
 
 
 def test_message_expiry_is_echoed_on_the_response_topic_alone() -> None:
