@@ -43,9 +43,11 @@ def publications_of(stored: StoredEvent, root: str, now: datetime) -> list[Publi
         publications += _late_joiners(event, event.task_id, root, now)
     if event.kind is EventKind.NOTICE and event.task_id is not None and _REJECTED in event.payload:
         publications.append(_to_followers(event, event.task_id, root))
-    reply = event.reply
-    if reply is not None and reply.topic is not None and event.kind in _COPIED:
-        publications.append(_publication(row, reply.topic, event, reply.expiry_s))
+    if event.reply is not None and event.kind in _COPIED:
+        publications += [
+            _publication(row, topic, replace(event, reply=asker), asker.expiry_s)
+            for topic, asker in event.reply.askers.items()
+        ]
     return publications
 
 

@@ -2,7 +2,8 @@
 
 import asyncio
 import math
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -17,6 +18,7 @@ from planner_node.errors import (
     NotEnabled,
     QueueFull,
     RateLimited,
+    TaskMoved,
 )
 from planner_node.planner.desk import Desk
 from planner_node.planner.ports import Admission
@@ -25,7 +27,7 @@ from planner_node.planner.story import tell
 from planner_node.prompt.language import answer_language
 from planner_node.tasks.content import content_hash
 from planner_node.tasks.lifecycle import TERMINAL
-from planner_node.tasks.record import Event, EventKind, Origin, TaskRecord
+from planner_node.tasks.record import Event, EventKind, Origin, Reply, TaskRecord, joined
 
 _ALL_SAID: Final = (EventKind.STATUS, EventKind.SUBTASK, EventKind.PLAN)
 _NO_TRACKING: Final = "on_failure has no effect in mode PLAN_ONLY"
@@ -102,9 +104,20 @@ class Intake:
     async def _again(self, known: TaskRecord, record: TaskRecord, origin: Origin) -> Submission:
         if not self._is_same(known, record):
             raise DuplicateConflict(task_id=known.task_id, status=known.state)
-        kinds = _ALL_SAID if known.state in TERMINAL else (EventKind.STATUS,)
+        kinds: tuple[EventKind, ...] = _ALL_SAID
+        if known.state not in TERMINAL:
+            known, kinds = await self._joined(known, origin.reply), (EventKind.STATUS,)
         await self._desk.parts.journal.replay(known.task_id, kinds, origin.reply)
         return Submission(known, is_new=False)
+
+    async def _joined(self, known: TaskRecord, asker: Reply | None) -> TaskRecord:
+        """Let who sends an unfinished task again hear what is still to be said of it."""
+        reply = joined(known.reply, asker)
+        if reply == known.reply or known.damage is not None:
+            return known
+        with suppress(TaskMoved):  # another node's, which tells whom it knows
+            return await self._desk.ledger.add(replace(known, reply=reply), [])
+        return known
 
     def _is_same(self, known: TaskRecord, record: TaskRecord) -> bool:
         """Whether both ask the same; an earlier version may have journalled another hash of it."""

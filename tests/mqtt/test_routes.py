@@ -85,6 +85,16 @@ def test_message_expiry_is_echoed_on_the_response_topic_alone() -> None:
     assert expiries == {f"{ROOT}/robots/r1/subtasks": None, "desk/7": 30}
 
 
+def test_each_of_several_askers_gets_a_copy_with_what_it_sent_itself() -> None:
+    asked = Reply(None, b"2", others=(Reply("desk/2", b"2", expiry_s=9), Reply("desk/1", b"1")))
+    sent = publications_of(stored(EventKind.PLAN, asked), ROOT, START)
+    assert [(p.topic, p.properties.correlation_data, p.expiry_s) for p in sent] == [
+        (f"{ROOT}/robots/r1/subtasks", b"2", None),
+        ("desk/2", b"2", 9),
+        ("desk/1", b"1", None),
+    ]
+
+
 def test_who_follows_a_task_that_is_refused_hears_of_it_and_nothing_is_retained() -> None:
     payload = b'{"timestamp":"2026-11-23T12:00:00.000Z","status":"REJECTED"}'
     told = StoredEvent(7, Event(EventKind.NOTICE, payload, "t1", "r1"))
