@@ -1,6 +1,7 @@
 """What the door needs of the rooms behind it."""
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Protocol
 
 from messages.problem import Problem
@@ -58,6 +59,13 @@ class Outbox(Protocol):
 
     async def pending(self, after_id: int, limit: int) -> list[StoredEvent]:
         """Return events above an id, oldest first."""
+        ...
+
+    async def restate(self, since: datetime, max_finished: int) -> None:
+        """Put copies of last statuses into it, for late joiners alone, in order with all else.
+
+        Of every unfinished task, and of the newest that finished ``since`` then.
+        """
         ...
 
     async def published(self, event_ids: Sequence[int]) -> None:
