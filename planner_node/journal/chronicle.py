@@ -14,6 +14,7 @@ log = logging.getLogger(__name__)
 
 PURGE_TASKS: Final = 5_000
 PURGE_BATCH: Final = 100  # little at a time, so that those who wait to commit wait little
+RESTATE_BATCH: Final = 100  # likewise
 Listener = Callable[[Sequence[StoredEvent]], None]
 
 
@@ -75,6 +76,25 @@ class Chronicle(ABC, Generic[AnyWriter]):
     @abstractmethod
     async def _purge_batch(self, before: datetime, max_tasks: int) -> list[TaskRecord]:
         """Delete at most ``PURGE_BATCH`` of them in one commit."""
+
+    async def restate(self, since: datetime, max_finished: int) -> None:
+        """Put copies of last statuses into the outbox, byte for byte, for late joiners alone.
+
+        Of every unfinished task, and of the newest that finished since then; of a shared journal,
+        of this node's. What is said of a task later comes behind its copy, and a copy that still
+        waits gives way to the new one.
+        """
+        task_ids = await self._restatable(since, max_finished)
+        for first in range(0, len(task_ids), RESTATE_BATCH):
+            await self._restate_batch(task_ids[first : first + RESTATE_BATCH])
+
+    @abstractmethod
+    async def _restatable(self, since: datetime, max_finished: int) -> list[str]:
+        """Return the ids of those tasks."""
+
+    @abstractmethod
+    async def _restate_batch(self, task_ids: Sequence[str]) -> None:
+        """Do so in one commit."""
 
     def listen(self, listener: Listener) -> Callable[[], None]:
         """Call ``listener`` on the loop with the events of each commit made here.

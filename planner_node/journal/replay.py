@@ -1,12 +1,16 @@
-"""Which events of a task are said again to whoever asks."""
+"""Which events of a task are said again, to whoever asks or to all who come later."""
 
 import json
 import logging
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
+from typing import Final
 
 from planner_node.tasks.record import EventKind, StoredEvent
 
 log = logging.getLogger(__name__)
+RESTATED: Final = "kind = 'STATUS' AND replay_of IS NOT NULL AND robot_id IS NULL"
+"""How a copy is known that is for late joiners; in SQL, and no other event is like that."""
 
 
 def last_said(said: Sequence[StoredEvent], kinds: Collection[EventKind]) -> Iterable[StoredEvent]:
@@ -23,6 +27,11 @@ def last_said(said: Sequence[StoredEvent], kinds: Collection[EventKind]) -> Iter
                 yield item
         elif latest[kind] == item.event_id:
             yield item
+
+
+def restated(last: StoredEvent) -> StoredEvent:
+    """Return a task's last status without its robot and who asked, who have heard it."""
+    return replace(last, event=replace(last.event, robot_id=None, reply=None))
 
 
 def _attempt(item: StoredEvent) -> tuple[int, int]:

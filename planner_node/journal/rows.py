@@ -39,6 +39,7 @@ class _Reply(_Stored):
     correlation_data: bytes | None = None
     user_properties: tuple[tuple[str, str], ...] = ()
     expiry_s: int | None = None
+    others: tuple["_Reply", ...] = ()
 
 
 class _Exchange(_Stored):
@@ -171,7 +172,7 @@ def _record(row: Row, command: TaskCommand, rest: _Details) -> TaskRecord:
         subtasks_done=rest.subtasks_done,
         streamed=rest.streamed,
         subtasks_total=rest.subtasks_total,
-        reply=_to_reply(rest.reply),
+        reply=None if rest.reply is None else _to_reply(rest.reply),
         over_mqtt=rest.over_mqtt,
     )
 
@@ -246,13 +247,13 @@ def _from_reply(reply: Reply) -> _Reply:
         correlation_data=reply.correlation_data,
         user_properties=reply.user_properties,
         expiry_s=reply.expiry_s,
+        others=tuple(_from_reply(one) for one in reply.others),
     )
 
 
-def _to_reply(reply: _Reply | None) -> Reply | None:
-    if reply is None:
-        return None
-    return Reply(reply.topic, reply.correlation_data, reply.user_properties, reply.expiry_s)
+def _to_reply(reply: _Reply) -> Reply:
+    others = tuple(_to_reply(one) for one in reply.others)
+    return Reply(reply.topic, reply.correlation_data, reply.user_properties, reply.expiry_s, others)
 
 
 def _ms(moment: datetime | None) -> int | None:

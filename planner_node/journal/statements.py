@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from planner_node.journal.replay import last_said
+from planner_node.journal.replay import RESTATED, last_said, restated
 from planner_node.journal.rows import (
     EVENT_COLUMNS,
     TASK_COLUMNS,
@@ -30,9 +30,7 @@ from planner_node.tasks.record import (
 )
 
 _AMONG: Final = "event_id IN (SELECT value FROM json_each(?))"
-_WITHOUT_HISTORY: Final = "kind IN ('NOTICE', 'ERROR')"  # once sent, nobody asks for them again
-_TASK_ID: Final = TASK_COLUMNS.split(", ").index("task_id")
-_VACUUM_PAGES: Final = 256  # 1 MiB a batch goes back to the disk
+WITHOUT_HISTORY: Final = "kind IN ('NOTICE', 'ERROR')"  # once sent, nobody asks for them again
 _ADMIT: Final = (
     "INSERT INTO tasks (task_id, robot_id, state, received_ms, finished_ms, command, details)"
 )
@@ -42,6 +40,14 @@ _CHANGE: Final = (
     " details = ? WHERE task_id = ?"
 )
 _APPEND: Final = "INSERT INTO events (task_id, robot_id, kind, payload, reply, replay_of, pending)"
+_LAST_STATUSES: Final = (
+    "event_id IN (SELECT max(event_id) FROM events WHERE kind = 'STATUS' AND replay_of IS NULL"
+    " AND task_id IN (SELECT value FROM json_each(?)) GROUP BY task_id) ORDER BY event_id"
+)
+_RESTATABLE: Final = (
+    "SELECT task_id FROM tasks WHERE finished_ms IS NULL UNION ALL SELECT * FROM"
+    " (SELECT task_id FROM tasks WHERE finished_ms >= ? ORDER BY finished_ms DESC LIMIT ?)"
+)
 _PIECES: Final = (64, 32, 16, 8, 4, 2, 1)  # rows of one statement: few texts, each prepared once
 
 
@@ -93,12 +99,34 @@ def replay(
     connection: sqlite3.Connection, task_id: str, kinds: Collection[EventKind], reply: Reply | None
 ) -> list[StoredEvent]:
     """Append copies of what was last said of a task, oldest first."""
-    copies = []
-    for original in last_said(events(connection, task_id, 0), kinds):
-        event = replace(original.event, reply=reply)
-        (event_id,) = append(connection, [(*event_row(event), original.event_id, 1)])
-        copies.append(StoredEvent(event_id, event, original.event_id))
-    return copies
+    originals = last_said(events(connection, task_id, 0), kinds)
+    return _repeat(
+        connection, [replace(one, event=replace(one.event, reply=reply)) for one in originals]
+    )
+
+
+def restatable(connection: sqlite3.Connection, since: datetime, max_finished: int) -> list[str]:
+    """Return the unfinished tasks, and the newest that finished since then."""
+    rows = connection.execute(_RESTATABLE, (to_ms(since), max_finished))
+    return [task_id for (task_id,) in rows]
+
+
+def restate(connection: sqlite3.Connection, task_ids: Sequence[str]) -> list[StoredEvent]:
+    """Append copies of tasks' last statuses in place of those that still wait, oldest first."""
+    ids = json.dumps([*task_ids])
+    connection.execute(
+        f"DELETE FROM events WHERE pending = 1 AND {RESTATED}"  # noqa: S608  our own constant
+        " AND task_id IN (SELECT value FROM json_each(?))",
+        (ids,),
+    )
+    originals = _events(connection, _LAST_STATUSES, [ids])
+    return _repeat(connection, [restated(one) for one in originals])
+
+
+def _repeat(connection: sqlite3.Connection, originals: Sequence[StoredEvent]) -> list[StoredEvent]:
+    ids = append(connection, [(*event_row(one.event), one.event_id, 1) for one in originals])
+    pairs = zip(ids, originals, strict=True)
+    return [StoredEvent(number, one.event, one.event_id) for number, one in pairs]
 
 
 def task(connection: sqlite3.Connection, task_id: str) -> TaskRecord | None:
@@ -156,59 +184,10 @@ def publish(connection: sqlite3.Connection, event_ids: Sequence[int]) -> None:
     """Take events out of the outbox; what has no history leaves the log."""
     ids = json.dumps([*event_ids])  # one parameter, so one step for all of them
     connection.execute(
-        f"DELETE FROM events WHERE {_AMONG} AND (replay_of IS NOT NULL OR {_WITHOUT_HISTORY})",  # noqa: S608  constants of this file
+        f"DELETE FROM events WHERE {_AMONG} AND (replay_of IS NOT NULL OR {WITHOUT_HISTORY})",  # noqa: S608  our own constants
         (ids,),
     )
     connection.execute(f"UPDATE events SET pending = 0 WHERE {_AMONG}", (ids,))  # noqa: S608  as above
-
-
-def purge(
-    connection: sqlite3.Connection, before: datetime, max_tasks: int, batch: int
-) -> list[TaskRecord]:
-    """Delete up to ``batch`` finished tasks that are too old or too many; return them."""
-    rows = _too_old(connection, before, batch) or _too_many(connection, max_tasks, batch)
-    ids = [(row[_TASK_ID],) for row in rows]
-    connection.executemany(
-        f"DELETE FROM events WHERE task_id = ? AND NOT ({_WITHOUT_HISTORY} AND pending = 1)",  # noqa: S608  a constant of this file
-        ids,
-    )
-    connection.executemany("DELETE FROM tasks WHERE task_id = ?", ids)
-    connection.execute(
-        "DELETE FROM events WHERE event_id IN (SELECT event_id FROM events"  # noqa: S608  a constant of this file
-        f" WHERE pending = 0 AND {_WITHOUT_HISTORY} LIMIT ?)",
-        (batch,),
-    )
-    _give_back(connection)
-    return readable(rows, task_of)
-
-
-def _give_back(connection: sqlite3.Connection) -> None:
-    """Return free pages to the disk, one a statement: sqlite3 steps this pragma only once."""
-    (free_pages,) = connection.execute("PRAGMA freelist_count").fetchone()
-    for _ in range(min(free_pages, _VACUUM_PAGES)):
-        connection.execute("PRAGMA incremental_vacuum(1)")
-
-
-def _too_old(connection: sqlite3.Connection, before: datetime, batch: int) -> list[Row]:
-    """Choose by age; what still waits in the outbox is not over yet."""
-    return connection.execute(
-        f"SELECT {TASK_COLUMNS} FROM tasks WHERE finished_ms < ? AND NOT EXISTS"  # noqa: S608  our own column names
-        " (SELECT 1 FROM events WHERE events.task_id = tasks.task_id AND pending = 1)"
-        " ORDER BY finished_ms LIMIT ?",
-        [to_ms(before), batch],
-    ).fetchall()
-
-
-def _too_many(connection: sqlite3.Connection, max_tasks: int, batch: int) -> list[Row]:
-    """Choose the oldest above the limit, also those no broker took: the disk is finite."""
-    (finished,) = connection.execute(
-        "SELECT count(*) FROM tasks WHERE finished_ms IS NOT NULL"
-    ).fetchone()
-    return connection.execute(
-        f"SELECT {TASK_COLUMNS} FROM tasks WHERE finished_ms IS NOT NULL"  # noqa: S608  our own column names
-        " ORDER BY finished_ms LIMIT ?",
-        [min(batch, max(0, finished - max_tasks))],
-    ).fetchall()
 
 
 def _insert(

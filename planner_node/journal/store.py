@@ -16,6 +16,7 @@ from planner_node.journal.chronicle import PURGE_BATCH, Chronicle
 from planner_node.journal.elsewhere import elsewhere
 from planner_node.journal.errand import Written
 from planner_node.journal.file import JournalFile, path_of
+from planner_node.journal.purge import purge
 from planner_node.journal.rows import event_row, task_row
 from planner_node.journal.writer import Writer
 from planner_node.tasks.record import (
@@ -156,9 +157,20 @@ class Journal(Chronicle[Writer]):
 
     async def _purge_batch(self, before: datetime, max_tasks: int) -> list[TaskRecord]:
         def work(connection: sqlite3.Connection) -> Written[list[TaskRecord]]:
-            return Written(statements.purge(connection, before, max_tasks, PURGE_BATCH))
+            return Written(purge(connection, before, max_tasks, PURGE_BATCH))
 
         return await self._writing.do(work)
+
+    async def _restatable(self, since: datetime, max_finished: int) -> list[str]:
+        return await self._read(
+            lambda connection: statements.restatable(connection, since, max_finished)
+        )
+
+    async def _restate_batch(self, task_ids: Sequence[str]) -> None:
+        def work(connection: sqlite3.Connection) -> Written[None]:
+            return Written(None, statements.restate(connection, task_ids))
+
+        await self._writing.do(work)
 
     async def _read(self, query: Callable[[sqlite3.Connection], Found]) -> Found:
         if self._reader is None:

@@ -40,7 +40,7 @@ from planner_node.errors import NodeBroken, NotEnabled, PlannerError
 from planner_node.mqtt.packets import Delivery
 from planner_node.mqtt.ports import Planner
 from planner_node.mqtt.reply import ReplyPolicy
-from planner_node.tasks.record import Origin
+from planner_node.tasks.record import Origin, Reply
 
 logger = logging.getLogger(__name__)
 
@@ -91,11 +91,11 @@ class Commands:
         if route.row is None:
             logger.debug("mqtt not ours topic=%r", delivery.topic)  # of an older subscription
         elif route.robot_id is not None and not _is_id(route.robot_id):
-            await self._planner.report(stranger(ProblemCode.SCHEMA_INVALID, delivery))
+            await self._report(ProblemCode.SCHEMA_INVALID, route, delivery)
         elif delivery.retain and not delivery.payload:
             return  # somebody clears a retained message, as our own hint asks
         elif route.row is FLEET_TASK:
-            await self._planner.report(stranger(ProblemCode.NOT_ENABLED, delivery))
+            await self._report(ProblemCode.NOT_ENABLED, route, delivery)
         elif route.row is not ROBOT_PROFILE or self._is_news(delivery):
             await self._answered(route.row, delivery, self._origin(route, delivery), spare_id)
             if route.row is ROBOT_PROFILE:
@@ -108,12 +108,18 @@ class Commands:
             JournalLost: nothing was promised; try again.
         """
         route = route_of(delivery.topic, self._policy.root)
-        await self._planner.report(stranger(ProblemCode.INTERNAL, delivery, reason))
-        if _is_id(route.robot_id):
-            origin = self._origin(route, delivery)
+        origin, has_robot = self._origin(route, delivery), _is_id(route.robot_id)
+        # The sender is answered once: by the refusal where there is one, else by the report.
+        reply = _without_topic(origin.reply) if has_robot else origin.reply
+        await self._planner.report(stranger(ProblemCode.INTERNAL, delivery, reason), reply)
+        if has_robot:
             fault = problem(ProblemCode.INTERNAL, {"reason": reason})
             task_id, is_control = _readable_task_id(delivery.payload), route.row is ROBOT_CONTROL
             await self._planner.refuse(fault, origin, task_id, is_control=is_control)
+
+    async def _report(self, code: ProblemCode, route: Route, delivery: Delivery) -> None:
+        reply = self._origin(route, delivery).reply
+        await self._planner.report(stranger(code, delivery), reply)
 
     def _origin(self, route: Route, delivery: Delivery) -> Origin:
         reply, warnings = self._policy.reply_of(delivery.properties, delivery.expiry_s)
@@ -232,6 +238,10 @@ def _readable_task_id(payload: bytes) -> str | None:
 
 def _is_id(text: str | None) -> bool:
     return text is not None and _ID.fullmatch(text) is not None
+
+
+def _without_topic(reply: Reply | None) -> Reply | None:
+    return reply and replace(reply, topic=None)
 
 
 def _warned(origin: Origin, warnings: list[str]) -> Origin:

@@ -24,6 +24,7 @@ from planner_node.mqtt.ports import Outbox, Planner
 from planner_node.mqtt.presence import Identity, Presence, last_will
 from planner_node.mqtt.reconnect import Reconnect
 from planner_node.mqtt.reply import ReplyPolicy
+from planner_node.mqtt.restating import Restating
 from planner_node.settings import MqttSettings
 
 logger = logging.getLogger(__name__)
@@ -75,6 +76,7 @@ class MqttDoor:
         self._inbound = Inbound(line, Commands(planner, policy), root, is_ours=is_ours)
         self._outbound = Outbound(self._link, outbox, planner, clock, root)
         self._clearing = Clearing(self._link, root)
+        self._restating = Restating(self._link.was_forgotten, outbox, clock)
 
     @property
     def readiness(self) -> Readiness:
@@ -111,6 +113,7 @@ class MqttDoor:
                     ("mqtt.inbound", self._inbound.run()),
                     ("mqtt.outbound", self._outbound.run()),
                     ("mqtt.clear", self._clearing.run()),
+                    ("mqtt.restate", self._restating.run()),
                 )
             ]
             await self._link.run()

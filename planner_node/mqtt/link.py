@@ -55,6 +55,7 @@ class Link:
         self.reconnect = reconnect
         self.state = LinkState(is_ok=False, reason=f"not connected to {options.url} yet")
         self.has_listened = asyncio.Event()  # for good: set with the first subscription
+        self.was_forgotten = asyncio.Event()  # set with each session that the broker begins anew
         self.connects = 0
         self.stumbles = 0  # callbacks of the network thread that failed
         self._epoch = 0
@@ -178,6 +179,8 @@ class Link:
         logger.info("→ mqtt connected url=%s version=%s", self._options.url, granted.mqtt_version)
         if granted.shortfall:
             logger.warning("! mqtt %s", granted.shortfall)
+        if not granted.session_present:
+            self.was_forgotten.set()
         async with self._changed:
             self._changed.notify_all()
         async with asyncio.TaskGroup() as group:

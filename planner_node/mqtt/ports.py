@@ -1,11 +1,12 @@
 """What the door needs of the rooms behind it."""
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Protocol
 
 from messages.problem import Problem
 from messages.task import TaskCommand, TaskControl
-from planner_node.tasks.record import Origin, StoredEvent
+from planner_node.tasks.record import Origin, Reply, StoredEvent
 
 
 class Load(Protocol):
@@ -40,8 +41,8 @@ class Planner(Protocol):
         """Journal the answer to a command that was not accepted; it echoes the ``command``."""
         ...
 
-    async def report(self, problem: Problem) -> None:
-        """Journal a problem that no robot can be told about."""
+    async def report(self, problem: Problem, reply: Reply | None = None) -> None:
+        """Journal a problem that no robot can be told about; ``reply`` is its sender's."""
         ...
 
     @property
@@ -58,6 +59,13 @@ class Outbox(Protocol):
 
     async def pending(self, after_id: int, limit: int) -> list[StoredEvent]:
         """Return events above an id, oldest first."""
+        ...
+
+    async def restate(self, since: datetime, max_finished: int) -> None:
+        """Put copies of last statuses into it, for late joiners alone, in order with all else.
+
+        Of every unfinished task, and of the newest that finished ``since`` then.
+        """
         ...
 
     async def published(self, event_ids: Sequence[int]) -> None:

@@ -10,17 +10,18 @@ from planner_node.mqtt.packets import MessageProperties, Publication
 from planner_node.tasks.record import Event, EventKind, Reply, StoredEvent
 
 CONTENT_TYPE: Final = "application/json"
-_ROBOT_ROWS: Final = {
+_ROWS: Final = {
     EventKind.STATUS: ROBOT_STATUS,
     EventKind.NOTICE: ROBOT_STATUS,
     EventKind.SUBTASK: ROBOT_STREAM,
     EventKind.PLAN: ROBOT_SUBTASKS,
+    EventKind.ERROR: ERRORS,
 }
 # A quote within a JSON string is escaped, so this is found as a key only; ours comes first.
 _TIMESTAMP: Final = re.compile(rb'"timestamp":"([^"\\]+)"')
 _REJECTED: Final = b'"status":"REJECTED"'  # likewise
 _PLAIN: Final = MessageProperties(content_type=CONTENT_TYPE)
-_COPIED: Final = {EventKind.STATUS, EventKind.NOTICE, EventKind.PLAN}
+_COPIED: Final = {EventKind.STATUS, EventKind.NOTICE, EventKind.PLAN, EventKind.ERROR}
 
 
 def publications_of(stored: StoredEvent, root: str, now: datetime) -> list[Publication]:
@@ -32,19 +33,21 @@ def publications_of(stored: StoredEvent, root: str, now: datetime) -> list[Publi
     event, is_overtaken = stored.event, stored.is_overtaken
     if is_overtaken and event.kind is EventKind.SUBTASK:
         return []
-    if event.kind is EventKind.ERROR:
-        return [_publication(ERRORS, ERRORS.name(root), event)]
     publications = []
-    row = _ROBOT_ROWS[event.kind]
-    if event.robot_id is not None:
+    row = _ROWS[event.kind]
+    if event.kind is EventKind.ERROR:
+        publications.append(_publication(row, row.name(root), event))
+    elif event.robot_id is not None:
         publications.append(_publication(row, row.name(root, robot_id=event.robot_id), event))
     if event.kind is EventKind.STATUS and event.task_id is not None and not is_overtaken:
         publications += _late_joiners(event, event.task_id, root, now)
     if event.kind is EventKind.NOTICE and event.task_id is not None and _REJECTED in event.payload:
         publications.append(_to_followers(event, event.task_id, root))
-    reply = event.reply
-    if reply is not None and reply.topic is not None and event.kind in _COPIED:
-        publications.append(_publication(row, reply.topic, event, reply.expiry_s))
+    if event.reply is not None and event.kind in _COPIED:
+        publications += [
+            _publication(row, topic, replace(event, reply=asker), asker.expiry_s)
+            for topic, asker in event.reply.askers.items()
+        ]
     return publications
 
 

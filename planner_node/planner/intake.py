@@ -3,7 +3,8 @@
 import asyncio
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -18,6 +19,7 @@ from planner_node.errors import (
     NotEnabled,
     QueueFull,
     RateLimited,
+    TaskMoved,
 )
 from planner_node.planner.desk import Desk
 from planner_node.planner.ports import Admission
@@ -26,7 +28,7 @@ from planner_node.planner.story import tell
 from planner_node.prompt.language import answer_language
 from planner_node.tasks.content import content_hash
 from planner_node.tasks.lifecycle import TERMINAL
-from planner_node.tasks.record import Event, EventKind, Origin, TaskRecord
+from planner_node.tasks.record import Event, EventKind, Origin, Reply, TaskRecord, joined
 
 _ALL_SAID: Final = (EventKind.STATUS, EventKind.SUBTASK, EventKind.PLAN)
 # What a command may ask of a plan that is tracked, and what stands there where it does not ask.
@@ -91,7 +93,7 @@ class Intake:
             task_id=task_id,
             robot_id=command.robot_id,
             command=command,
-            content_hash=content_hash(command),
+            content_hash=self._hash(command),
             language=language,
             received=now,
             expires=_expires(now, origin),
@@ -108,11 +110,35 @@ class Intake:
         )
 
     async def _again(self, known: TaskRecord, record: TaskRecord, origin: Origin) -> Submission:
-        if known.content_hash != record.content_hash:
+        if not self._is_same(known, record):
             raise DuplicateConflict(task_id=known.task_id, status=known.state)
-        kinds = _ALL_SAID if known.state in TERMINAL else (EventKind.STATUS,)
+        kinds: tuple[EventKind, ...] = _ALL_SAID
+        if known.state not in TERMINAL:
+            known, kinds = await self._joined(known, origin.reply), (EventKind.STATUS,)
         await self._desk.parts.journal.replay(known.task_id, kinds, origin.reply)
         return Submission(known, is_new=False)
+
+    async def _joined(self, known: TaskRecord, asker: Reply | None) -> TaskRecord:
+        """Let who sends an unfinished task again hear what is still to be said of it."""
+        reply = joined(known.reply, asker)
+        if reply == known.reply or known.damage is not None:
+            return known
+        with suppress(TaskMoved):  # another node's, which tells whom it knows
+            return await self._desk.ledger.add(replace(known, reply=reply), [])
+        return known
+
+    def _is_same(self, known: TaskRecord, record: TaskRecord) -> bool:
+        """Whether both ask the same; an earlier version may have journalled another hash of it."""
+        if known.content_hash == record.content_hash:
+            return True
+        return known.damage is None and self._hash(known.command) == record.content_hash
+
+    def _hash(self, command: TaskCommand) -> str:
+        return content_hash(command, self._default_tool)
+
+    @property
+    def _default_tool(self) -> str:
+        return self._desk.parts.planner.answers[0]
 
     async def _admit(self, record: TaskRecord, origin: Origin) -> Submission:
         desk = self._desk
@@ -152,7 +178,7 @@ class Intake:
             raise NotEnabled(field="/mode", value=command.mode)
         if command.robots:
             raise NotEnabled(field="/robots")
-        self._desk.parts.catalog.tool(command.tool or self._desk.parts.planner.answers[0])
+        self._desk.parts.catalog.tool(command.tool or self._default_tool)
         self._check_limits(command)
         now = self._desk.parts.clock.now()
         if command.deadline is not None and command.deadline <= now:

@@ -21,7 +21,14 @@ from planner_node.planner.said import last_status
 from planner_node.planner.shift import Shift
 from planner_node.planner.watch import watch
 from planner_node.tasks.lifecycle import TERMINAL, TaskEvent
-from planner_node.tasks.record import EventKind, Origin, StoredEvent, TaskFilter, TaskRecord
+from planner_node.tasks.record import (
+    EventKind,
+    Origin,
+    Reply,
+    StoredEvent,
+    TaskFilter,
+    TaskRecord,
+)
 
 __all__ = ["Load", "Planner", "PlannerParts", "Submission"]
 # What only a control (or a feedback) on an accepted task is refused with.
@@ -137,9 +144,13 @@ class Planner:
         except RowUnreadable:  # which may be what is refused here
             return None
 
-    async def report(self, problem: Problem) -> None:
-        """Tell of input that no robot can be told about."""
-        await self._parts.journal.commit(None, [self._desk.reporter.error(problem)])
+    async def report(self, problem: Problem, reply: Reply | None = None) -> None:
+        """Tell of input that no robot can be told about; ``reply`` is what its sender asked for.
+
+        Raises:
+            JournalLost: it is not on its way.
+        """
+        await self._parts.journal.commit(None, [self._desk.reporter.error(problem, reply)])
         log.info("! refused %s", problem.code)
 
     async def task(self, task_id: str) -> TaskRecord:

@@ -15,7 +15,7 @@ from messages.status import Progress, QueuePosition, TaskState, TaskStatus, Task
 from messages.task import TaskCommand
 from messages.wire import encode, new_id
 from planner_node.clock import Clock
-from planner_node.tasks.record import Event, EventKind, Origin, Reply, TaskRecord
+from planner_node.tasks.record import Event, EventKind, Origin, Reply, TaskRecord, joined
 
 _WITH_A_PLAN = frozenset(
     {TaskState.PLANNED, TaskState.EXECUTING, TaskState.REPLANNING, TaskState.COMPLETED}
@@ -72,16 +72,12 @@ class Reporter:
         """Return the events of a change that somebody asked for, with what is to be echoed.
 
         Each topic hears it once. Where the asker names one, a copy goes to that topic alone, since
-        the robot hears of the change anyway; else the change itself echoes what the asker sent,
-        and the copy is the task's own.
+        the robot hears of the change anyway; else the change itself echoes what the asker sent.
         """
         change = self.change(record, queue)
         if asker.topic is not None:
             return [change, _copy(change, asker)]
-        echoing = replace(change, reply=_echo(asker, record.reply))
-        if record.reply is None or record.reply.topic is None:
-            return [echoing]
-        return [echoing, _copy(change, record.reply)]
+        return [replace(change, reply=joined(record.reply, asker))]
 
     def notice(self, record: TaskRecord, problem: Problem | None, origin: Origin) -> Event:
         """Return the answer to a word about a task that stays as it is."""
@@ -113,7 +109,7 @@ class Reporter:
         )
         return Event(EventKind.NOTICE, encode(status), task_id, origin.robot_id, origin.reply)
 
-    def error(self, problem: Problem) -> Event:
+    def error(self, problem: Problem, reply: Reply | None = None) -> Event:
         """Return the event for input that no robot can be told about."""
         report = ErrorReport(
             **dict(problem),
@@ -121,7 +117,7 @@ class Reporter:
             timestamp=self._clock.now(),
             node_id=self._node_id,
         )
-        return Event(EventKind.ERROR, encode(report))
+        return Event(EventKind.ERROR, encode(report), reply=reply)
 
     def subtask_added(self, record: TaskRecord, subtask: Subtask) -> Event:
         """Return the event of one more subtask."""
@@ -184,15 +180,6 @@ class Reporter:
 
 def _copy(change: Event, reply: Reply) -> Event:
     return replace(change, kind=EventKind.NOTICE, robot_id=None, reply=reply)
-
-
-def _echo(asker: Reply, known: Reply | None) -> Reply:
-    """Return what a change echoes to an asker without a topic: what it lacks is the task's."""
-    known = known or Reply()
-    return Reply(
-        correlation_data=asker.correlation_data or known.correlation_data,
-        user_properties=asker.user_properties or known.user_properties,
-    )
 
 
 def _progress(record: TaskRecord) -> Progress | None:

@@ -13,18 +13,26 @@ from messages.wire import JsonValue
 
 # The moment of sending differs in every repeat, and asks for nothing.
 _NOT_CONTENT: Final = frozenset({"timestamp"})
+# A minor version asks for nothing; what stands here is what journals hold the hash of already.
+_ANY_VERSION: Final = {"schema_version": "1.0"}
 _PLAIN: Final = frozenset({str, int, float, bool})
 _CANONICAL: Final = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
-def content_hash(command: TaskCommand) -> str:
-    """Return the SHA-256 of the known fields, in hexadecimal; fields we ignore do not count."""
+def content_hash(command: TaskCommand, default_tool: str = "decompose_task") -> str:
+    """Return the SHA-256 of the known fields, in hexadecimal; fields we ignore do not count.
+
+    What says no more than its absence counts as absent: ``default_tool``, a part without content.
+    """
     given = command.__dict__  # at a thousand tasks a second, looking each field up shows
     content = {
-        name: value if value is None or type(value) in _PLAIN else _plain(value)
+        name: value if value is None or type(value) in _PLAIN else _part(value)
         for name in _content_names()
         for value in (given[name],)
     }
+    content |= _ANY_VERSION
+    if command.tool == default_tool:
+        content["tool"] = None
     return hashlib.sha256(_CANONICAL.encode(content).encode()).hexdigest()
 
 
@@ -36,6 +44,17 @@ def _content_names() -> tuple[str, ...]:
 @functools.cache
 def _field_names(model: type[BaseModel]) -> tuple[str, ...]:
     return tuple(model.model_fields)
+
+
+def _part(value: object) -> JsonValue:
+    """Return what a field holds; None of a model that is all defaults."""
+    plain = _plain(value)
+    return None if isinstance(value, BaseModel) and plain == _defaults(type(value)) else plain
+
+
+@functools.cache
+def _defaults(model: type[BaseModel]) -> JsonValue:
+    return _plain(model())
 
 
 def _plain(value: object) -> JsonValue:

@@ -11,6 +11,7 @@ from messages.status import Question, TaskState
 from messages.task import TaskCommand
 
 MAX_WARNINGS: Final = 64  # of one task: a control may bring more with every word, for ever
+MAX_ASKERS: Final = 4  # of one task, at topics of their own: each is stored with all that is said
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,27 @@ class Reply:
     correlation_data: bytes | None = None
     user_properties: tuple[tuple[str, str], ...] = ()
     expiry_s: int | None = None  # the command's own Message Expiry, for what goes to the topic
+    others: tuple["Reply", ...] = ()  # where several ask: all that named a topic, newest first
+
+    @property
+    def askers(self) -> dict[str, "Reply"]:
+        """Everybody who named a topic, by that topic."""
+        return {one.topic: one for one in (self, *self.others) if one.topic is not None}
+
+
+def joined(known: Reply | None, asker: Reply | None) -> Reply | None:
+    """Return where both want to hear: each at its topic, and elsewhere what the last one echoes.
+
+    What the last one does not send is echoed from before. Of ``MAX_ASKERS`` and more the oldest go.
+    """
+    if known is None or asker is None or asker == known:
+        return known or asker
+    askers = asker.askers | known.askers | asker.askers  # the newest first, and as it asks now
+    return Reply(
+        correlation_data=asker.correlation_data or known.correlation_data,
+        user_properties=asker.user_properties or known.user_properties,
+        others=tuple(askers.values())[:MAX_ASKERS],
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from messages.problem import Problem
 from messages.task import TaskCommand, TaskControl
-from planner_node.tasks.record import Origin
+from planner_node.tasks.record import Origin, Reply
 
 
 @dataclass
@@ -27,6 +27,7 @@ class RecordingPlanner:
     refused: list[tuple[Problem, Origin, str | None, bool]] = field(default_factory=list)
     refused_commands: list[TaskCommand | None] = field(default_factory=list)
     reported: list[Problem] = field(default_factory=list)
+    reported_to: list[Reply | None] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     load: Idle = field(default_factory=Idle)
@@ -59,8 +60,9 @@ class RecordingPlanner:
         self.refused.append((problem, origin, task_id, is_control))
         self.refused_commands.append(command)
 
-    async def report(self, problem: Problem) -> None:
+    async def report(self, problem: Problem, reply: Reply | None = None) -> None:
         self.reported.append(problem)
+        self.reported_to.append(reply)
 
     def _fail(self) -> None:
         if self.failures:

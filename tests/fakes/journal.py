@@ -95,6 +95,29 @@ class MemoryJournal:
         ]
         self._add([(replace(item.event, reply=reply), item.event_id) for item in chosen])
 
+    async def restate(self, since: datetime, max_finished: int) -> None:
+        self._check_disk()
+        for event_id in [*self._pending]:
+            if _is_restated(self.log[event_id]):
+                self._pending.discard(event_id)
+                del self.log[event_id]
+        told = [one for one in self.records.values() if one.finished is None]
+        ended = [one for one in self.records.values() if one.finished and one.finished >= since]
+        ended.sort(key=lambda one: one.finished or since, reverse=True)
+        wanted = {one.task_id for one in (*told, *ended[:max_finished])}
+        last = {
+            item.event.task_id: item
+            for item in self.log.values()
+            if item.event.kind is EventKind.STATUS and item.replay_of is None
+        }
+        chosen = sorted(
+            (item for task_id, item in last.items() if task_id in wanted),
+            key=lambda item: item.event_id,
+        )
+        self._add(
+            [(replace(item.event, robot_id=None, reply=None), item.event_id) for item in chosen]
+        )
+
     async def task(self, task_id: str) -> TaskRecord | None:
         return self.records.get(task_id)
 
@@ -187,6 +210,11 @@ class MemoryJournal:
             if item.event.task_id == task_id and item.event.kind not in WITHOUT_HISTORY:
                 del self.log[event_id]
                 self._pending.discard(event_id)
+
+
+def _is_restated(item: StoredEvent) -> bool:
+    event = item.event
+    return event.kind is EventKind.STATUS and item.replay_of is not None and event.robot_id is None
 
 
 def _attempt(item: StoredEvent) -> tuple[int, int]:

@@ -15,7 +15,8 @@ from tests.fakes.record import a_record, a_status
 
 AnyJournal = Journal | PostgresJournal | MemoryJournal
 TRACE = (("traceparent", "00-ab-cd-01"), ("traceparent", "二"))
-REPLY = Reply("answers/7", b"\x00\xff", TRACE, expiry_s=30)
+ANOTHER = Reply("answers/8", b"\x08", expiry_s=60)
+REPLY = Reply("answers/7", b"\x00\xff", TRACE, expiry_s=30, others=(ANOTHER,))
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from planner_node.errors import JournalLost, QueueFull, TaskNotFound, UnknownToo
 from planner_node.mqtt.commands import Commands
 from planner_node.mqtt.packets import MessageProperties
 from planner_node.mqtt.reply import ReplyPolicy
+from planner_node.tasks.record import Reply
 from tests.fakes.brokerless import delivery
 from tests.fakes.desk import RecordingPlanner
 from tests.messages.payloads import ignored
@@ -14,6 +15,8 @@ from tests.messages.payloads import ignored
 ROOT = "planner/v1"
 TASK, CONTROL = f"{ROOT}/robots/r1/task", f"{ROOT}/robots/r1/control"
 FEEDBACK, PROFILE = f"{ROOT}/robots/r1/feedback", f"{ROOT}/robots/r1/profile"
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+ASKING = MessageProperties("desk/7", b"7")
 GOOD_FEEDBACK = '{"task_id": "t1", "subtask_id": "s1", "state": "FINISHED"}'
 
 
@@ -237,6 +240,17 @@ async def test_fleet_task_is_reported_on_the_errors_topic(
     assert [problem.code for problem in planner.reported] == [ProblemCode.NOT_ENABLED]
 
 
+@pytest.mark.parametrize("topic", ["fleet/task", "robots/a b/task"])
+async def test_what_a_sender_wants_echoed_goes_with_the_report(
+    commands: Commands, planner: RecordingPlanner, topic: str
+) -> None:
+    properties = MessageProperties("desk/7", b"\x07", (("traceparent", TRACE),))
+    await commands.take(
+        delivery(f"{ROOT}/{topic}", "go", properties=properties, expiry_s=30), spare
+    )
+    assert planner.reported_to == [Reply("desk/7", b"\x07", (("traceparent", TRACE),), 30)]
+
+
 @pytest.mark.parametrize(
     "robot_id", ["", "a b", "é", "a" * 65, "..%2f", "$SYS", "r\u202e1", "機器人"]
 )
@@ -271,7 +285,16 @@ async def test_lost_journal_is_not_turned_into_a_refusal(
 async def test_given_up_delivery_is_answered_and_reported(
     commands: Commands, planner: RecordingPlanner
 ) -> None:
-    await commands.give_up(delivery(CONTROL, '{"op":"GET","task_id":"t1"}'), "ValueError: x")
+    word = delivery(CONTROL, '{"op":"GET","task_id":"t1"}', properties=ASKING)
+    await commands.give_up(word, "ValueError: x")
     assert [problem.code for problem in planner.reported] == [ProblemCode.INTERNAL]
-    [(problem, _, task_id, is_control)] = planner.refused
+    [(problem, origin, task_id, is_control)] = planner.refused
     assert (problem.code, task_id, is_control) == (ProblemCode.INTERNAL, "t1", True)
+    assert (origin.reply, planner.reported_to) == (Reply("desk/7", b"7"), [Reply(None, b"7")])
+
+
+async def test_given_up_delivery_without_a_robot_is_answered_by_the_report(
+    commands: Commands, planner: RecordingPlanner
+) -> None:
+    await commands.give_up(delivery(f"{ROOT}/fleet/task", "go", properties=ASKING), "ValueError: x")
+    assert (planner.reported_to, planner.refused) == ([Reply("desk/7", b"7")], [])

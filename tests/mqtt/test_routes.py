@@ -40,7 +40,7 @@ def topics_of(one: StoredEvent) -> list[str]:
         (EventKind.NOTICE, [f"{ROOT}/robots/r1/status", "desk/7"]),
         (EventKind.SUBTASK, [f"{ROOT}/robots/r1/subtasks/stream"]),
         (EventKind.PLAN, [f"{ROOT}/robots/r1/subtasks", "desk/7"]),
-        (EventKind.ERROR, [f"{ROOT}/errors"]),
+        (EventKind.ERROR, [f"{ROOT}/errors", "desk/7"]),
     ],
 )
 def test_each_kind_goes_to_its_topics(kind: EventKind, topics: list[str]) -> None:
@@ -72,16 +72,27 @@ def test_a_status_older_than_a_day_is_not_retained_any_more() -> None:
     assert topics == [f"{ROOT}/robots/r1/status"]
 
 
-def test_correlation_data_and_trace_are_echoed_on_every_copy() -> None:
-    event = stored(reply=REPLY)
-    echoed = {p.properties.correlation_data for p in publications_of(event, ROOT, START)}
-    assert echoed == {b"\x01\x02"}
+@pytest.mark.parametrize("kind", EventKind)
+def test_correlation_data_and_trace_are_echoed_on_every_copy(kind: EventKind) -> None:
+    sent = publications_of(stored(kind, REPLY), ROOT, START)
+    echoed = {(p.properties.correlation_data, p.properties.user_properties) for p in sent}
+    assert echoed == {(REPLY.correlation_data, REPLY.user_properties)}
 
 
 def test_message_expiry_is_echoed_on_the_response_topic_alone() -> None:
     event = stored(EventKind.PLAN, Reply("desk/7", expiry_s=30))
     expiries = {p.topic: p.expiry_s for p in publications_of(event, ROOT, START)}
     assert expiries == {f"{ROOT}/robots/r1/subtasks": None, "desk/7": 30}
+
+
+def test_each_of_several_askers_gets_a_copy_with_what_it_sent_itself() -> None:
+    asked = Reply(None, b"2", others=(Reply("desk/2", b"2", expiry_s=9), Reply("desk/1", b"1")))
+    sent = publications_of(stored(EventKind.PLAN, asked), ROOT, START)
+    assert [(p.topic, p.properties.correlation_data, p.expiry_s) for p in sent] == [
+        (f"{ROOT}/robots/r1/subtasks", b"2", None),
+        ("desk/2", b"2", 9),
+        ("desk/1", b"1", None),
+    ]
 
 
 def test_who_follows_a_task_that_is_refused_hears_of_it_and_nothing_is_retained() -> None:

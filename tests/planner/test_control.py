@@ -280,9 +280,11 @@ async def test_refusal_of_a_stranger_is_no_news_of_the_task_that_it_names(
 
 
 async def test_report_tells_what_no_robot_can_be_told(idle: Hall) -> None:
-    await idle.planner.report(problem(ProblemCode.SCHEMA_INVALID, {"topic": "x"}))
+    asker = Reply("replies/me", b"7")
+    await idle.planner.report(problem(ProblemCode.SCHEMA_INVALID, {"topic": "x"}), asker)
     (event,) = [one.event for one in idle.journal.log.values()]
     assert (event.kind, event.task_id, event.robot_id) == (EventKind.ERROR, None, None)
+    assert event.reply == asker
     told = ErrorReport.model_validate_json(event.payload)
     assert (told.code, told.schema_version) == (ProblemCode.SCHEMA_INVALID, SCHEMA_VERSION)
     assert (told.node_id, told.references[0].value) == ("planner-1", "x")

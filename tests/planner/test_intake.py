@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -255,6 +256,18 @@ async def test_the_same_command_is_answered_after_its_deadline(open_hall: HallMa
     await hall.submit("t1", deadline=deadline)
     clock.advance(60)
     assert not (await hall.submit("t1", deadline=deadline)).is_new
+
+
+async def test_the_same_command_is_the_same_after_an_upgrade_that_hashes_it_anew(
+    idle: Hall, open_hall: HallMaker
+) -> None:
+    await idle.submit("t1", context={})
+    journalled = idle.journal.records["t1"]
+    idle.journal.records["t1"] = replace(journalled, content_hash="of an earlier version")
+    upgraded = await open_hall(Hall(works=False, journal=idle.journal))
+    assert not (await upgraded.submit("t1", context={})).is_new
+    with pytest.raises(DuplicateConflict):
+        await upgraded.submit("t1", context={"notes": "the shelf is high"})
 
 
 @pytest.mark.parametrize("change", [{"instruction": "something else"}, {"priority": 1}])

@@ -11,7 +11,7 @@ from messages.status import TaskState
 from planner_node.errors import TaskElsewhere, WrongState
 from planner_node.journal.postgres.connecting import Address
 from planner_node.journal.postgres.store import PostgresJournal, Sharing
-from planner_node.tasks.record import EventKind
+from planner_node.tasks.record import EventKind, Origin, Reply
 from tests.fakes.completion import ASKING, SEED_PLAN, Script, ScriptedCompleter, plan_call
 from tests.fakes.hall import Hall, HallMaker
 from tests.fakes.journal import open_journal
@@ -216,6 +216,18 @@ async def test_a_duplicate_at_another_node_generates_nothing(
     copies = [item.event.payload for item in await pair.two.pending(0, 100)]
     assert copies
     assert set(copies) <= originals
+
+
+async def test_who_asks_another_node_again_takes_the_task_from_nobody(
+    open_hall: HallMaker, pair: Pair
+) -> None:
+    one = await open_hall(Hall(journal=pair.one, works=False))
+    two = await open_hall(Hall(journal=pair.two))
+    await one.submit("t1")
+    await two.submit_as(Origin("robot-1", reply=Reply("replies/me")), "t1")
+    assert [event.event.reply for event in await pair.two.pending(0, 10)] == [Reply("replies/me")]
+    one.go_to_work()
+    await until_it_is(pair.state, TaskState.PLANNED)
 
 
 async def test_a_watcher_at_another_node_hears_the_whole_story(

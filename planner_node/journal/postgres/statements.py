@@ -2,11 +2,12 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any, Final, LiteralString, TypeAlias
 
 from psycopg import AsyncConnection
 
-from planner_node.journal.replay import last_said
+from planner_node.journal.replay import RESTATED, last_said, restated
 from planner_node.journal.rows import (
     Row,
     Value,
@@ -25,8 +26,18 @@ _EVENT: Final = "event_id, task_id, robot_id, kind, payload, reply, replay_of"
 # Two outboxes have no order between them: what one still holds of a task that another node has
 # changed since must not be taken for the last word. Asked with the names that count as one node.
 _OUTBOX_EVENT: Final = (
-    f"{_EVENT}, replay_of IS NULL AND EXISTS (SELECT FROM tasks"
+    f"{_EVENT}, (replay_of IS NULL OR {RESTATED}) AND EXISTS (SELECT FROM tasks"
     " WHERE tasks.task_id = events.task_id AND tasks.node_id <> ALL(%s))"
+)
+_LAST_STATUSES: Final = (
+    "event_id IN (SELECT max(event_id) FROM events WHERE kind = 'STATUS' AND replay_of IS NULL"
+    " AND task_id IN (SELECT task_id FROM tasks WHERE task_id = ANY(%s) AND node_id = %s)"
+    " GROUP BY task_id) ORDER BY event_id"
+)
+_RESTATABLE: Final = (
+    "SELECT task_id FROM tasks WHERE node_id = %s AND finished_ms IS NULL UNION ALL"
+    " (SELECT task_id FROM tasks WHERE node_id = %s AND finished_ms >= %s"
+    " ORDER BY finished_ms DESC LIMIT %s)"
 )
 WITHOUT_HISTORY: Final = "kind IN ('NOTICE', 'ERROR')"  # once sent, nobody asks for them again
 _INSERT_TASK: Final = (
@@ -133,6 +144,27 @@ async def replay(
         node_id,
         [replace(one, event=replace(one.event, reply=reply)) for one in originals],
     )
+
+
+async def restatable(
+    connection: AsyncConnection, node_id: str, since: datetime, max_finished: int
+) -> list[str]:
+    """Return this node's unfinished tasks, and its newest that finished since then."""
+    cursor = await connection.execute(_RESTATABLE, [node_id, node_id, to_ms(since), max_finished])
+    return [str(task_id) for (task_id,) in await cursor.fetchall()]
+
+
+async def restate(
+    connection: AsyncConnection, node_id: str, task_ids: Sequence[str]
+) -> list[StoredEvent]:
+    """Append copies of the last statuses of this node's tasks in place of those that still wait."""
+    ids = [*task_ids]
+    await connection.execute(
+        f"DELETE FROM events WHERE pending AND {RESTATED} AND node_id = %s AND task_id = ANY(%s)",
+        [node_id, ids],
+    )
+    originals = await _events(connection, _LAST_STATUSES, [ids, node_id])
+    return await repeat(connection, node_id, [restated(one) for one in originals])
 
 
 async def repeat(

@@ -234,6 +234,17 @@ class PostgresJournal(Chronicle[Writer]):
 
         return await self._writing.do(work)
 
+    async def _restatable(self, since: datetime, max_finished: int) -> list[str]:
+        return await self._read(
+            lambda connection: statements.restatable(connection, self._node_id, since, max_finished)
+        )
+
+    async def _restate_batch(self, task_ids: Sequence[str]) -> None:
+        async def work(connection: AsyncConnection, _: AnyRow) -> Written[None]:
+            return Written(None, await statements.restate(connection, self._node_id, task_ids))
+
+        await self._writing.do(work)
+
     async def _opened(self) -> AsyncConnection:
         connection = await self._address.connect()
         try:
