@@ -59,7 +59,7 @@ def in_chinese(english: str) -> str | None:
     return _found(english, _MAX_NESTING)
 
 
-def in_both(english: str) -> str:
+def as_warning(english: str) -> str:
     """Return the sentence as a warning says it: in English, then in Traditional Chinese."""
     return f"{english} · {in_chinese(english) or english}"
 

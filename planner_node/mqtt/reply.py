@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from messages.topics import TOPICS
-from messages.wording import in_both
+from messages.wording import as_warning
 from planner_node.mqtt.packets import MessageProperties
 from planner_node.tasks.record import Reply
 
@@ -38,12 +38,12 @@ class ReplyPolicy:
         warnings: list[str] = []
         topic = properties.response_topic
         if topic is not None and (fault := self.fault_of(topic)) is not None:
-            warnings.append(in_both(f"response topic ignored: {fault}"))
+            warnings.append(as_warning(f"response topic ignored: {fault}"))
             topic = None
         correlation = properties.correlation_data
         if correlation is not None and len(correlation) > MAX_CORRELATION_BYTES:
             over = f"correlation data ignored: over {MAX_CORRELATION_BYTES} bytes"
-            warnings.append(in_both(over))
+            warnings.append(as_warning(over))
             correlation = None
         trace = trace_context(properties.user_properties)
         if topic is None and correlation is None and not trace:
