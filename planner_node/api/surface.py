@@ -45,9 +45,9 @@ class Surface:
         try:
             await self._app(scope, receive, reply)
         except asyncio.CancelledError:  # the server stops, and has waited long enough
-            if not reply.started:
-                await _refuse(STOPPED, scope, receive, reply)
-            raise
+            if reply.started:
+                raise
+            await _refuse(STOPPED, scope, receive, reply)  # the last that this request does
         except Exception:
             _log.exception("! %s %s", scope["method"], scope["path"])
             if reply.started:
