@@ -37,6 +37,7 @@ class Connection:
         is_v5: bool,
         epoch: int,
         deliver: Callable[[Delivery], None],
+        takes: Callable[[int], bool] = lambda _: True,
         stumble: Callable[[], None] = lambda: None,
     ) -> None:
         self.epoch = epoch
@@ -44,6 +45,7 @@ class Connection:
         self.accepted_publications = 0
         self._options = options
         self._deliver = deliver
+        self._takes = takes
         self._stumble = stumble
         self._network = Network(options, is_v5=is_v5, epoch=epoch, hearing=self)
         self._is_accepted = False
@@ -102,8 +104,9 @@ class Connection:
         """Wait for room in the window, send, and return the future of the PUBACK.
 
         The window is the smaller of the broker's Receive Maximum and our own. Sends go out in
-        the order of their calls. ``until_s`` is asked once there is room: what is not written by
-        that moment of ``monotonic_s`` never is, and the connection ends instead.
+        the order of their calls. ``until_s`` is asked once there is room: where that moment of
+        ``monotonic_s`` comes before the packet is written, the connection ends instead. The look at
+        the clock and the write are two steps, some microseconds apart.
         """
         await self._window.acquire()
         outcome = self._send_now(publication, until_s())
@@ -203,6 +206,9 @@ class Connection:
         self._window = asyncio.Semaphore(window)
         if not self._answer.done():
             self._answer.set_result(None)
+
+    def takes(self, on_their_way: int) -> bool:
+        return self._takes(on_their_way)
 
     def delivered(self, delivery: Delivery) -> None:
         self._deliver(delivery)

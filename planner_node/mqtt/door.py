@@ -49,6 +49,7 @@ class Counters:
     refused: int
     unheard: int
     callback_failures: int
+    dropped: int
 
 
 class MqttDoor:
@@ -95,6 +96,7 @@ class MqttDoor:
             refused=self._outbound.refused + self._clearing.refused,
             unheard=self._outbound.unheard,
             callback_failures=self._link.stumbles,
+            dropped=self._link.dropped,
         )
 
     async def first_listening(self) -> None:

@@ -10,7 +10,6 @@ import pytest
 
 from planner_node.clock import monotonic_s
 from planner_node.mqtt import network
-from planner_node.mqtt.lean_paho import BufferedSocket
 from planner_node.mqtt.packets import (
     Delivery,
     Ending,
@@ -19,6 +18,7 @@ from planner_node.mqtt.packets import (
     Publication,
     Subscription,
 )
+from planner_node.mqtt.sockets import BufferedSocket
 from tests.fakes.guest import GONE, Client, connected
 from tests.fakes.mosquitto import free_port
 from tests.fakes.waiting import until
