@@ -88,14 +88,20 @@ class Connection:
         return await asyncio.shield(self._ending)
 
     async def subscribe(self, subscriptions: Sequence[Subscription]) -> list[int]:
-        """Subscribe at QoS 1; return one reason code for each filter, none if the line broke."""
+        """Subscribe at QoS 1; return one reason code for each filter, none if the line broke.
+
+        A broker that does not answer in time loses the connection.
+        """
         mid = self._network.subscribe(subscriptions) if self.is_up else None
         if mid is None:
             return []
         answer: asyncio.Future[list[int]] = self._loop.create_future()
         self._subscribing[mid] = answer
         either: list[asyncio.Future[list[int]] | asyncio.Future[Ending]] = [answer, self._ending]
-        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        timeout_s = self._options.puback_timeout_s
+        await asyncio.wait(either, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+        if not answer.done() and not self._ending.done():
+            self.abort(Ending(EndKind.LOST, f"no SUBACK within {timeout_s:g} s"))
         return answer.result() if answer.done() else []
 
     async def send(

@@ -83,6 +83,14 @@ async def test_connection_without_pubacks_is_given_up(options: Make) -> None:
         assert "no PUBACK" in ending.reason
 
 
+async def test_broker_that_does_not_answer_a_subscription_is_left(options: Make) -> None:
+    async with scripted(Script(suback_code=None)) as broker, asyncio.timeout(5):
+        client = await connected(options(broker.port, puback_timeout_s=0.05))
+        assert await client.connection.subscribe([Subscription("a")]) == []
+        ending = await client.connection.ended()
+        assert ending == Ending(EndKind.LOST, "no SUBACK within 0.05 s")
+
+
 async def test_connection_ends_rather_than_write_what_is_overdue(options: Make) -> None:
     async with scripted(Script()) as broker:
         client = await connected(options(broker.port))
