@@ -101,6 +101,12 @@ def replay(
     return copies
 
 
+def is_known(connection: sqlite3.Connection, task_id: str) -> bool:
+    """Return whether a task is in the history, readable or not."""
+    found = connection.execute("SELECT 1 FROM tasks WHERE task_id = ?", (task_id,)).fetchone()
+    return found is not None
+
+
 def task(connection: sqlite3.Connection, task_id: str) -> TaskRecord | None:
     """Return one task."""
     row = connection.execute(
@@ -140,10 +146,22 @@ def events(connection: sqlite3.Connection, task_id: str, after_id: int) -> list[
 
 
 def pending(connection: sqlite3.Connection, after_id: int, limit: int) -> list[StoredEvent]:
-    """Return the next events that nobody has confirmed yet."""
-    return _events(
-        connection, "pending = 1 AND event_id > ? ORDER BY event_id LIMIT ?", [after_id, limit]
-    )
+    """Return the next events that nobody has confirmed yet, fewer than ``limit`` only at the end.
+
+    So one that cannot be read makes room for the next.
+    """
+    found: list[StoredEvent] = []
+    while wanted := limit - len(found):
+        rows = connection.execute(
+            f"SELECT {EVENT_COLUMNS} FROM events"  # noqa: S608  our own column names
+            " WHERE pending = 1 AND event_id > ? ORDER BY event_id LIMIT ?",
+            (after_id, wanted),
+        ).fetchall()
+        found += readable(rows, stored_event_of)
+        if len(rows) < wanted:
+            break
+        after_id = rows[-1][0]
+    return found
 
 
 def outbox_depth(connection: sqlite3.Connection) -> int:

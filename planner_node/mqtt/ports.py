@@ -57,7 +57,7 @@ class Outbox(Protocol):
         ...
 
     async def pending(self, after_id: int, limit: int) -> list[StoredEvent]:
-        """Return events above an id, oldest first."""
+        """Return events above an id, oldest first; fewer than ``limit`` only at the end."""
         ...
 
     async def published(self, event_ids: Sequence[int]) -> None:

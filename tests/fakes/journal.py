@@ -75,9 +75,9 @@ class MemoryJournal:
             self._put(record)
         return self._append(events)
 
-    async def replay(self, task_id: str, kinds: Collection[EventKind], reply: Reply | None) -> None:
+    async def replay(self, task_id: str, kinds: Collection[EventKind], reply: Reply | None) -> bool:
         if not self.outbox:
-            return
+            return True
         self._check_disk()
         originals = await self.events(task_id)
         stream = [item for item in originals if item.event.kind is EventKind.SUBTASK]
@@ -94,6 +94,7 @@ class MemoryJournal:
             )
         ]
         self._add([(replace(item.event, reply=reply), item.event_id) for item in chosen])
+        return bool(chosen) or task_id in self.records
 
     async def task(self, task_id: str) -> TaskRecord | None:
         return self.records.get(task_id)

@@ -206,13 +206,23 @@ async def events(connection: AsyncConnection, task_id: str, after_id: int) -> li
 async def pending(
     connection: AsyncConnection, node_id: str, after_id: int, limit: int
 ) -> list[StoredEvent]:
-    """Return the next events that this node must publish."""
-    cursor = await connection.execute(
-        f"SELECT {_OUTBOX_EVENT} FROM events"
-        " WHERE pending AND node_id = %s AND event_id > %s ORDER BY event_id LIMIT %s",
-        [[node_id], node_id, after_id, limit],
-    )
-    return readable(await cursor.fetchall(), _outbox_event_of)
+    """Return the next events that this node must publish, fewer than ``limit`` only at the end.
+
+    So one that cannot be read makes room for the next.
+    """
+    found: list[StoredEvent] = []
+    while wanted := limit - len(found):
+        cursor = await connection.execute(
+            f"SELECT {_OUTBOX_EVENT} FROM events"
+            " WHERE pending AND node_id = %s AND event_id > %s ORDER BY event_id LIMIT %s",
+            [[node_id], node_id, after_id, wanted],
+        )
+        rows = await cursor.fetchall()
+        found += readable(rows, _outbox_event_of)
+        if len(rows) < wanted:
+            break
+        after_id = rows[-1][0]
+    return found
 
 
 async def outbox_of_dead(
