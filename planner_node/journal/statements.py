@@ -101,10 +101,15 @@ def replay(
     return copies
 
 
-def is_known(connection: sqlite3.Connection, task_id: str) -> bool:
-    """Return whether a task is in the history, readable or not."""
-    found = connection.execute("SELECT 1 FROM tasks WHERE task_id = ?", (task_id,)).fetchone()
-    return found is not None
+def known(connection: sqlite3.Connection, task_ids: Sequence[str]) -> set[str]:
+    """Return those that the history has, readable or not."""
+    ids = json.dumps([*task_ids])
+    return {
+        task_id
+        for (task_id,) in connection.execute(
+            "SELECT task_id FROM tasks WHERE task_id IN (SELECT value FROM json_each(?))", (ids,)
+        )
+    }
 
 
 def task(connection: sqlite3.Connection, task_id: str) -> TaskRecord | None:

@@ -111,13 +111,18 @@ class Journal(Chronicle[Writer]):
 
         def work(connection: sqlite3.Connection) -> Written[bool]:
             copies = statements.replay(connection, task_id, kinds, reply)
-            return Written(bool(copies) or statements.is_known(connection, task_id), copies)
+            is_known = bool(copies) or bool(statements.known(connection, [task_id]))
+            return Written(is_known, copies)
 
         return await self._writing.do(work)
 
     async def task(self, task_id: str) -> TaskRecord | None:
         """Return a task, or None if it is not in the history."""
         return await self._read(lambda connection: statements.task(connection, task_id))
+
+    async def known(self, task_ids: Sequence[str]) -> set[str]:
+        """Return those that are in the history."""
+        return await self._read(lambda connection: statements.known(connection, task_ids))
 
     async def tasks(self, wanted: TaskFilter) -> list[TaskRecord]:
         """Return the tasks that fit, newest first."""

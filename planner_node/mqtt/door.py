@@ -75,7 +75,7 @@ class MqttDoor:
         is_ours = partition(settings.partition_index, settings.partition_count)
         self._inbound = Inbound(line, Commands(planner, policy), root, is_ours=is_ours)
         self._outbound = Outbound(self._link, outbox, planner, clock, root)
-        self._clearing = Clearing(self._link, root)
+        self._clearing = Clearing(self._link, outbox, root)
 
     @property
     def readiness(self) -> Readiness:

@@ -99,6 +99,9 @@ class MemoryJournal:
     async def task(self, task_id: str) -> TaskRecord | None:
         return self.records.get(task_id)
 
+    async def known(self, task_ids: Sequence[str]) -> set[str]:
+        return {*task_ids} & {*self.records}
+
     async def tasks(self, wanted: TaskFilter) -> list[TaskRecord]:
         newest_first = sorted(self.records.values(), key=lambda record: -record.arrival)
         return [record for record in newest_first if _fits(record, wanted)][: wanted.limit]

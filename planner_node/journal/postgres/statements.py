@@ -155,6 +155,14 @@ async def task(connection: AsyncConnection, task_id: str) -> TaskRecord | None:
     return None if row is None else task_of(row)
 
 
+async def known(connection: AsyncConnection, task_ids: Sequence[str]) -> set[str]:
+    """Return those that the history has, readable or not."""
+    cursor = await connection.execute(
+        "SELECT task_id FROM tasks WHERE task_id = ANY(%s)", [[*task_ids]]
+    )
+    return {str(task_id) for (task_id,) in await cursor.fetchall()}
+
+
 async def owner(connection: AsyncConnection, task_id: str) -> str | None:
     """Return the node that has the task."""
     cursor = await connection.execute("SELECT node_id FROM tasks WHERE task_id = %s", [task_id])

@@ -174,7 +174,7 @@ class PostgresJournal(Chronicle[Writer]):
 
         async def work(connection: AsyncConnection, _: AnyRow) -> Written[bool]:
             copies = await statements.replay(connection, self._node_id, task_id, kinds, reply)
-            is_known = bool(copies) or await statements.owner(connection, task_id) is not None
+            is_known = bool(copies) or bool(await statements.known(connection, [task_id]))
             return Written(is_known, copies)
 
         return await self._writing.do(work)
@@ -182,6 +182,10 @@ class PostgresJournal(Chronicle[Writer]):
     async def task(self, task_id: str) -> TaskRecord | None:
         """Return a task of any node, or None if it is not in the history."""
         return await self._read(lambda connection: statements.task(connection, task_id))
+
+    async def known(self, task_ids: Sequence[str]) -> set[str]:
+        """Return those that are in the history, of any node."""
+        return await self._read(lambda connection: statements.known(connection, task_ids))
 
     async def tasks(self, wanted: TaskFilter) -> list[TaskRecord]:
         """Return the tasks of all nodes that fit, newest first."""
