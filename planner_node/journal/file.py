@@ -108,13 +108,21 @@ class JournalFile:
     def _open(self) -> sqlite3.Connection:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._lock.take()
-        if self._lock.was_in_use and (not self.path.exists() or self.path.stat().st_size == 0):
-            self._set_aside("it is missing or empty, and was not before")
+        self._check_there()
         self.path.touch(mode=0o600)  # SQLite gives -wal and -shm the same mode
         connection = self._checked()
         self._identity = _identity_of(self.path)
         self._lock.sign(last_event_id(connection))
         return connection
+
+    def _check_there(self) -> None:
+        """Finish what a kill interrupted in ``_set_aside``; what else is gone is told."""
+        asides = sorted(self.path.parent.glob(f"{self.path.name}.damaged-*Z"))
+        if asides and self._for_carried.exists() and not self.path.exists():
+            reason = "a start that was killed had set it aside"
+            self._set_aside(reason, self._for_carried, asides[-1])
+        elif self._lock.was_in_use and not (self.path.exists() and self.path.stat().st_size):
+            self._set_aside("it is missing or empty, and was not before")
 
     def _checked(self) -> sqlite3.Connection:
         with ExitStack() as closing:
@@ -166,16 +174,22 @@ class JournalFile:
 
     def _carried(self, connection: sqlite3.Connection, error: sqlite3.Error) -> Path | None:
         """Return a new file with what can be read, where only the end is lost."""
-        target = self.path.with_name(f"{self.path.name}.carried")
-        known_event_id = self._lock.last_event_id
+        target, known_event_id = self._for_carried, self._lock.last_event_id
         if isinstance(error, EndsTooEarly) and carry_over(connection, target, known_event_id):
             return target
         target.unlink(missing_ok=True)
         return None
 
-    def _set_aside(self, reason: str, carried: Path | None = None) -> None:
+    @property
+    def _for_carried(self) -> Path:
+        return self.path.with_name(f"{self.path.name}.carried")
+
+    def _set_aside(
+        self, reason: str, carried: Path | None = None, begun: Path | None = None
+    ) -> None:
+        """Move what there is out of the way, to where that was ``begun``, and put what goes on."""
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
-        aside = self.path.with_name(f"{self.path.name}.damaged-{stamp}")
+        aside = begun or self.path.with_name(f"{self.path.name}.damaged-{stamp}")
         for companion in _COMPANIONS:
             source = Path(f"{self.path}{companion}")
             if source.exists():

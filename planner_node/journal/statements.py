@@ -129,6 +129,17 @@ def _repeat(connection: sqlite3.Connection, originals: Sequence[StoredEvent]) ->
     return [StoredEvent(number, one.event, one.event_id) for number, one in pairs]
 
 
+def known(connection: sqlite3.Connection, task_ids: Sequence[str]) -> set[str]:
+    """Return those that the history has, readable or not."""
+    ids = json.dumps([*task_ids])
+    return {
+        task_id
+        for (task_id,) in connection.execute(
+            "SELECT task_id FROM tasks WHERE task_id IN (SELECT value FROM json_each(?))", (ids,)
+        )
+    }
+
+
 def task(connection: sqlite3.Connection, task_id: str) -> TaskRecord | None:
     """Return one task."""
     row = connection.execute(
@@ -168,10 +179,22 @@ def events(connection: sqlite3.Connection, task_id: str, after_id: int) -> list[
 
 
 def pending(connection: sqlite3.Connection, after_id: int, limit: int) -> list[StoredEvent]:
-    """Return the next events that nobody has confirmed yet."""
-    return _events(
-        connection, "pending = 1 AND event_id > ? ORDER BY event_id LIMIT ?", [after_id, limit]
-    )
+    """Return the next events that nobody has confirmed yet, fewer than ``limit`` only at the end.
+
+    So one that cannot be read makes room for the next.
+    """
+    found: list[StoredEvent] = []
+    while wanted := limit - len(found):
+        rows = connection.execute(
+            f"SELECT {EVENT_COLUMNS} FROM events"  # noqa: S608  our own column names
+            " WHERE pending = 1 AND event_id > ? ORDER BY event_id LIMIT ?",
+            (after_id, wanted),
+        ).fetchall()
+        found += readable(rows, stored_event_of)
+        if len(rows) < wanted:
+            break
+        after_id = rows[-1][0]
+    return found
 
 
 def outbox_depth(connection: sqlite3.Connection) -> int:

@@ -100,23 +100,30 @@ class Journal(Chronicle[Writer]):
 
         return await self._writing.do(work)
 
-    async def replay(self, task_id: str, kinds: Collection[EventKind], reply: Reply | None) -> None:
+    async def replay(self, task_id: str, kinds: Collection[EventKind], reply: Reply | None) -> bool:
         """Put copies of what was last said of a task into the outbox, byte for byte.
 
         Of STATUS and PLAN the latest, of SUBTASK all lines of the last attempt; ``reply`` replaces
         the first sender's. Without an outbox there is nobody to send to, and nothing happens.
+        Returns False when the task is not in the history any more.
         """
         if not self.outbox:
-            return
+            return True
 
-        def work(connection: sqlite3.Connection) -> Written[None]:
-            return Written(None, statements.replay(connection, task_id, kinds, reply))
+        def work(connection: sqlite3.Connection) -> Written[bool]:
+            copies = statements.replay(connection, task_id, kinds, reply)
+            is_known = bool(copies) or bool(statements.known(connection, [task_id]))
+            return Written(is_known, copies)
 
-        await self._writing.do(work)
+        return await self._writing.do(work)
 
     async def task(self, task_id: str) -> TaskRecord | None:
         """Return a task, or None if it is not in the history."""
         return await self._read(lambda connection: statements.task(connection, task_id))
+
+    async def known(self, task_ids: Sequence[str]) -> set[str]:
+        """Return those that are in the history."""
+        return await self._read(lambda connection: statements.known(connection, task_ids))
 
     async def tasks(self, wanted: TaskFilter) -> list[TaskRecord]:
         """Return the tasks that fit, newest first."""
@@ -139,7 +146,7 @@ class Journal(Chronicle[Writer]):
         return math.inf
 
     async def pending(self, after_id: int, limit: int) -> list[StoredEvent]:
-        """Return the outbox after an event, oldest first."""
+        """Return the outbox after an event, oldest first; fewer than ``limit`` only at its end."""
         return await self._read(lambda connection: statements.pending(connection, after_id, limit))
 
     async def outbox_depth(self) -> int:

@@ -37,6 +37,7 @@ class Connection:
         is_v5: bool,
         epoch: int,
         deliver: Callable[[Delivery], None],
+        takes: Callable[[int], bool] = lambda _: True,
         stumble: Callable[[], None] = lambda: None,
     ) -> None:
         self.epoch = epoch
@@ -44,6 +45,7 @@ class Connection:
         self.accepted_publications = 0
         self._options = options
         self._deliver = deliver
+        self._takes = takes
         self._stumble = stumble
         self._network = Network(options, is_v5=is_v5, epoch=epoch, hearing=self)
         self._is_accepted = False
@@ -86,14 +88,20 @@ class Connection:
         return await asyncio.shield(self._ending)
 
     async def subscribe(self, subscriptions: Sequence[Subscription]) -> list[int]:
-        """Subscribe at QoS 1; return one reason code for each filter, none if the line broke."""
+        """Subscribe at QoS 1; return one reason code for each filter, none if the line broke.
+
+        A broker that does not answer in time loses the connection.
+        """
         mid = self._network.subscribe(subscriptions) if self.is_up else None
         if mid is None:
             return []
         answer: asyncio.Future[list[int]] = self._loop.create_future()
         self._subscribing[mid] = answer
         either: list[asyncio.Future[list[int]] | asyncio.Future[Ending]] = [answer, self._ending]
-        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        timeout_s = self._options.puback_timeout_s
+        await asyncio.wait(either, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+        if not answer.done() and not self._ending.done():
+            self.abort(Ending(EndKind.LOST, f"no SUBACK within {timeout_s:g} s"))
         return answer.result() if answer.done() else []
 
     async def send(
@@ -102,8 +110,9 @@ class Connection:
         """Wait for room in the window, send, and return the future of the PUBACK.
 
         The window is the smaller of the broker's Receive Maximum and our own. Sends go out in
-        the order of their calls. ``until_s`` is asked once there is room: what is not written by
-        that moment of ``monotonic_s`` never is, and the connection ends instead.
+        the order of their calls. ``until_s`` is asked once there is room: where that moment of
+        ``monotonic_s`` comes before the packet is written, the connection ends instead. The look at
+        the clock and the write are two steps, some microseconds apart.
         """
         await self._window.acquire()
         outcome = self._send_now(publication, until_s())
@@ -203,6 +212,9 @@ class Connection:
         self._window = asyncio.Semaphore(window)
         if not self._answer.done():
             self._answer.set_result(None)
+
+    def takes(self, on_their_way: int) -> bool:
+        return self._takes(on_their_way)
 
     def delivered(self, delivery: Delivery) -> None:
         self._deliver(delivery)

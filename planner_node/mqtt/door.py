@@ -50,6 +50,7 @@ class Counters:
     refused: int
     unheard: int
     callback_failures: int
+    dropped: int
 
 
 class MqttDoor:
@@ -75,7 +76,7 @@ class MqttDoor:
         is_ours = partition(settings.partition_index, settings.partition_count)
         self._inbound = Inbound(line, Commands(planner, policy), root, is_ours=is_ours)
         self._outbound = Outbound(self._link, outbox, planner, clock, root)
-        self._clearing = Clearing(self._link, root)
+        self._clearing = Clearing(self._link, outbox, root)
         self._restating = Restating(self._link.was_forgotten, outbox, clock)
 
     @property
@@ -97,6 +98,7 @@ class MqttDoor:
             refused=self._outbound.refused + self._clearing.refused,
             unheard=self._outbound.unheard,
             callback_failures=self._link.stumbles,
+            dropped=self._link.dropped,
         )
 
     async def first_listening(self) -> None:

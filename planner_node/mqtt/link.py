@@ -8,6 +8,7 @@ from typing import Final
 
 from planner_node.errors import BrokerRefused
 from planner_node.mqtt.client import Connection
+from planner_node.mqtt.inbox import Inbox
 from planner_node.mqtt.packets import (
     BAD_CREDENTIALS,
     FIRST_REFUSAL,
@@ -65,7 +66,7 @@ class Link:
         self._connection: Connection | None = None
         self._is_leaving = asyncio.Event()
         self._changed = asyncio.Condition()
-        self._inbox: asyncio.Queue[Delivery | None] = asyncio.Queue()
+        self._inbox = Inbox()
 
     async def run(self) -> None:
         """Connect again and again, until ``leave``."""
@@ -125,6 +126,11 @@ class Link:
             await self._connection.close()
 
     @property
+    def dropped(self) -> int:
+        """How many deliveries at QoS 0 found no room."""
+        return self._inbox.dropped
+
+    @property
     def is_up(self) -> bool:
         """Whether there is a connection, whatever it lets us subscribe to."""
         return self._younger(0) is not None
@@ -148,7 +154,7 @@ class Link:
 
     def end_deliveries(self) -> None:
         """End the iterator; what comes now stays unacknowledged, so that the broker keeps it."""
-        self._inbox.put_nowait(None)
+        self._inbox.put(None)
 
     def is_current(self, delivery: Delivery) -> bool:
         """Whether the delivery can still be acknowledged."""
@@ -165,7 +171,8 @@ class Link:
             replace(self._options, will=self._will),
             is_v5=self._is_v5,
             epoch=self._epoch,
-            deliver=self._inbox.put_nowait,
+            deliver=self._inbox.put,
+            takes=self._inbox.takes,
             stumble=self._stumble,
         )
         return self._connection

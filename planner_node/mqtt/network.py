@@ -12,7 +12,6 @@ import asyncio
 import contextlib
 import functools
 import logging
-import math
 import socket
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -63,7 +62,11 @@ _CALLBACKS: Final = (
 
 
 class Hearing(Protocol):
-    """What the loop hears of the network; every method is called on the loop."""
+    """What the loop hears of the network; every method but ``takes`` is called on the loop."""
+
+    def takes(self, on_their_way: int) -> bool:
+        """Network thread: whether there is room for one more message at QoS 0."""
+        ...
 
     def accepted(self, granted: Granted) -> None: ...
     def delivered(self, delivery: Delivery) -> None: ...
@@ -140,17 +143,17 @@ class Network:
         return self._paho.subscribe(filters)[1]
 
     def publish(self, publication: Publication, until_s: float) -> int | None:
-        """Send one PUBLISH; return its packet id, or None without a connection."""
+        """Send one PUBLISH at QoS 0 or 1; return its packet id, or None without a connection."""
         if self._paho is None:
             return None
-        if until_s < math.inf:
-            self._paho.write_by(until_s)
-        topic, payload, retain = publication.topic, publication.payload, publication.retain
-        properties = publish_properties(publication) if self._is_v5 else None
-        if publication.qos == 1:
-            packed = b"" if properties is None else properties.pack()
-            return self._paho.publish_at_qos_1(topic, payload, packed, retain=retain)
-        return self._paho.publish(topic, payload, publication.qos, retain, properties).mid
+        return self._paho.send_publish(
+            publication.topic,
+            publication.payload,
+            publish_properties(publication).pack() if self._is_v5 else b"",
+            qos=publication.qos,
+            retain=publication.retain,
+            until_s=until_s,
+        )
 
     def acknowledge(self, delivery: Delivery) -> None:
         """Send the PUBACK."""
@@ -229,11 +232,15 @@ class Network:
 
     @_guarded
     def on_message(self, _client: object, _userdata: object, message: paho.MQTTMessage) -> None:
-        self._post(self._hearing.delivered, delivery_from(message, self._epoch))
+        self._hand_on(message)
 
     @_guarded
     def on_plain_message(self, message: PlainMessage) -> None:
-        self._post(self._hearing.delivered, delivery_from(message, self._epoch))
+        self._hand_on(message)
+
+    def _hand_on(self, message: paho.MQTTMessage | PlainMessage) -> None:
+        if message.qos > 0 or self._hearing.takes(len(self._crossing)):
+            self._post(self._hearing.delivered, delivery_from(message, self._epoch))
 
     @_guarded
     def on_publish(self, _client: object, _userdata: object, mid: int, *_: object) -> None:

@@ -72,6 +72,12 @@ class _Sent:
     unanswered: int
 
 
+async def until_ours(outbox: Outbox) -> None:
+    """Keep silent where the lease has run out: it is renewed, or this process ends."""
+    while outbox.ours_until_s <= monotonic_s():  # noqa: ASYNC110  time itself ends a lease
+        await asyncio.sleep(JOURNAL_RETRY_S)
+
+
 class Outbound:
     """The way out."""
 
@@ -127,14 +133,9 @@ class Outbound:
         self._feed.restart()
         while True:
             for stored in await self._following():
-                await self._until_ours()
+                await until_ours(self._outbox)
                 if stored.event_id not in self._done:
                     await self._send(session, stored, tellers)
-
-    async def _until_ours(self) -> None:
-        """Keep silent where the lease has run out: it is renewed, or this process ends."""
-        while self._ours_until_s() <= monotonic_s():  # noqa: ASYNC110  time itself ends a lease
-            await asyncio.sleep(JOURNAL_RETRY_S)
 
     def _ours_until_s(self) -> float:
         return self._outbox.ours_until_s

@@ -1,12 +1,12 @@
 """What the door needs of the rooms behind it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import Protocol
 
 from messages.problem import Problem
 from messages.task import TaskCommand, TaskControl
-from planner_node.tasks.record import Origin, Reply, StoredEvent
+from planner_node.tasks.record import EventKind, Origin, Reply, StoredEvent
 
 
 class Load(Protocol):
@@ -50,7 +50,7 @@ class Planner(Protocol):
 
 
 class Outbox(Protocol):
-    """The journal's events that are still to be published."""
+    """The journal's events that are still to be published; each call may raise JournalLost."""
 
     @property
     def ours_until_s(self) -> float:
@@ -58,7 +58,15 @@ class Outbox(Protocol):
         ...
 
     async def pending(self, after_id: int, limit: int) -> list[StoredEvent]:
-        """Return events above an id, oldest first."""
+        """Return events above an id, oldest first; fewer than ``limit`` only at the end."""
+        ...
+
+    async def known(self, task_ids: Sequence[str]) -> set[str]:
+        """Return those that the history has."""
+        ...
+
+    async def replay(self, task_id: str, kinds: Collection[EventKind], reply: Reply | None) -> bool:
+        """Put copies of what was last said of a task on the outbox; False when it is gone."""
         ...
 
     async def restate(self, since: datetime, max_finished: int) -> None:

@@ -92,6 +92,12 @@ def door_measures(door: MqttDoor) -> Iterator[Measure]:
     yield Measure("planner_mqtt_published", "Messages published.", counters.published, "counter")
     yield Measure("planner_mqtt_given_up", "Poison input dropped.", counters.given_up, "counter")
     yield Measure(
+        "planner_mqtt_dropped",
+        "Messages at QoS 0 that came faster than they could be taken.",
+        counters.dropped,
+        "counter",
+    )
+    yield Measure(
         "planner_mqtt_unheard",
         "Messages to robots without a listener.",
         counters.unheard,

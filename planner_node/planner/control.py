@@ -69,7 +69,8 @@ class Control:
 
     async def _get(self, record: TaskRecord, origin: Origin) -> TaskRecord:
         """Say again what was said, byte for byte; what of the question was ignored comes apart."""
-        await self._desk.parts.journal.replay(record.task_id, _TOLD, origin.reply)
+        if not await self._desk.parts.journal.replay(record.task_id, _TOLD, origin.reply):
+            raise TaskNotFound(task_id=record.task_id)  # it has left the history meanwhile
         if origin.warnings:
             notice = self._desk.reporter.notice(record, None, origin)
             await self._desk.parts.journal.commit(None, [notice])

@@ -69,8 +69,9 @@ class Intake:
         async with self._desk.ledger.hold(task_id):
             known = self._desk.ledger.live(task_id)
             if known is not None:
-                newest = await self._desk.ledger.newest(task_id)
-                return await self._again(newest or known, record, origin)
+                known = await self._desk.ledger.newest(task_id) or known
+                if (again := await self._again(known, record, origin)) is not None:
+                    return again
             try:
                 self._check(command)
                 self._check_rate(record.robot_id or "")
@@ -81,9 +82,10 @@ class Intake:
                 # What was accepted once is not refused later; asked here only, since a read of the
                 # journal costs more than all the rest, and admitting tells a known task as well.
                 known = await self._desk.ledger.find(task_id)
-                if known is None:
+                again = None if known is None else await self._again(known, record, origin)
+                if again is None:
                     raise
-            return await self._again(known, record, origin)
+                return again
 
     def _record(self, command: TaskCommand, task_id: str, origin: Origin) -> TaskRecord:
         now = self._desk.parts.clock.now()
@@ -109,14 +111,17 @@ class Intake:
             over_mqtt=self._desk.parts.journal.outbox,
         )
 
-    async def _again(self, known: TaskRecord, record: TaskRecord, origin: Origin) -> Submission:
+    async def _again(
+        self, known: TaskRecord, record: TaskRecord, origin: Origin
+    ) -> Submission | None:
+        """Answer a command that was sent before; None when its task has left the history since."""
         if not self._is_same(known, record):
             raise DuplicateConflict(task_id=known.task_id, status=known.state)
         kinds: tuple[EventKind, ...] = _ALL_SAID
         if known.state not in TERMINAL:
             known, kinds = await self._joined(known, origin.reply), (EventKind.STATUS,)
-        await self._desk.parts.journal.replay(known.task_id, kinds, origin.reply)
-        return Submission(known, is_new=False)
+        is_known = await self._desk.parts.journal.replay(known.task_id, kinds, origin.reply)
+        return Submission(known, is_new=False) if is_known else None
 
     async def _joined(self, known: TaskRecord, asker: Reply | None) -> TaskRecord:
         """Let who sends an unfinished task again hear what is still to be said of it."""
@@ -147,9 +152,9 @@ class Intake:
         self._reserve(*asked)
         try:
             event = desk.reporter.change(record, place)
-            admission = await self._admitted(record, event)
-            if not admission.is_new:  # another node's, on the same journal
-                return await self._again(admission.record, record, origin)
+            while not (admission := await self._admitted(record, event)).is_new:
+                if (again := await self._again(admission.record, record, origin)) is not None:
+                    return again
             desk.ledger.adopt(admission.record)
             desk.enqueue(admission.record)
         finally:

@@ -60,8 +60,8 @@ class TaskJournal(Protocol):
         """
         ...
 
-    async def replay(self, task_id: str, kinds: Collection[EventKind], reply: Reply | None) -> None:
-        """Say again what was last said of a task, byte for byte."""
+    async def replay(self, task_id: str, kinds: Collection[EventKind], reply: Reply | None) -> bool:
+        """Say again what was last said of a task, byte for byte; False when it is there no more."""
         ...
 
     async def task(self, task_id: str) -> TaskRecord | None:

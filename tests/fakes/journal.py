@@ -75,9 +75,9 @@ class MemoryJournal:
             self._put(record)
         return self._append(events)
 
-    async def replay(self, task_id: str, kinds: Collection[EventKind], reply: Reply | None) -> None:
+    async def replay(self, task_id: str, kinds: Collection[EventKind], reply: Reply | None) -> bool:
         if not self.outbox:
-            return
+            return True
         self._check_disk()
         originals = await self.events(task_id)
         stream = [item for item in originals if item.event.kind is EventKind.SUBTASK]
@@ -94,6 +94,7 @@ class MemoryJournal:
             )
         ]
         self._add([(replace(item.event, reply=reply), item.event_id) for item in chosen])
+        return bool(chosen) or task_id in self.records
 
     async def restate(self, since: datetime, max_finished: int) -> None:
         self._check_disk()
@@ -120,6 +121,9 @@ class MemoryJournal:
 
     async def task(self, task_id: str) -> TaskRecord | None:
         return self.records.get(task_id)
+
+    async def known(self, task_ids: Sequence[str]) -> set[str]:
+        return {*task_ids} & {*self.records}
 
     async def tasks(self, wanted: TaskFilter) -> list[TaskRecord]:
         newest_first = sorted(self.records.values(), key=lambda record: -record.arrival)

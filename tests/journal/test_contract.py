@@ -186,3 +186,10 @@ async def test_a_purged_id_can_be_used_again_with_a_later_arrival(journal: AnyJo
 
 async def test_a_started_journal_is_healthy(journal: AnyJournal) -> None:
     assert (journal.healthy, journal.reason, journal.damage) == (True, "", None)
+
+
+async def test_known_are_those_that_the_history_has(journal: AnyJournal) -> None:
+    for task_id in ("a", "b", "c"):
+        await journal.admit(a_record(task_id), [])
+    assert await journal.known(["c", "a", "nobody"]) == {"a", "c"}
+    assert await journal.known([]) == set()

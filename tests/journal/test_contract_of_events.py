@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -10,7 +11,7 @@ from planner_node.tasks.record import (
     EventKind,
     StoredEvent,
 )
-from tests.fakes.record import a_record, a_status, a_subtask
+from tests.fakes.record import MOMENT, a_record, a_status, a_subtask
 from tests.journal.conftest import REPLY, AnyJournal, payloads
 
 
@@ -104,8 +105,17 @@ async def test_replayed_copies_are_not_in_the_history(journal: AnyJournal) -> No
 
 
 async def test_replay_of_an_unknown_task_sends_nothing(journal: AnyJournal) -> None:
-    await journal.replay("nobody", [EventKind.STATUS], reply=None)
+    assert not await journal.replay("nobody", [EventKind.STATUS], reply=None)
     assert await journal.pending(0, 10) == []
+
+
+async def test_replay_tells_a_task_of_which_nothing_was_said_from_one_that_is_gone(
+    journal: AnyJournal,
+) -> None:
+    await journal.admit(a_record(finished=MOMENT), [])
+    assert await journal.replay("task-1", [EventKind.STATUS], reply=None)
+    await journal.purge(MOMENT + timedelta(days=1), 10)
+    assert not await journal.replay("task-1", [EventKind.STATUS], reply=None)
 
 
 async def test_a_listener_hears_each_commit_until_it_leaves(journal: AnyJournal) -> None:

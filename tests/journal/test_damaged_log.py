@@ -2,10 +2,12 @@
 
 import shutil
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from planner_node.errors import JournalLost
 from tests.fakes.journal import open_journal
 from tests.fakes.record import a_record, a_status
 from tests.journal.conftest import fill, make, moved_aside
@@ -62,6 +64,39 @@ async def test_a_damaged_log_is_told_and_kept_and_what_comes_before_goes_on(
     assert journal.damage is not None
     assert f"is now {aside.name}" in journal.damage
     assert journal.damage in caplog.text
+
+
+@pytest.mark.parametrize("last", ["planner.db", "planner.db-wal", "planner.db.carried"])
+async def test_a_start_that_was_killed_while_it_set_aside_is_finished(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, last: str
+) -> None:
+    killed = await leave_as_killed(tmp_path)
+    LOG_HARMS["hole"](log_of(killed / "planner.db"))
+    shutil.copytree(killed, tmp_path / "left alone")
+    async with open_journal(make(tmp_path / "left alone")) as journal:
+        left = await journal.unfinished()
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", killed_at(last))
+        with pytest.raises(JournalLost, match="killed"):
+            await make(killed).start()
+    for is_first in (True, False):
+        async with open_journal(make(killed)) as journal:
+            assert await journal.unfinished() == left
+            assert (moved_aside(killed).name in (journal.damage or "")) is is_first
+    assert log_of(moved_aside(killed)).exists()
+    assert not [*killed.glob("*.carried*")]
+
+
+def killed_at(last: str) -> Callable[[Path, Path], Path]:
+    """Return a rename that does not come to this file."""
+    rename = Path.rename
+
+    def renamed(path: Path, target: Path) -> Path:
+        if path.name == last:
+            raise OSError("killed")
+        return rename(path, target)
+
+    return renamed
 
 
 async def test_after_a_damaged_log_nothing_is_said_under_a_name_that_was_used(

@@ -1,5 +1,6 @@
 """A row that cannot be read: what is left of its task is told, and nobody is asked to try again."""
 
+import asyncio
 import json
 import sqlite3
 from collections.abc import Callable
@@ -10,6 +11,7 @@ import pytest
 
 from planner_node.errors import RowUnreadable
 from planner_node.journal.store import Journal
+from planner_node.mqtt.feed import Feed
 from planner_node.tasks.record import EventKind, TaskFilter
 from tests.fakes.journal import open_journal
 from tests.fakes.record import MOMENT, a_record, a_status, a_subtask
@@ -110,6 +112,19 @@ async def test_a_damaged_row_leaves_the_history_like_any_other(
             await journal.published([stored.event_id])
         gone = await journal.purge(MOMENT + timedelta(days=1), 10)
     assert [one.task_id for one in gone] == ["task-0"]
+
+
+async def test_an_unreadable_event_is_not_the_end_of_the_outbox(tmp_path: Path) -> None:
+    async with open_journal(make(tmp_path)) as journal:
+        said = [a_status("task-0", text=str(number)) for number in range(250)]
+        stored = await journal.commit(a_record("task-0"), said)
+        with sqlite3.connect(tmp_path / "planner.db") as connection:
+            connection.execute("UPDATE events SET kind = 'WHISPER' WHERE event_id % 100 = 7")
+        connection.close()
+        feed = Feed(journal)
+        async with asyncio.timeout(5):
+            found = [one for _ in range(3) for one in await feed.following()]
+    assert found == [one for one in stored if one.event_id % 100 != 7]
 
 
 async def test_a_damaged_line_of_a_stream_does_not_keep_the_others_from_being_said_again(

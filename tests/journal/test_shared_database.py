@@ -43,6 +43,16 @@ async def test_a_group_is_committed_together(one: PostgresJournal) -> None:
     assert one.figures.groups - before.groups < 10
 
 
+async def test_an_unreadable_event_is_not_the_end_of_the_outbox(
+    one: PostgresJournal, database: str
+) -> None:
+    stored = await one.commit(a_record(), [a_status(text=str(number)) for number in range(250)])
+    ask(database, "UPDATE events SET kind = 'WHISPER' WHERE event_id % 100 = 7")
+    readable = [event for event in stored if event.event_id % 100 != 7]
+    assert await one.pending(0, 100) == readable[:100]
+    assert await one.pending(readable[99].event_id, 1_000) == readable[100:]
+
+
 async def test_a_connection_that_breaks_is_made_again(one: PostgresJournal, database: str) -> None:
     ask(
         database,

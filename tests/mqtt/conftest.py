@@ -1,6 +1,7 @@
 """Brokers for the MQTT door's tests: a real mosquitto, the embedded one, and options for both."""
 
 import itertools
+import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 
 from planner_node.broker.embedded import EmbeddedBroker
 from planner_node.mqtt.packets import ConnectOptions
+from planner_node.mqtt.sockets import BufferedSocket
 from tests.fakes.mosquitto import Mosquitto, running
 
 _NUMBERS = itertools.count(1)
@@ -28,6 +30,15 @@ async def any_port(request: pytest.FixtureRequest) -> AsyncIterator[int]:
         return
     async with EmbeddedBroker(0) as broker:
         yield broker.port
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[BufferedSocket, socket.socket]]:
+    """A line in paho's hands, and its other end."""
+    ours, theirs = socket.socketpair()
+    ours.settimeout(0)
+    with ours, theirs:
+        yield BufferedSocket(ours), theirs
 
 
 Make = Callable[..., ConnectOptions]  # a port, and what is not plain

@@ -1,20 +1,30 @@
 """Retained statuses go as fast as the broker takes them, and none is lost on the way."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import math
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
 
+from planner_node.clock import monotonic_s
+from planner_node.errors import JournalLost
+from planner_node.mqtt import clearing as module
 from planner_node.mqtt.clearing import Clearing
-from tests.fakes.brokerless import HandSession, HandSessions
+from planner_node.mqtt.packets import Outcome, PublishOutcome
+from tests.fakes.brokerless import ACCEPTED, LOST, HandSession, HandSessions
+from tests.fakes.journal import MemoryJournal
+from tests.fakes.record import a_record, a_status
+from tests.fakes.waiting import until
 
 TOPIC = "root/tasks/{}/status"
 
 
 @asynccontextmanager
-async def clearing(sessions: HandSessions, max_waiting: int = 9) -> AsyncIterator[Clearing]:
-    cleaner = Clearing(sessions, "root", max_waiting)
+async def clearing(
+    sessions: HandSessions, journal: MemoryJournal | None = None, max_waiting: int = 9
+) -> AsyncIterator[Clearing]:
+    cleaner = Clearing(sessions, journal or MemoryJournal(), "root", max_waiting)
     running = asyncio.create_task(cleaner.run())
     try:
         yield cleaner
@@ -92,3 +102,79 @@ async def test_a_broker_that_stays_away_fills_no_memory(caplog: pytest.LogCaptur
         session = await sessions.open(HandSession())
         await drained(cleaner)
     assert topics(session) == [TOPIC.format("a"), TOPIC.format("b")]
+
+
+async def test_an_id_that_is_used_again_keeps_its_new_status() -> None:
+    sessions, journal = HandSessions(), MemoryJournal()
+    await journal.admit(a_record("b"), [a_status("b")])
+    session = await sessions.open(HandSession())
+    async with clearing(sessions, journal) as cleaner:
+        cleaner.add(["a", "b", "c"])
+        await drained(cleaner)
+    assert topics(session) == [TOPIC.format("a"), TOPIC.format("c")]
+    assert len(await journal.pending(0, 9)) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "said_again"),
+    [(ACCEPTED, 1), (LOST, 1), (PublishOutcome(Outcome.REFUSED, 0x87, "Not authorized"), 0)],
+)
+async def test_an_id_that_is_used_again_on_the_way_has_its_status_said_again(
+    answer: PublishOutcome, said_again: int
+) -> None:
+    sessions, journal = HandSessions(), MemoryJournal()
+    session = await sessions.open(HandSession(accepts=False))
+    async with clearing(sessions, journal) as cleaner:
+        cleaner.add(["a"])
+        await session.until_sent(1)
+        await journal.admit(a_record("a"), [a_status("a")])
+        session.answer(answer)
+        await drained(cleaner)
+    assert len(session.sent) == 1
+    original, *copies = await journal.pending(0, 9)
+    assert [one.replay_of for one in copies] == [original.event_id] * said_again
+
+
+class TroubledJournal(MemoryJournal):
+    """Cannot be read so many times more; its lease has run out until it is held again."""
+
+    losses = 0
+    is_held = True
+    asked = 0
+
+    async def known(self, task_ids: Sequence[str]) -> set[str]:
+        self.losses -= 1
+        if self.losses >= 0:
+            raise JournalLost("for a moment")
+        return await super().known(task_ids)
+
+    @property
+    def ours_until_s(self) -> float:  # type: ignore[override]
+        self.asked += 1
+        return math.inf if self.is_held else monotonic_s()
+
+
+async def test_what_cannot_be_looked_up_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "JOURNAL_RETRY_S", 0.001)
+    sessions, journal = HandSessions(), TroubledJournal()
+    journal.losses = 3
+    await journal.admit(a_record("a"), [a_status("a")])
+    session = await sessions.open(HandSession())
+    async with clearing(sessions, journal) as cleaner:
+        cleaner.add(["a", "b"])
+        await drained(cleaner)
+    assert topics(session) == [TOPIC.format("b")]
+
+
+async def test_nothing_is_cleared_while_another_node_may_have_taken_over() -> None:
+    """Asleep through its lease, a node would clear what its heir has said meanwhile."""
+    sessions, journal = HandSessions(), TroubledJournal()
+    journal.is_held = False
+    session = await sessions.open(HandSession())
+    async with clearing(sessions, journal) as cleaner:
+        cleaner.add(["a"])
+        await until(lambda: journal.asked > 0)
+        assert session.sent == []
+        journal.is_held = True
+        await drained(cleaner)
+    assert session.until_s == [math.inf]

@@ -10,7 +10,6 @@ import pytest
 
 from planner_node.clock import monotonic_s
 from planner_node.mqtt import network
-from planner_node.mqtt.lean_paho import BufferedSocket
 from planner_node.mqtt.packets import (
     Delivery,
     Ending,
@@ -19,6 +18,7 @@ from planner_node.mqtt.packets import (
     Publication,
     Subscription,
 )
+from planner_node.mqtt.sockets import BufferedSocket
 from tests.fakes.guest import GONE, Client, connected
 from tests.fakes.mosquitto import free_port
 from tests.fakes.waiting import until
@@ -81,6 +81,14 @@ async def test_connection_without_pubacks_is_given_up(options: Make) -> None:
         ending = await client.connection.ended()
         assert (outcome.outcome, ending.kind) == (Outcome.LOST, EndKind.LOST)
         assert "no PUBACK" in ending.reason
+
+
+async def test_broker_that_does_not_answer_a_subscription_is_left(options: Make) -> None:
+    async with scripted(Script(suback_code=None)) as broker, asyncio.timeout(5):
+        client = await connected(options(broker.port, puback_timeout_s=0.05))
+        assert await client.connection.subscribe([Subscription("a")]) == []
+        ending = await client.connection.ended()
+        assert ending == Ending(EndKind.LOST, "no SUBACK within 0.05 s")
 
 
 async def test_connection_ends_rather_than_write_what_is_overdue(options: Make) -> None:

@@ -113,8 +113,8 @@ async def test_task_is_planned_subtask_by_subtask(any_port: int) -> None:
 
 @pytest.mark.broker
 async def test_status_waits_for_late_joiners_and_is_cleared(shared_mosquitto: Mosquitto) -> None:
-    port = shared_mosquitto.port
-    async with robot_at(port) as robot, open_door(port, Hall()) as door:
+    port, hall = shared_mosquitto.port, Hall()
+    async with robot_at(port) as robot, open_door(port, hall) as door:
         await robot.send(f"{ROOT}/robots/r1/task", TASK.replace("t1", "late-1"))
         await until(lambda: robot.states("late-1")[-1:] == ["PLANNED"])
         topic = f"{ROOT}/tasks/late-1/status"
@@ -122,7 +122,8 @@ async def test_status_waits_for_late_joiners_and_is_cleared(shared_mosquitto: Mo
             await until(lambda: [status["status"] for status in joiner.said(topic)] == ["PLANNED"])
             [kept] = [one for one in joiner.heard if one.topic == topic]
             assert kept.expiry_s in range(86_000, 86_401)
-            door.clear(["late-1"])
+            gone = await hall.journal.purge(SystemClock().now(), 0)
+            door.clear(record.task_id for record in gone)
             await until(lambda: joiner.heard[-1].topic == topic and not joiner.heard[-1].payload)
 
 

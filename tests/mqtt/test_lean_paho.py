@@ -1,25 +1,20 @@
-"""What replaces parts of paho: bytes ahead, bytes in one piece, and the three frequent packets."""
+"""What replaces parts of paho: the frequent packets, and when they are read and written."""
 
+import math
 import socket
 import threading
-from collections.abc import Iterator
 
 import pytest
 from paho.mqtt import client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
-from planner_node.mqtt import lean_paho
-from planner_node.mqtt.lean_paho import BufferedSocket, LeanPaho, PlainMessage
+from planner_node.mqtt import sockets
+from planner_node.mqtt.lean_paho import LeanPaho, PlainMessage
 from planner_node.mqtt.packets import MessageProperties, Outcome, Publication
 from planner_node.mqtt.paho_types import publish_outcome, publish_properties
-
-
-@pytest.fixture
-def pair() -> Iterator[tuple[BufferedSocket, socket.socket]]:
-    ours, theirs = socket.socketpair()
-    ours.settimeout(0)
-    with ours, theirs:
-        yield BufferedSocket(ours), theirs
+from planner_node.mqtt.sockets import BufferedSocket
+from tests.fakes.guest import Client
+from tests.mqtt.conftest import Make
 
 
 class Heard:
@@ -49,60 +44,10 @@ def publish_of(body: bytes, flags: int = 0x02) -> bytes:
     return bytes((0x30 | flags, len(body))) + body
 
 
-def test_many_small_reads_are_one_of_the_line(pair: tuple[BufferedSocket, socket.socket]) -> None:
-    ours, theirs = pair
-    theirs.sendall(b"abcdef")
-    assert ours.recv(1) == b"a"
-    assert ours.pending() == 5
-    theirs.sendall(b"g")
-    assert (ours.recv(2), ours.recv(100), ours.recv(100)) == (b"bc", b"def", b"g")
-    with pytest.raises(BlockingIOError):
-        ours.recv(1)
-
-
-def test_end_of_the_line_is_read_as_such(pair: tuple[BufferedSocket, socket.socket]) -> None:
-    ours, theirs = pair
-    theirs.sendall(b"x")
-    theirs.shutdown(socket.SHUT_WR)
-    assert (ours.recv(9), ours.recv(9), ours.recv(9)) == (b"x", b"", b"")
-
-
-def test_nothing_is_written_before_flush(pair: tuple[BufferedSocket, socket.socket]) -> None:
-    ours, theirs = pair
-    theirs.settimeout(0)
-    assert ours.send(b"ab") + ours.send(b"cd") == 4
-    with pytest.raises(BlockingIOError):
-        theirs.recv(9)
-    ours.flush()
-    assert (theirs.recv(9), ours.has_unsent) == (b"abcd", False)
-
-
-def test_what_the_line_does_not_take_is_kept(pair: tuple[BufferedSocket, socket.socket]) -> None:
-    ours, theirs = pair
-    data = bytes(range(256)) * 16_384
-    ours.send(data)
-    with pytest.raises(BlockingIOError):
-        ours.flush()
-    heard = b""
-    while len(heard) < len(data):
-        heard += theirs.recv(1_000_000)
-        try:
-            ours.flush()
-        except BlockingIOError:
-            continue
-    assert heard == data
-
-
-def test_close_sends_what_is_left(pair: tuple[BufferedSocket, socket.socket]) -> None:
-    ours, theirs = pair
-    ours.send(b"goodbye")
-    ours.close()
-    assert theirs.recv(9) == b"goodbye"
-
-
 @pytest.mark.parametrize("is_v5", [True, False])
 @pytest.mark.parametrize("payload", ["", "將書本放在側桌上", "x" * 20_000])
-def test_publish_is_the_same_bytes_as_paho_makes(payload: str, *, is_v5: bool) -> None:
+@pytest.mark.parametrize("qos", [0, 1])
+def test_publish_is_the_same_bytes_as_paho_makes(payload: str, qos: int, *, is_v5: bool) -> None:
     ours, theirs = Heard(is_v5=is_v5), Heard(is_v5=is_v5)
     properties = MessageProperties(content_type="application/json", correlation_data=b"7")
     publication = Publication(
@@ -113,34 +58,48 @@ def test_publish_is_the_same_bytes_as_paho_makes(payload: str, *, is_v5: bool) -
     with left, right:
         theirs.client._sock = left
         theirs.client.publish(
-            publication.topic, publication.payload, qos=1, retain=True, properties=packed
+            publication.topic, publication.payload, qos=qos, retain=True, properties=packed
         )
         theirs.client._sock = None
     pieces = b"" if packed is None else packed.pack()
-    ours.client.publish_at_qos_1(publication.topic, publication.payload, pieces, retain=True)
+    ours.client.send_publish(
+        publication.topic, publication.payload, pieces, qos=qos, retain=True, until_s=math.inf
+    )
     assert ours.sent == theirs.sent
 
 
-@pytest.mark.parametrize(("now_s", "heard_bytes"), [(9.0, 8), (10.0, 0)])
-def test_publish_that_waited_too_long_is_never_written(
-    now_s: float,
-    heard_bytes: int,
-    pair: tuple[BufferedSocket, socket.socket],
-    monkeypatch: pytest.MonkeyPatch,
+def test_moment_is_kept_whenever_the_network_thread_writes(
+    pair: tuple[BufferedSocket, socket.socket], options: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A process that was stopped in between would overwrite what its heir has said."""
+    """A process may be stopped between any two steps; awake again, it speaks after its heir."""
     client, theirs = Heard(is_v5=False).client, pair[1]
     client._sock = client._line = pair[0]
-    client.write_by(10.0)
-    client.publish_at_qos_1("a", b"1", b"", retain=True)
-    monkeypatch.setattr(lean_paho, "monotonic_s", lambda: now_s)
+    network = Client(options(0), is_v5=False).connection._network
+    network._paho = client
+
+    def write_meanwhile() -> int:
+        client.loop_write()
+        return 7
+
+    monkeypatch.setattr(client, "_mid_generate", write_meanwhile)
+    monkeypatch.setattr(sockets, "monotonic_s", lambda: 9.0)
+    network.publish(Publication("a", b"1"), until_s=10.0)
+    monkeypatch.setattr(sockets, "monotonic_s", lambda: 11.0)
     client.loop_write()
-    monkeypatch.setattr(lean_paho, "monotonic_s", lambda: 11.0)
-    client.loop_write()  # what was written in time holds up nothing later
     client._sock = None
-    assert client._is_cut == (heard_bytes == 0)
-    pair[0].close()
-    assert len(theirs.recv(100)) == heard_bytes
+    assert theirs.recv(100) == b""  # cut, and nothing before
+
+
+def test_flood_leaves_time_to_write(pair: tuple[BufferedSocket, socket.socket]) -> None:
+    heard, (ours, theirs) = Heard(is_v5=False), pair
+    heard.client._sock = ours
+    theirs.sendall(publish_of(b"\x00\x01ago", 0x00) * 1_000)
+    heard.client.loop_read()
+    assert 0 < len(heard.messages) < 200
+    while ours.pending():
+        heard.client.loop_read()
+    heard.client._sock = None
+    assert len(heard.messages) == 1_000
 
 
 @pytest.mark.parametrize("is_v5", [True, False])
@@ -148,7 +107,11 @@ def test_plain_message_is_read(*, is_v5: bool) -> None:
     heard = Heard(is_v5=is_v5)
     no_properties = b"\x00" if is_v5 else b""
     heard.take(publish_of(b"\x00\x03a/b\x00\x07" + no_properties + b"payload", 0x02 | 0x08 | 0x01))
-    assert heard.messages == [PlainMessage("a/b", b"payload", retain=True, dup=True, mid=7)]
+    heard.take(publish_of(b"\x00\x03a/b" + no_properties + b"at QoS 0", 0x00))
+    assert heard.messages == [
+        PlainMessage("a/b", b"payload", retain=True, dup=True, mid=7),
+        PlainMessage("a/b", b"at QoS 0", retain=False, dup=False, mid=0, qos=0),
+    ]
     assert heard.by_paho == []
 
 
@@ -156,7 +119,7 @@ def test_plain_message_is_read(*, is_v5: bool) -> None:
     ("body", "flags"),
     [
         (b"\x00\x01a\x00\x07\x02\x01\x01payload", 0x02),  # has properties
-        (b"\x00\x01a\x00payload", 0x00),  # at QoS 0
+        (b"\x00\x01a\x02\x01\x01payload", 0x00),  # at QoS 0 too
         (b"\x00\x02\xff\xfe\x00\x07\x00payload", 0x02),  # a topic that is not UTF-8
     ],
 )
@@ -167,11 +130,15 @@ def test_anything_else_is_left_to_paho(body: bytes, flags: int) -> None:
     assert [bytes(message.payload) for message in heard.by_paho] == [b"payload"]
 
 
-@pytest.mark.parametrize("body", [b"", b"\x00", b"\x00\x09a", b"\x00\x01a\x00"])
-def test_cut_off_publish_is_malformed(body: bytes) -> None:
-    heard = Heard(is_v5=True)
+@pytest.mark.parametrize("is_v5", [True, False])
+@pytest.mark.parametrize(
+    ("body", "flags"),
+    [(b"", 2), (b"\x00", 2), (b"\x00\x09a", 2), (b"\x00\x01a\x00", 2), (b"\x00\x09a", 0)],
+)
+def test_cut_off_publish_is_malformed(body: bytes, flags: int, *, is_v5: bool) -> None:
+    heard = Heard(is_v5=is_v5)
     with pytest.raises(paho.MalformedPacket):
-        heard.take(publish_of(body))
+        heard.take(publish_of(body, flags))
     assert heard.messages == []
 
 

@@ -11,6 +11,7 @@ from planner_node.broker.embedded import EmbeddedBroker
 from planner_node.errors import BrokerRefused
 from planner_node.mqtt import link as module
 from planner_node.mqtt.client import Connection
+from planner_node.mqtt.inbox import MAX_WAITING
 from planner_node.mqtt.link import Link
 from planner_node.mqtt.packets import (
     ConnectOptions,
@@ -184,7 +185,7 @@ async def test_deliveries_of_an_older_connection_are_left_to_the_broker(options:
     async with scripted(Script()) as broker, working(link_to(options(broker.port))) as link:
         await until(lambda: link.state.is_ok)
         broker.publish("in/a", b"old", mid=1)
-        await until(lambda: not link._inbox.empty())
+        await until(lambda: not link._inbox.is_empty)
         broker.cut()
         await until(lambda: broker.connects == 2)
         await link.connection(after_epoch=1)
@@ -204,6 +205,24 @@ async def test_what_comes_right_behind_the_connack_can_be_acknowledged(options: 
                 assert link.acknowledge(delivery)
                 break
         await until(lambda: broker.acknowledged == [1])
+
+
+async def test_flood_at_qos_0_fills_no_memory_and_keeps_nothing_else_away(
+    options: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with scripted(Script()) as broker, working(link_to(options(broker.port))) as link:
+        await until(lambda: link.state.is_ok)
+        broker.push(b"\x30\x05\x00\x01a\x00f" * 3 * MAX_WAITING)
+        broker.publish("a", b"kept", mid=1)
+        await until(lambda: link.dropped == 2 * MAX_WAITING)
+        assert caplog.text.count("more comes at QoS 0") == 1
+        found = []
+        async with asyncio.timeout(5):
+            async for delivery in link.deliveries():
+                found.append(delivery.payload)
+                if delivery.qos == 1:
+                    break
+        assert found == [b"f"] * MAX_WAITING + [b"kept"]
 
 
 async def test_twenty_flaps_are_survived(options: Make) -> None:

@@ -187,6 +187,14 @@ async def task(connection: AsyncConnection, task_id: str) -> TaskRecord | None:
     return None if row is None else task_of(row)
 
 
+async def known(connection: AsyncConnection, task_ids: Sequence[str]) -> set[str]:
+    """Return those that the history has, readable or not."""
+    cursor = await connection.execute(
+        "SELECT task_id FROM tasks WHERE task_id = ANY(%s)", [[*task_ids]]
+    )
+    return {str(task_id) for (task_id,) in await cursor.fetchall()}
+
+
 async def owner(connection: AsyncConnection, task_id: str) -> str | None:
     """Return the node that has the task."""
     cursor = await connection.execute("SELECT node_id FROM tasks WHERE task_id = %s", [task_id])
@@ -238,13 +246,23 @@ async def events(connection: AsyncConnection, task_id: str, after_id: int) -> li
 async def pending(
     connection: AsyncConnection, node_id: str, after_id: int, limit: int
 ) -> list[StoredEvent]:
-    """Return the next events that this node must publish."""
-    cursor = await connection.execute(
-        f"SELECT {_OUTBOX_EVENT} FROM events"
-        " WHERE pending AND node_id = %s AND event_id > %s ORDER BY event_id LIMIT %s",
-        [[node_id], node_id, after_id, limit],
-    )
-    return readable(await cursor.fetchall(), _outbox_event_of)
+    """Return the next events that this node must publish, fewer than ``limit`` only at the end.
+
+    So one that cannot be read makes room for the next.
+    """
+    found: list[StoredEvent] = []
+    while wanted := limit - len(found):
+        cursor = await connection.execute(
+            f"SELECT {_OUTBOX_EVENT} FROM events"
+            " WHERE pending AND node_id = %s AND event_id > %s ORDER BY event_id LIMIT %s",
+            [[node_id], node_id, after_id, wanted],
+        )
+        rows = await cursor.fetchall()
+        found += readable(rows, _outbox_event_of)
+        if len(rows) < wanted:
+            break
+        after_id = rows[-1][0]
+    return found
 
 
 async def outbox_of_dead(

@@ -162,25 +162,30 @@ class PostgresJournal(Chronicle[Writer]):
 
         return await self._writing.do(work, query)
 
-    async def replay(self, task_id: str, kinds: Collection[EventKind], reply: Reply | None) -> None:
+    async def replay(self, task_id: str, kinds: Collection[EventKind], reply: Reply | None) -> bool:
         """Put copies of what was last said of a task into this node's outbox, byte for byte.
 
         Of STATUS and PLAN the latest, of SUBTASK all lines of the last attempt; ``reply`` replaces
         the first sender's. Without an outbox there is nobody to send to, and nothing happens.
+        Returns False when the task is not in the history any more.
         """
         if not self.outbox:
-            return
+            return True
 
-        async def work(connection: AsyncConnection, _: AnyRow) -> Written[None]:
-            return Written(
-                None, await statements.replay(connection, self._node_id, task_id, kinds, reply)
-            )
+        async def work(connection: AsyncConnection, _: AnyRow) -> Written[bool]:
+            copies = await statements.replay(connection, self._node_id, task_id, kinds, reply)
+            is_known = bool(copies) or bool(await statements.known(connection, [task_id]))
+            return Written(is_known, copies)
 
-        await self._writing.do(work)
+        return await self._writing.do(work)
 
     async def task(self, task_id: str) -> TaskRecord | None:
         """Return a task of any node, or None if it is not in the history."""
         return await self._read(lambda connection: statements.task(connection, task_id))
+
+    async def known(self, task_ids: Sequence[str]) -> set[str]:
+        """Return those that are in the history, of any node."""
+        return await self._read(lambda connection: statements.known(connection, task_ids))
 
     async def tasks(self, wanted: TaskFilter) -> list[TaskRecord]:
         """Return the tasks of all nodes that fit, newest first."""
@@ -205,7 +210,7 @@ class PostgresJournal(Chronicle[Writer]):
         return self._renewed_s + self._sharing.lease_s
 
     async def pending(self, after_id: int, limit: int) -> list[StoredEvent]:
-        """Return this node's outbox after an event, oldest first."""
+        """Return this node's outbox after an event, oldest first; less than asked at its end."""
         return await self._read(
             lambda connection: statements.pending(connection, self._node_id, after_id, limit)
         )
