@@ -117,6 +117,7 @@ class Intake:
         self._reserve(robot_id)
         try:
             event = desk.reporter.change(record, desk.place(record))
+            # One that is known may leave the history before it is said again: then this is new.
             while not (admission := await self._admitted(record, event)).is_new:
                 if (again := await self._again(admission.record, record, origin)) is not None:
                     return again
