@@ -131,13 +131,8 @@ def _repeat(connection: sqlite3.Connection, originals: Sequence[StoredEvent]) ->
 
 def known(connection: sqlite3.Connection, task_ids: Sequence[str]) -> set[str]:
     """Return those that the history has, readable or not."""
-    ids = json.dumps([*task_ids])
-    return {
-        task_id
-        for (task_id,) in connection.execute(
-            "SELECT task_id FROM tasks WHERE task_id IN (SELECT value FROM json_each(?))", (ids,)
-        )
-    }
+    asked = "SELECT task_id FROM tasks WHERE task_id IN (SELECT value FROM json_each(?))"
+    return {row[0] for row in connection.execute(asked, (json.dumps([*task_ids]),))}
 
 
 def task(connection: sqlite3.Connection, task_id: str) -> TaskRecord | None:

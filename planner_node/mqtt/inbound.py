@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 MAX_TRIES: Final = 3
 JOURNAL_RETRY_S: Final = 0.5
-MAX_AT_ONCE: Final = 256  # QoS 1 has the Receive Maximum; QoS 0 and MQTT 3.1.1 have no bound
+MAX_AT_ONCE: Final = 256  # QoS 1 has the Receive Maximum; QoS 0 and MQTT 3.1.1 have none
 _REMEMBERED_IDS: Final = 1_024
 
 

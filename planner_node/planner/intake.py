@@ -152,6 +152,7 @@ class Intake:
         self._reserve(*asked)
         try:
             event = desk.reporter.change(record, place)
+            # One that is known may leave the history before it is said again: then this is new.
             while not (admission := await self._admitted(record, event)).is_new:
                 if (again := await self._again(admission.record, record, origin)) is not None:
                     return again
