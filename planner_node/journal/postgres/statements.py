@@ -22,12 +22,19 @@ from planner_node.tasks.record import Event, EventKind, Reply, StoredEvent, Task
 Query: TypeAlias = tuple[str, Sequence[Any]]
 TASK: Final = "arrival, task_id, robot_id, state, received_ms, finished_ms, command, details"
 _EVENT: Final = "event_id, task_id, robot_id, kind, payload, reply, replay_of"
-# Two outboxes have no order between them: what one still holds of a task that another node has
-# changed since must not be taken for the last word. Asked with the names that count as one node.
-_OUTBOX_EVENT: Final = (
-    f"{_EVENT}, replay_of IS NULL AND EXISTS (SELECT FROM tasks"
-    " WHERE tasks.task_id = events.task_id AND tasks.node_id <> ALL(%s))"
+# Two outboxes have no order between them: what waits in one is not the last word where a later
+# status was told by another node, or here before this copy of another's was made. Unless a copy of
+# that one waits too, and behind it. What is said again of a stream was asked for as it is.
+_IS_OVERTAKEN: Final = (
+    "(kind = 'STATUS' OR replay_of IS NULL) AND EXISTS (SELECT FROM events AS later"
+    " WHERE later.task_id = events.task_id AND later.kind = 'STATUS' AND later.replay_of IS NULL"
+    " AND later.event_id > coalesce(events.replay_of, events.event_id)"
+    " AND (later.node_id <> events.node_id OR later.event_id < events.event_id)"
+    " AND NOT EXISTS (SELECT FROM events AS copy WHERE copy.task_id = events.task_id"
+    " AND copy.replay_of = later.event_id AND copy.node_id = events.node_id"
+    " AND copy.event_id > events.event_id))"
 )
+_OUTBOX_EVENT: Final = f"{_EVENT}, {_IS_OVERTAKEN}"
 WITHOUT_HISTORY: Final = "kind IN ('NOTICE', 'ERROR')"  # once sent, nobody asks for them again
 _INSERT_TASK: Final = (
     "INSERT INTO tasks (task_id, robot_id, state, received_ms, finished_ms, command, details,"
@@ -61,6 +68,15 @@ _APPEND: Final = (
     "INSERT INTO events (task_id, robot_id, kind, payload, reply, replay_of, pending, node_id)"
     " SELECT task_id, robot_id, kind, payload, reply, replay_of, %s::boolean, %s::text"
     " FROM event ORDER BY place RETURNING event_id"
+)
+_INHERITED: Final = (
+    f"SELECT event_id, kind = 'SUBTASK' AND {_IS_OVERTAKEN} FROM events"
+    " WHERE pending AND node_id = %s ORDER BY event_id LIMIT %s"
+)
+_COPY: Final = (
+    "INSERT INTO events (node_id, task_id, robot_id, kind, payload, reply, replay_of, pending)"
+    " SELECT %s, task_id, robot_id, kind, payload, reply, coalesce(replay_of, event_id), true"
+    " FROM events WHERE event_id = ANY(%s) ORDER BY event_id RETURNING event_id"
 )
 _LABEL: Final = (
     "INSERT INTO task_labels SELECT DISTINCT unnest(%s::text[]), arrival FROM task WHERE is_new"
@@ -127,23 +143,13 @@ async def replay(
     reply: Reply | None,
 ) -> list[StoredEvent]:
     """Append copies of what was last said of a task, oldest first."""
-    originals = [*last_said(await events(connection, task_id, 0), kinds)]
-    return await repeat(
-        connection,
-        node_id,
-        [replace(one, event=replace(one.event, reply=reply)) for one in originals],
-    )
-
-
-async def repeat(
-    connection: AsyncConnection, node_id: str, originals: Sequence[StoredEvent]
-) -> list[StoredEvent]:
-    """Append copies for this node to publish; they leave the log with that."""
+    said = [*last_said(await events(connection, task_id, 0), kinds)]
+    originals = [replace(one, event=replace(one.event, reply=reply)) for one in said]
     columns = _columns([one.event for one in originals], [one.event_id for one in originals])
     cursor = await connection.execute(_JUST_EVENTS, [*columns, True, node_id])
     _, ids = await cursor.fetchone() or (0, None)
     return [
-        StoredEvent(number, one.event, one.event_id, one.is_overtaken)
+        StoredEvent(number, one.event, one.event_id)
         for number, one in zip(ids or [], originals, strict=True)
     ]
 
@@ -185,11 +191,14 @@ async def tasks(connection: AsyncConnection, wanted: TaskFilter) -> list[TaskRec
     return readable(await cursor.fetchall(), task_of)
 
 
-async def unfinished(connection: AsyncConnection, node_id: str) -> list[TaskRecord]:
-    """Return this node's tasks without an end, by arrival."""
+async def unfinished(
+    connection: AsyncConnection, node_id: str, among: Sequence[str] | None
+) -> list[TaskRecord]:
+    """Return this node's tasks without an end, by arrival; ``among`` these ids, or all of them."""
     cursor = await connection.execute(
-        f"SELECT {TASK} FROM tasks WHERE finished_ms IS NULL AND node_id = %s ORDER BY arrival",
-        [node_id],
+        f"SELECT {TASK} FROM tasks WHERE finished_ms IS NULL AND node_id = %s"
+        " AND (%s::text[] IS NULL OR task_id = ANY(%s)) ORDER BY arrival",
+        [node_id, among, among],
     )
     return readable(await cursor.fetchall(), task_of)
 
@@ -210,20 +219,27 @@ async def pending(
     cursor = await connection.execute(
         f"SELECT {_OUTBOX_EVENT} FROM events"
         " WHERE pending AND node_id = %s AND event_id > %s ORDER BY event_id LIMIT %s",
-        [[node_id], node_id, after_id, limit],
+        [node_id, after_id, limit],
     )
     return readable(await cursor.fetchall(), _outbox_event_of)
 
 
-async def outbox_of_dead(
-    connection: AsyncConnection, dead: Sequence[str], heir: str
-) -> list[StoredEvent]:
-    """Return what dead nodes had still to publish."""
+async def inherit_outbox(
+    connection: AsyncConnection, heir: str, dead: str, limit: int
+) -> tuple[int, list[StoredEvent]]:
+    """Move what a dead node had still to publish, up to ``limit``, to its heir, as copies.
+
+    Returns how many there were, and the copies, without the lines of plans that came to nothing.
+    """
+    found = await (await connection.execute(_INHERITED, [dead, limit])).fetchall()
+    wanted = [event_id for event_id, is_overtaken in found if not is_overtaken]
+    cursor = await connection.execute(_COPY, [heir, wanted])
+    copies = [event_id for (event_id,) in await cursor.fetchall()]
+    await publish(connection, [event_id for event_id, _ in found])
     cursor = await connection.execute(
-        f"SELECT {_OUTBOX_EVENT} FROM events WHERE pending AND node_id = ANY(%s) ORDER BY event_id",
-        [[*dead, heir], [*dead]],
+        f"SELECT {_OUTBOX_EVENT} FROM events WHERE event_id = ANY(%s) ORDER BY event_id", [copies]
     )
-    return readable(await cursor.fetchall(), _outbox_event_of)
+    return len(found), readable(await cursor.fetchall(), _outbox_event_of)
 
 
 def _outbox_event_of(row: Row) -> StoredEvent:

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
@@ -13,12 +12,12 @@ import psycopg
 from psycopg import AsyncConnection
 
 from planner_node.clock import monotonic_s
-from planner_node.errors import JournalLost, PlannerError, RowUnreadable, TaskMoved
+from planner_node.errors import JournalLost, PlannerError, TaskMoved
 from planner_node.journal.admit import Admission
 from planner_node.journal.chronicle import PURGE_BATCH, Chronicle
 from planner_node.journal.elsewhere import elsewhere
 from planner_node.journal.errand import Written
-from planner_node.journal.postgres import lease, statements
+from planner_node.journal.postgres import inheritance, lease, statements
 from planner_node.journal.postgres.connecting import Address, not_opened
 from planner_node.journal.postgres.errand import AnyRow
 from planner_node.journal.postgres.purge import Purge, purge
@@ -109,23 +108,20 @@ class PostgresJournal(Chronicle[Writer]):
         self._renewed_s = asked_s
         return was_in_time
 
-    async def take_over(self) -> list[TaskRecord]:
-        """Take the tasks and the outbox of nodes whose lease ran out; each goes to one node once.
+    async def take_over(self) -> list[str] | None:
+        """Take a piece of what nodes have left whose lease ran out; each goes to one node once.
 
-        A node without an outbox takes nothing: it could not publish.
+        Returns the ids of tasks that are this node's now; None where nothing is left. A node
+        without an outbox takes nothing: it could not publish.
         """
         if not self.outbox:
-            return []
+            return None
 
-        async def work(connection: AsyncConnection, _: AnyRow) -> Written[list[str]]:
-            task_ids, copies = await lease.take_over(connection, self._node_id)
-            return Written(task_ids, copies)
+        async def work(connection: AsyncConnection, _: AnyRow) -> Written[list[str] | None]:
+            piece = await inheritance.take_over(connection, self._node_id, self._sharing.lease_s)
+            return Written(None) if piece is None else Written(*piece)
 
-        found = []
-        for task_id in await self._writing.do(work):
-            with suppress(RowUnreadable):  # the others are not lost with it
-                found.append(await self.task(task_id))
-        return sorted((one for one in found if one is not None), key=lambda one: one.arrival)
+        return await self._writing.do(work)
 
     async def admit(self, record: TaskRecord, events: Sequence[Event]) -> Admission:
         """Take a task in, unless any node knows its id: then nothing is written."""
@@ -186,13 +182,14 @@ class PostgresJournal(Chronicle[Writer]):
         """Return the tasks of all nodes that fit, newest first."""
         return await self._read(lambda connection: statements.tasks(connection, wanted))
 
-    async def unfinished(self) -> list[TaskRecord]:
+    async def unfinished(self, among: Sequence[str] | None = None) -> list[TaskRecord]:
         """Return this node's tasks whose ``finished`` is not set, by arrival.
 
-        Without an outbox none that a node with a broker has accepted.
+        Those ``among`` the given ids, or all. Without an outbox none that a node with a broker has
+        accepted.
         """
         return self._without_orphans(
-            await self._read(lambda connection: statements.unfinished(connection, self._node_id))
+            await self._read(lambda one: statements.unfinished(one, self._node_id, among))
         )
 
     async def events(self, task_id: str, after_id: int = 0) -> list[StoredEvent]:
