@@ -85,6 +85,7 @@ class PostgresJournal(Chronicle[Writer]):
             except PlannerError as error:
                 log.warning("the lease runs out by itself: %s", error)
             self._writer = None
+            await self._sight.close()
             await writer.close()
         async with self._reader_lock:
             await self._stop_reading()
@@ -254,13 +255,18 @@ class PostgresJournal(Chronicle[Writer]):
                 async with asyncio.timeout(_READ_TIMEOUT_S):
                     if self._reading is None:
                         self._reading = await self._address.connect()
-                    return await query(self._reading)
+                    found = await query(self._reading)
             except (psycopg.Error, OSError, TimeoutError, ValueError) as error:
                 await self._stop_reading()
-                raise JournalLost(f"The shared journal cannot be read: {error}") from error
+                reason = f"The shared journal cannot be read: {error}"
+                if not isinstance(error, psycopg.DataError | ValueError):  # what was asked for
+                    self._lose_sight(reason)
+                raise JournalLost(reason) from error
             except asyncio.CancelledError:
                 await self._stop_reading()  # its answer may still be on the way
                 raise
+        self._sight.regained()
+        return found
 
     async def _stop_reading(self) -> None:
         connection, self._reading = self._reading, None
