@@ -8,6 +8,7 @@ from typing import ClassVar, Final, Generic, Protocol, TypeVar
 
 from planner_node.errors import JournalLost
 from planner_node.journal.pace import CommitFigures, Pace
+from planner_node.journal.sight import Sight
 from planner_node.tasks.record import StoredEvent, TaskRecord
 
 log = logging.getLogger(__name__)
@@ -37,16 +38,19 @@ class Chronicle(ABC, Generic[AnyWriter]):
         self.outbox = outbox
         self._writer: AnyWriter | None = None
         self._listeners: list[Listener] = []
+        self._sight = Sight(lambda: self.task(""))
 
     @property
     def healthy(self) -> bool:
-        """Whether the last commit went through."""
-        return self._writer is not None and not self._writer.trouble
+        """Whether the last commit and the last read went through."""
+        return not self.reason
 
     @property
     def reason(self) -> str:
         """Why it is not healthy, for people; empty when it is."""
-        return "The journal is not open." if self._writer is None else self._writer.trouble
+        if self._writer is None:
+            return "The journal is not open."
+        return self._writer.trouble or self._sight.trouble
 
     @property
     def figures(self) -> CommitFigures:
@@ -57,6 +61,10 @@ class Chronicle(ABC, Generic[AnyWriter]):
     def usual_wait_s(self) -> float:
         """How long an admission takes where only the disk keeps it."""
         return 0.0 if self._writer is None else self._writer.pace.usual_wait_s
+
+    @abstractmethod
+    async def task(self, task_id: str) -> TaskRecord | None:
+        """Return a task, or None if it is not in the history."""
 
     async def purge(self, before: datetime, max_tasks: int) -> list[TaskRecord]:
         """Delete finished tasks with their log, and return them, at most ``PURGE_TASKS`` a call.
@@ -114,6 +122,11 @@ class Chronicle(ABC, Generic[AnyWriter]):
                 len(records) - len(kept),
             )
         return kept
+
+    def _lose_sight(self, reason: str) -> None:
+        """Note that a read failed, unless the journal has been closed meanwhile."""
+        if self._writer is not None:
+            self._sight.lost(reason)
 
     def _tell(self, events: Sequence[StoredEvent]) -> None:
         for listener in tuple(self._listeners):

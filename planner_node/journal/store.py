@@ -65,6 +65,7 @@ class Journal(Chronicle[Writer]):
         """Commit what waits and let the file go; later calls raise JournalLost."""
         writer, self._writer = self._writer, None
         reader, self._reader = self._reader, None
+        await self._sight.close()
         if reader is not None:
             await asyncio.get_running_loop().run_in_executor(reader, self._stop_reading)
             reader.shutdown()
@@ -182,7 +183,15 @@ class Journal(Chronicle[Writer]):
     async def _read(self, query: Callable[[sqlite3.Connection], Found]) -> Found:
         if self._reader is None:
             raise JournalLost("The journal is not open.")
-        return await asyncio.get_running_loop().run_in_executor(self._reader, self._ask, query)
+        loop = asyncio.get_running_loop()
+        try:
+            found = await loop.run_in_executor(self._reader, self._ask, query)
+        except JournalLost as error:
+            if isinstance(error.__cause__, sqlite3.Error):  # else it is what was asked for
+                self._lose_sight(str(error))
+            raise
+        self._sight.regained()
+        return found
 
     def _ask(self, query: Callable[[sqlite3.Connection], Found]) -> Found:
         """Query over the reader thread's own connection; called in that thread only."""

@@ -129,6 +129,7 @@ class Node:
         if isinstance(self.journal, PostgresJournal):
             lease = Lease(self.journal, self.planner, self.settings.journal, self._clock)
             yield "node.lease", lease.run()
+            yield "node.heir", lease.look_after_the_dead()
         if door is not None:
             yield "mqtt.door", door.run()
         if self._embedded is not None:

@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, Protocol
 
 from planner_node.clock import Clock
 from planner_node.errors import JournalLost
@@ -11,23 +11,29 @@ from planner_node.settings import JournalSettings
 from planner_node.tasks.record import TaskRecord
 
 log = logging.getLogger(__name__)
+_AT_ONCE: Final = 100  # tasks whose gates are held together: a few milliseconds
 
 
 class SharedJournal(Protocol):
     """What a lease is kept on."""
 
     async def renew(self) -> bool: ...
-    async def take_over(self) -> list[TaskRecord]: ...
+    async def take_over(self) -> list[str] | None: ...
+    async def unfinished(self, among: Sequence[str]) -> list[TaskRecord]: ...
 
 
 class Heir(Protocol):
     """Who goes on with what the dead have left."""
 
-    async def take_up(self, records: Iterable[TaskRecord]) -> None: ...
+    async def take_up(
+        self,
+        task_ids: Sequence[str],
+        still_ours: Callable[[Sequence[str]], Awaitable[list[TaskRecord]]],
+    ) -> None: ...
 
 
 class Lease:
-    """One heartbeat after the other.
+    """One heartbeat after the other, and beside them what the dead have left, piece by piece.
 
     A node whose own lease has just run out, by the database's clock or by its own, judges nobody
     for the length of one: where the database was away, or all machines slept, every lease has run
@@ -44,7 +50,7 @@ class Lease:
         self._clock = clock
         self._steady_since_s = clock.monotonic_s()
         self._last_beat_s = self._steady_since_s
-        self._inherited: list[TaskRecord] = []
+        self._inherited: list[str] = []  # the ids of what is this node's and not taken up yet
 
     async def run(self) -> None:
         """Beat until cancelled.
@@ -59,8 +65,17 @@ class Lease:
                 log.warning("! the lease could not be renewed: %s", error)
             await asyncio.sleep(self._heartbeat_s)
 
+    async def look_after_the_dead(self) -> None:
+        """Inherit until cancelled; however long that takes, the beats go on."""
+        while True:
+            try:
+                await self.inherit()
+            except JournalLost as error:
+                log.warning("! a dead node's tasks could not be taken over: %s", error)
+            await asyncio.sleep(self._heartbeat_s)
+
     async def beat(self) -> None:
-        """Renew the lease; a steady node then looks after the dead.
+        """Renew the lease.
 
         Raises:
             JournalLost: the database cannot be reached now.
@@ -71,9 +86,27 @@ class Lease:
         if not was_in_time or now_s - self._last_beat_s > self._lease_s:
             self._steady_since_s = now_s
         self._last_beat_s = now_s
-        if now_s - self._steady_since_s >= self._lease_s:
-            self._inherited += await self._journal.take_over()
-        while self._inherited:
-            log.info("%s ↻ taken over from a dead node", self._inherited[0].task_id)
-            await self._heir.take_up(self._inherited[:1])
-            del self._inherited[0]
+
+    async def inherit(self) -> None:
+        """Take up what the dead have left; only a steady node asks for more of it.
+
+        Raises:
+            JournalLost: the database cannot be reached now; what is this node's is taken up later.
+        """
+        await self._take_up()
+        while self._is_steady() and (task_ids := await self._journal.take_over()) is not None:
+            self._inherited += task_ids
+            await self._take_up()
+
+    def _is_steady(self) -> bool:
+        """Whether the lease held all the time, and still does, by this node's clock."""
+        now_s = self._clock.monotonic_s()
+        is_held = now_s - self._last_beat_s <= self._lease_s
+        return is_held and now_s - self._steady_since_s >= self._lease_s
+
+    async def _take_up(self) -> None:
+        while piece := self._inherited[:_AT_ONCE]:
+            await self._heir.take_up(piece, self._journal.unfinished)
+            del self._inherited[:_AT_ONCE]
+            for task_id in piece:
+                log.info("%s ↻ taken over from a dead node", task_id)

@@ -71,11 +71,15 @@ class Ledger:
         if not self._journal.is_shared:
             return await self.find(task_id)
         stored = await self._journal.task(task_id)
-        live = self._live.get(task_id)  # after the read: it may have moved meanwhile
-        if live is None or stored is None or stored.status_version <= live.status_version:
-            return live or stored
-        del self._live[task_id]
+        if stored is None or self.knows(stored):  # after the read: it may have moved meanwhile
+            return self._live.get(task_id) or stored
+        self._live.pop(task_id, None)
         return stored
+
+    def knows(self, stored: TaskRecord) -> bool:
+        """Whether the task is live here, and stands no further on in the journal."""
+        live = self._live.get(stored.task_id)
+        return live is not None and stored.status_version <= live.status_version
 
     async def get(self, task_id: str) -> TaskRecord:
         """Return the task as it stands here.

@@ -2,7 +2,7 @@
 
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -62,17 +62,28 @@ class Planner:
         Raises:
             JournalLost: the journal cannot be read or written.
         """
-        await self.take_up(await self._parts.journal.unfinished())
+        for record in await self._parts.journal.unfinished():
+            async with self._desk.ledger.hold(record.task_id):
+                await self._recover(record)
 
-    async def take_up(self, records: Iterable[TaskRecord]) -> None:
-        """Go on with unfinished tasks of this node's earlier life, or of a node that is dead.
+    async def take_up(
+        self,
+        task_ids: Sequence[str],
+        still_ours: Callable[[Sequence[str]], Awaitable[list[TaskRecord]]],
+    ) -> None:
+        """Go on with tasks of a node that is dead, unless a word here was quicker.
+
+        ``still_ours`` reads those of them that have not ended and belong to this node. That is done
+        while their gates are held: what a control has made of one since is not undone.
 
         Raises:
-            JournalLost: the journal cannot be written.
+            JournalLost: the journal cannot be read or written; ask again.
         """
-        for record in records:
-            async with self._desk.ledger.hold(record.task_id):
-                with contextlib.suppress(TaskMoved):  # somebody else was here first
+        async with contextlib.AsyncExitStack() as gates:
+            for task_id in task_ids:
+                await gates.enter_async_context(self._desk.ledger.hold(task_id))
+            for record in await still_ours(task_ids):
+                if not self._desk.ledger.knows(record):
                     await self._recover(record)
 
     async def run(self) -> None:
@@ -210,6 +221,10 @@ class Planner:
         return self._desk.first_subtasks
 
     async def _recover(self, record: TaskRecord) -> None:
+        with contextlib.suppress(TaskMoved):  # another node was here first
+            await self._go_on(record)
+
+    async def _go_on(self, record: TaskRecord) -> None:
         if record.damage is not None:
             await end_damaged(self._desk, record)
             return

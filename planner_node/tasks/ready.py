@@ -118,7 +118,11 @@ class ReadyQueue:
             del self._reserved[robot_id]
 
     def put(self, task: Waiting) -> None:
-        """Add a task that was accepted; never refused, since its promise was given before."""
+        """Add a task that was accepted; never refused, since its promise was given before.
+
+        Another node may have had it meanwhile: it waits once, as it is given now.
+        """
+        self.remove(task.task_id)
         self._tasks[task.task_id] = task
         insort(self._order, task.key)
         lane = self._lanes.setdefault(task.robot_id, [])

@@ -1,9 +1,6 @@
 """Two planners on one PostgreSQL: a word may come to the node that does not have the task."""
 
-import json
-from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -15,46 +12,10 @@ from planner_node.tasks.record import EventKind, Origin, Reply
 from tests.fakes.completion import ASKING, SEED_PLAN, Script, ScriptedCompleter, plan_call
 from tests.fakes.hall import Hall, HallMaker
 from tests.fakes.journal import open_journal
-from tests.fakes.postgresql import Cluster, running
 from tests.fakes.waiting import until, until_it_is
+from tests.planner.conftest import Pair
 
 ONE_SUBTASK_CHARS = len(plan_call(*SEED_PLAN[:1]))
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
-    with running() as cluster:
-        yield cluster
-
-
-@dataclass
-class Pair:
-    """Two journals on one database; the test builds the halls."""
-
-    one: PostgresJournal
-    two: PostgresJournal
-    url: str
-
-    async def states(self, task_id: str = "t1") -> list[str]:
-        return [status["status"] for status in await self.said(task_id)]
-
-    async def said(self, task_id: str = "t1") -> list[dict[str, Any]]:
-        events = await self.two.events(task_id)
-        kept = [one.event.payload for one in events if one.event.kind is EventKind.STATUS]
-        return [json.loads(payload) for payload in kept]
-
-    async def state(self, task_id: str = "t1") -> TaskState | None:
-        record = await self.two.task(task_id)
-        return None if record is None else record.state
-
-
-@pytest.fixture
-async def pair(cluster: Cluster) -> AsyncIterator[Pair]:
-    url = cluster.database()
-    sharing = Sharing(outbox=True, lease_s=60, commit_wait_ms=0)
-    one, two = (PostgresJournal(Address(url, name), sharing) for name in ("one", "two"))
-    async with open_journal(one), open_journal(two):
-        yield Pair(one, two, url)
 
 
 @pytest.fixture
@@ -239,14 +200,3 @@ async def test_a_watcher_at_another_node_hears_the_whole_story(
         heard.append(stored)
         script.gate.set()  # the rest is said after the watcher has come
     assert heard == await pair.one.events("t1")
-
-
-async def test_the_heir_goes_on_with_the_next_attempt(open_hall: HallMaker, pair: Pair) -> None:
-    _, one, two = await halfway(open_hall, pair)
-    await one.close()
-    await pair.one.close()
-    await two.planner.take_up(await pair.two.take_over())
-    await until_it_is(pair.state, TaskState.PLANNED)
-    record = await pair.two.task("t1")
-    assert record is not None
-    assert record.attempt == 2

@@ -263,3 +263,9 @@ def test_random_work_loses_no_task_and_runs_one_a_robot(seed: int) -> None:
 
 def _rest(queue: ReadyQueue) -> list[Waiting]:
     return list(queue._tasks.values())
+
+
+def test_a_task_that_is_put_again_waits_once_as_it_is_given_now() -> None:
+    queue = filled(task(1, "r"), task(2, "r"), task(2, "r", priority=90))
+    assert len(queue) == 2
+    assert taken(queue) == ["t2", "t1"]

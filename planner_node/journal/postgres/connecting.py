@@ -1,6 +1,7 @@
 """Connections to the shared database: how they are made, and what they are told first."""
 
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Final
 
 import psycopg
@@ -11,11 +12,14 @@ from planner_node.errors import JournalLost
 from planner_node.journal.postgres.schema import SCHEMA
 
 CONNECT_TIMEOUT_S: Final = 5
+_MAX_NAME_CHARS: Final = 63  # PostgreSQL's own limit
+_DIGEST_CHARS: Final = 16
 # A node that stands still in the middle of a group must not hold its lease for ever; and a query
-# that waits so long for a lock waits for such a node.
+# that waits so long for a lock waits for such a node. Compiling a query (jit) takes longer than any
+# of ours does.
 _FIRST_WORDS: Final = (
     f"SET search_path = {SCHEMA}; SET synchronous_commit = on;"
-    " SET idle_in_transaction_session_timeout = '10s'; SET lock_timeout = '15s'"
+    " SET idle_in_transaction_session_timeout = '10s'; SET lock_timeout = '15s'; SET jit = off"
 )
 
 
@@ -59,7 +63,7 @@ class Address:
         try:
             return make_conninfo(
                 self.url,
-                application_name=f"planner-node {self.node_id}"[:63],  # PostgreSQL's own limit
+                application_name=session_name(self.node_id),
                 connect_timeout=CONNECT_TIMEOUT_S,
                 keepalives_idle=10,
                 tcp_user_timeout=15_000,
@@ -69,6 +73,15 @@ class Address:
             raise JournalLost(
                 f"journal.url is not postgresql://user@host/database: {error}"
             ) from error
+
+
+def session_name(node_id: str) -> str:
+    """Return what a node's sessions are called, each node's another: PostgreSQL cuts long names."""
+    name = f"planner-node {node_id}"
+    if len(name) <= _MAX_NAME_CHARS:
+        return name
+    digest = sha256(node_id.encode()).hexdigest()[:_DIGEST_CHARS]
+    return f"{name[: _MAX_NAME_CHARS - _DIGEST_CHARS - 1]} {digest}"
 
 
 def not_opened(error: Exception) -> JournalLost:

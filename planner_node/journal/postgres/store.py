@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
@@ -13,12 +12,12 @@ import psycopg
 from psycopg import AsyncConnection
 
 from planner_node.clock import monotonic_s
-from planner_node.errors import JournalLost, PlannerError, RowUnreadable, TaskMoved
+from planner_node.errors import JournalLost, PlannerError, TaskMoved
 from planner_node.journal.admit import Admission
 from planner_node.journal.chronicle import PURGE_BATCH, Chronicle
 from planner_node.journal.elsewhere import elsewhere
 from planner_node.journal.errand import Written
-from planner_node.journal.postgres import lease, statements
+from planner_node.journal.postgres import inheritance, lease, outbox, statements
 from planner_node.journal.postgres.connecting import Address, not_opened
 from planner_node.journal.postgres.errand import AnyRow
 from planner_node.journal.postgres.purge import Purge, purge
@@ -86,6 +85,7 @@ class PostgresJournal(Chronicle[Writer]):
             except PlannerError as error:
                 log.warning("the lease runs out by itself: %s", error)
             self._writer = None
+            await self._sight.close()
             await writer.close()
         async with self._reader_lock:
             await self._stop_reading()
@@ -109,23 +109,20 @@ class PostgresJournal(Chronicle[Writer]):
         self._renewed_s = asked_s
         return was_in_time
 
-    async def take_over(self) -> list[TaskRecord]:
-        """Take the tasks and the outbox of nodes whose lease ran out; each goes to one node once.
+    async def take_over(self) -> list[str] | None:
+        """Take a piece of what nodes have left whose lease ran out; each goes to one node once.
 
-        A node without an outbox takes nothing: it could not publish.
+        Returns the ids of tasks that are this node's now; None where nothing is left. A node
+        without an outbox takes nothing: it could not publish.
         """
         if not self.outbox:
-            return []
+            return None
 
-        async def work(connection: AsyncConnection, _: AnyRow) -> Written[list[str]]:
-            task_ids, copies = await lease.take_over(connection, self._node_id)
-            return Written(task_ids, copies)
+        async def work(connection: AsyncConnection, _: AnyRow) -> Written[list[str] | None]:
+            piece = await inheritance.take_over(connection, self._node_id, self._sharing.lease_s)
+            return Written(None) if piece is None else Written(*piece)
 
-        found = []
-        for task_id in await self._writing.do(work):
-            with suppress(RowUnreadable):  # the others are not lost with it
-                found.append(await self.task(task_id))
-        return sorted((one for one in found if one is not None), key=lambda one: one.arrival)
+        return await self._writing.do(work)
 
     async def admit(self, record: TaskRecord, events: Sequence[Event]) -> Admission:
         """Take a task in, unless any node knows its id: then nothing is written."""
@@ -173,7 +170,7 @@ class PostgresJournal(Chronicle[Writer]):
             return True
 
         async def work(connection: AsyncConnection, _: AnyRow) -> Written[bool]:
-            copies = await statements.replay(connection, self._node_id, task_id, kinds, reply)
+            copies = await outbox.replay(connection, self._node_id, task_id, kinds, reply)
             is_known = bool(copies) or bool(await statements.known(connection, [task_id]))
             return Written(is_known, copies)
 
@@ -191,13 +188,14 @@ class PostgresJournal(Chronicle[Writer]):
         """Return the tasks of all nodes that fit, newest first."""
         return await self._read(lambda connection: statements.tasks(connection, wanted))
 
-    async def unfinished(self) -> list[TaskRecord]:
+    async def unfinished(self, among: Sequence[str] | None = None) -> list[TaskRecord]:
         """Return this node's tasks whose ``finished`` is not set, by arrival.
 
-        Without an outbox none that a node with a broker has accepted.
+        Those ``among`` the given ids, or all. Without an outbox none that a node with a broker has
+        accepted.
         """
         return self._without_orphans(
-            await self._read(lambda connection: statements.unfinished(connection, self._node_id))
+            await self._read(lambda one: statements.unfinished(one, self._node_id, among))
         )
 
     async def events(self, task_id: str, after_id: int = 0) -> list[StoredEvent]:
@@ -212,20 +210,18 @@ class PostgresJournal(Chronicle[Writer]):
     async def pending(self, after_id: int, limit: int) -> list[StoredEvent]:
         """Return this node's outbox after an event, oldest first; less than asked at its end."""
         return await self._read(
-            lambda connection: statements.pending(connection, self._node_id, after_id, limit)
+            lambda connection: outbox.pending(connection, self._node_id, after_id, limit)
         )
 
     async def outbox_depth(self) -> int:
         """Return how many events of this node nobody has confirmed yet."""
-        return await self._read(
-            lambda connection: statements.outbox_depth(connection, self._node_id)
-        )
+        return await self._read(lambda connection: outbox.depth(connection, self._node_id))
 
     async def published(self, event_ids: Sequence[int]) -> None:
         """Take events out of the outbox; copies, notices and errors leave the log with that."""
 
         async def work(connection: AsyncConnection, _: AnyRow) -> Written[None]:
-            await statements.publish(connection, event_ids)
+            await outbox.publish(connection, event_ids)
             return Written(None)
 
         await self._writing.do(work)
@@ -241,12 +237,12 @@ class PostgresJournal(Chronicle[Writer]):
 
     async def _restatable(self, since: datetime, max_finished: int) -> list[str]:
         return await self._read(
-            lambda connection: statements.restatable(connection, self._node_id, since, max_finished)
+            lambda connection: outbox.restatable(connection, self._node_id, since, max_finished)
         )
 
     async def _restate_batch(self, task_ids: Sequence[str]) -> None:
         async def work(connection: AsyncConnection, _: AnyRow) -> Written[None]:
-            return Written(None, await statements.restate(connection, self._node_id, task_ids))
+            return Written(None, await outbox.restate(connection, self._node_id, task_ids))
 
         await self._writing.do(work)
 
@@ -273,13 +269,18 @@ class PostgresJournal(Chronicle[Writer]):
                 async with asyncio.timeout(_READ_TIMEOUT_S):
                     if self._reading is None:
                         self._reading = await self._address.connect()
-                    return await query(self._reading)
+                    found = await query(self._reading)
             except (psycopg.Error, OSError, TimeoutError, ValueError) as error:
                 await self._stop_reading()
-                raise JournalLost(f"The shared journal cannot be read: {error}") from error
+                reason = f"The shared journal cannot be read: {error}"
+                if not isinstance(error, psycopg.DataError | ValueError):  # what was asked for
+                    self._lose_sight(reason)
+                raise JournalLost(reason) from error
             except asyncio.CancelledError:
                 await self._stop_reading()  # its answer may still be on the way
                 raise
+        self._sight.regained()
+        return found
 
     async def _stop_reading(self) -> None:
         connection, self._reading = self._reading, None
