@@ -179,5 +179,6 @@ async def events(connection: AsyncConnection, task_id: str, after_id: int) -> li
 async def events_where(
     connection: AsyncConnection, condition: LiteralString, values: Sequence[Any]
 ) -> list[StoredEvent]:
+    """Return the readable events for which a condition holds."""
     cursor = await connection.execute(f"SELECT {EVENT} FROM events WHERE {condition}", values)
     return readable(await cursor.fetchall(), stored_event_of)
