@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 import torch
-from transformers import GenerationConfig
+from transformers import GenerationConfig, LlamaForCausalLM
 
 from planner_node.training.run import Run, checkpoint_of, stored_recipe
 from planner_node.training.tokenizer import BOS, EOT, PAD
@@ -25,7 +25,7 @@ def export(run: Run, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     ids = run.tokenizer.convert_tokens_to_ids
     stops = [ids(stop) for stop in STOPS]
-    model = deepcopy(run.model).to(torch.bfloat16)  # half the size of what it is computed in
+    model = deepcopy(run.model)
     model.config.use_cache = True
     model.generation_config = GenerationConfig(
         bos_token_id=ids(BOS),
@@ -33,11 +33,16 @@ def export(run: Run, folder: Path) -> None:
         pad_token_id=ids(PAD),
         do_sample=False,
     )
-    model.save_pretrained(folder, safe_serialization=True)
-    _say_precision(folder / "config.json", "float32")
+    write_weights(model, folder)
     run.tokenizer.save_pretrained(folder)
     for file in folder.iterdir():
         file.chmod(_READABLE)
+
+
+def write_weights(model: LlamaForCausalLM, folder: Path) -> None:
+    """Write a network and its configuration; in bfloat16, half the size of what computes it."""
+    model.to(torch.bfloat16).save_pretrained(folder, safe_serialization=True)
+    _say_precision(folder / "config.json", "float32")
 
 
 def _say_precision(file: Path, dtype: str) -> None:

@@ -1,4 +1,4 @@
-"""The corpus is the one that the embedded weights were trained on, to the letter."""
+"""The corpus is the one that the embedded weights were trained on last, to the letter."""
 
 import hashlib
 import json
@@ -30,8 +30,8 @@ def drawn(*, unseen: bool) -> list[Sample]:
 @pytest.mark.parametrize(
     ("unseen", "pinned"),
     [
-        (False, "9804984fe55cb124a667cc5ffc5cd171651c88df93851a27456cd2ef7b954eb2"),
-        (True, "3abdc335d78089c9abfbb149ae304e6c3ac78f229d9f9d4dac52966b06c953b2"),
+        (False, "fba61f0b5d9378300340e98a7546946bf0dfe05c7c5d604c78e77c908ed8a2a1"),
+        (True, "2996a3f71521c511896b6670d6b0e546cd57725bf99e0865c11cda6691845d9a"),
     ],
     ids=["seen", "unseen"],
 )
@@ -41,15 +41,15 @@ def test_the_first_samples_of_the_recipe_are_the_same(*, unseen: bool, pinned: s
 
 def test_the_tools_that_are_offered_are_the_same() -> None:
     offered = json.dumps([made.tools for made in drawn(unseen=False)], ensure_ascii=False)
-    pinned = "d330b49ca19920ef427c47b49b884dee28d3fc6e7b83123e6e7964c2eea833af"
+    pinned = "4675b3d14d3d15ccb75be1f4791367696b5f60ec47292630a4696c5bcf57dcd3"
     assert checksum(offered) == pinned, WHAT_IT_MEANS
 
 
 @pytest.mark.parametrize(
     ("lang", "pinned"),
     [
-        ("zh", "e658d194dc052942f39a6679f22081ada7984c1b935acc892cbfc3801d7e761e"),
-        ("en", "4371b98729f5517da13cc57ecd1ea189b2c7361d05cc90bafd889c70628e9388"),
+        ("zh", "2934e4864e01521b6970818a509fa3bbef3d1714e201b1bcd3ab822d9c580d60"),
+        ("en", "6692e61600e2deba7b47230f81cdc010a6f87167b6a86c9a38f59864e4286904"),
     ],
     ids=["zh", "en"],
 )
