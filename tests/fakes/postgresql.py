@@ -54,6 +54,11 @@ class Cluster:
             connection.execute(f"CREATE DATABASE {name}")
         return f"postgresql://{_USER}@127.0.0.1:{self.port}/{name}"
 
+    def drop(self, url: str) -> None:
+        """Remove a database: hundreds of files, which all at the end take a slow disk too long."""
+        with self.connect() as connection:
+            connection.execute(f"DROP DATABASE {url.rsplit('/', 1)[1]} WITH (FORCE)")
+
     def connect(self, database: str = "postgres") -> psycopg.Connection:
         """Return a connection of the test's own."""
         return psycopg.connect(

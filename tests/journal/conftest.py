@@ -37,8 +37,10 @@ def cluster() -> Iterator[Cluster]:
 
 
 @pytest.fixture
-def database(cluster: Cluster) -> str:
-    return cluster.database()
+def database(cluster: Cluster) -> Iterator[str]:
+    url = cluster.database()
+    yield url
+    cluster.drop(url)
 
 
 @pytest.fixture(params=["sqlite", "postgresql", "memory"])

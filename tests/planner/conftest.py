@@ -98,3 +98,4 @@ async def pair(cluster: Cluster) -> AsyncIterator[Pair]:
     one, two = (PostgresJournal(Address(url, name), sharing) for name in ("one", "two"))
     async with open_journal(one), open_journal(two):
         yield Pair(one, two, url)
+    cluster.drop(url)
