@@ -54,6 +54,9 @@ SETTING_TEXTS: Final[Mapping[str, str]] = {
     "url's host cannot be read; an IPv6 address stands in brackets, such as {example}": (
         "無法讀取 url 的主機；IPv6 位址應以方括號括住，例如 {example}"
     ),
+    "key_file needs the certificate_file that it belongs to": (
+        "設定 key_file 時，須同時以 certificate_file 指定對應的憑證"
+    ),
     "{keys}: TLS needs mqtts:// in url, or take this out": (
         "{keys}：使用 TLS 時 url 應為 mqtts://，否則請移除這些設定"
     ),

@@ -80,6 +80,8 @@ class MqttSettings(Section):
         files = [key for key in ("ca_file", "certificate_file", "key_file") if getattr(self, key)]
         if files and parts.scheme == "mqtt":
             raise ValueError(f"{', '.join(files)}: TLS needs mqtts:// in url, or take this out")
+        if self.key_file and not self.certificate_file:
+            raise ValueError("key_file needs the certificate_file that it belongs to")
         return self
 
     @model_validator(mode="after")

@@ -60,6 +60,7 @@ def test_missing_url_is_refused() -> None:
 def test_a_missing_file_of_tls_is_refused_with_its_key_and_its_name(
     key: str, tmp_path: Path
 ) -> None:
-    file = tmp_path / "no-such-file"
+    file, certificate = tmp_path / "no-such-file", tmp_path / "node.crt"
+    certificate.touch()
     with pytest.raises(SettingsRefused, match=rf"mqtt\.{key}: the file {file} cannot be read"):
-        options_of(url="mqtts://b", **{key: file})
+        options_of(**{"url": "mqtts://b", "certificate_file": certificate, key: file})

@@ -81,7 +81,12 @@ def test_a_port_that_cannot_be_is_refused(text: str, port: str, tmp_path: Path) 
         load(write(tmp_path, text.replace("PORT", port)))
 
 
-@pytest.mark.parametrize("key", ["ca_file", "certificate_file", "key_file"])
+def test_a_key_without_its_certificate_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsRefused, match="key_file needs the certificate_file"):
+        load(write(tmp_path, "mqtt: {url: 'mqtts://b', key_file: node.key}"))
+
+
+@pytest.mark.parametrize("key", ["ca_file", "certificate_file"])
 def test_a_file_of_tls_beside_a_url_without_it_is_refused(key: str, tmp_path: Path) -> None:
     text = f"mqtt: {{{key}: x, url: 'SCHEME://h'}}"
     with pytest.raises(SettingsRefused, match=f"mqtt: {key}: TLS needs mqtts:// in url"):
