@@ -218,7 +218,7 @@ class PlannerSettings(Section):
     prompts_dir: Path = Path("prompts")
     languages: Annotated[list[Language], Field(min_length=1)] = ["zh-TW", "zh-CN", "en"]
     answers: list[str] = ["decompose_task", "ask_clarification", "decline_task"]
-    plan_bias_logits: Annotated[float, Field(ge=0, le=20)] = 1.0
+    plan_bias_logits: Annotated[float, Field(ge=0, le=20)] = 2.0
     handlers: list[str] = []
     max_attempts: Positive = 3
     input_timeout_s: Annotated[int, Field(ge=1, le=_CENTURY_H * 3_600)] = 3_600
