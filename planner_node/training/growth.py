@@ -5,10 +5,10 @@ that nothing they make is heard at first. What reads them is random and what the
 which leaves every added weight a gradient.
 """
 
-from dataclasses import dataclass
-
 import torch
-from transformers import LlamaConfig, LlamaForCausalLM
+from transformers import LlamaForCausalLM
+
+from planner_node.training.network import Shape
 
 Tensor = torch.Tensor
 State = dict[str, Tensor]
@@ -18,33 +18,12 @@ class GrowthError(ValueError):
     """The larger network is not larger in every direction, or its heads have another size."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Sizes:
-    hidden: int
-    layers: int
-    heads: int
-    kv_heads: int
-    head_size: int
-    feed_forward: int
-
-    @classmethod
-    def of(cls, config: LlamaConfig) -> "_Sizes":
-        return cls(
-            config.hidden_size,
-            config.num_hidden_layers,
-            config.num_attention_heads,
-            config.num_key_value_heads,
-            config.hidden_size // config.num_attention_heads,
-            config.intermediate_size,
-        )
-
-
 def grown(earlier: LlamaForCausalLM, rows: Tensor, larger: LlamaForCausalLM) -> State:
     """The state of ``larger`` that computes what ``earlier`` does with ``rows`` as its embedding.
 
     ``rows`` is (vocabulary of larger, hidden of earlier). GrowthError where it cannot.
     """
-    before, after = _Sizes.of(earlier.config), _Sizes.of(larger.config)
+    before, after = Shape.of(earlier.config), Shape.of(larger.config)
     _refuse_shrinking(before, after)
     own: State = earlier.state_dict()
     state: State = larger.state_dict()
@@ -60,7 +39,7 @@ def grown(earlier: LlamaForCausalLM, rows: Tensor, larger: LlamaForCausalLM) -> 
     return state
 
 
-def _refuse_shrinking(before: _Sizes, after: _Sizes) -> None:
+def _refuse_shrinking(before: Shape, after: Shape) -> None:
     fits = (
         before.head_size == after.head_size
         and before.kv_heads == after.kv_heads
@@ -84,7 +63,7 @@ def _places(before: int, after: int) -> list[int | None]:
     return places
 
 
-def _layer(state: State, prefix: str, before: _Sizes, after: _Sizes) -> None:
+def _layer(state: State, prefix: str, before: Shape, after: Shape) -> None:
     """Silence a layer: it adds nothing, and hears the stream as loud as it was."""
     for name in ("self_attn.o_proj.weight", "mlp.down_proj.weight"):
         state[prefix + name] = torch.zeros_like(state[prefix + name])
@@ -92,7 +71,7 @@ def _layer(state: State, prefix: str, before: _Sizes, after: _Sizes) -> None:
         state[prefix + name] = state[prefix + name] * (before.hidden / after.hidden) ** 0.5
 
 
-def _fill(state: State, prefix: str, own: State, old: str, before: _Sizes, after: _Sizes) -> None:
+def _fill(state: State, prefix: str, own: State, old: str, before: Shape, after: Shape) -> None:
     heads = _head_rows(before, after)
     channels = torch.arange(before.hidden)
     neurons = torch.arange(before.feed_forward)
@@ -111,7 +90,7 @@ def _fill(state: State, prefix: str, own: State, old: str, before: _Sizes, after
         state[prefix + name] = _norm(own[old + name], after.hidden)
 
 
-def _head_rows(before: _Sizes, after: _Sizes) -> Tensor:
+def _head_rows(before: Shape, after: Shape) -> Tensor:
     """Where the rows of the earlier heads lie: each stays with its key-value head."""
     group, wider = before.heads // before.kv_heads, after.heads // after.kv_heads
     places = [head // group * wider + head % group for head in range(before.heads)]

@@ -19,6 +19,11 @@ class Shape:
     kv_heads: int = 2
     feed_forward: int = 512
 
+    @property
+    def head_size(self) -> int:
+        """Channels of one head."""
+        return self.hidden // self.heads
+
     @classmethod
     def of(cls, config: LlamaConfig) -> "Shape":
         """The sizes of a network that is there."""
