@@ -58,20 +58,19 @@ class Lease:
         Raises:
             LeaseLost: another process has this node's tasks: this one must end.
         """
-        while True:
-            try:
-                await self.beat()
-            except JournalLost as error:
-                log.warning("! the lease could not be renewed: %s", error)
-            await asyncio.sleep(self._heartbeat_s)
+        await self._at_each_heartbeat(self.beat, "the lease could not be renewed")
 
     async def look_after_the_dead(self) -> None:
         """Inherit until cancelled; however long that takes, the beats go on."""
+        await self._at_each_heartbeat(self.inherit, "a dead node's tasks could not be taken over")
+
+    async def _at_each_heartbeat(self, step: Callable[[], Awaitable[None]], fault: str) -> None:
+        """Do a step until cancelled; where the database is away, the next heartbeat tries again."""
         while True:
             try:
-                await self.inherit()
+                await step()
             except JournalLost as error:
-                log.warning("! a dead node's tasks could not be taken over: %s", error)
+                log.warning("! %s: %s", fault, error)
             await asyncio.sleep(self._heartbeat_s)
 
     async def beat(self) -> None:
