@@ -35,6 +35,7 @@ def commands(arguments: argparse.Namespace) -> list[str]:
         f"benchmarks.fuzz_doors http --examples {arguments.examples}",
         "benchmarks.hostile schemas",
         "benchmarks.hostile topics",
+        "benchmarks.hostile filters",
         "benchmarks.load fairness",
         "benchmarks.engine_soak",
         f"benchmarks.soak --kills {arguments.kills}",

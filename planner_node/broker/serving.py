@@ -6,6 +6,7 @@ the first bytes are looked at here, and MQTT 5 gets the refusal that makes clien
 
 import asyncio
 import contextlib
+from collections import deque
 from collections.abc import AsyncIterator
 from typing import Any, Final
 
@@ -15,6 +16,8 @@ from amqtt.contexts import BrokerConfig, ListenerConfig, ListenerType
 from amqtt.mqtt.protocol.broker_handler import BrokerProtocolHandler
 from amqtt.plugins.base import BaseAuthPlugin
 from amqtt.session import Session
+
+from planner_node.broker.filters import Filters, has_too_many_levels
 
 _LISTENER: Final = "default"
 _SESSION_EXPIRY_S: Final = 86_400
@@ -26,6 +29,7 @@ _FIRST_BYTES: Final = 12  # enough to hold the level behind any length; every CO
 _MORE: Final = 0x80  # a length goes on with the next byte
 _NAME_BYTES: Final = 6  # two of length, then MQTT
 _LEVEL_3_1_1: Final = 4
+_REFUSED: Final = 0x80  # SUBACK, MQTT 3.1.1 §3.9.3
 _CONNACK_UNACCEPTABLE_LEVEL: Final = b"\x20\x02\x00\x01"
 
 
@@ -67,6 +71,32 @@ class _Broker(Broker):  # type: ignore[misc]  # as above
     """
 
     node_id: str | None = None
+
+    def __init__(self, config: BrokerConfig) -> None:
+        super().__init__(config)
+        self._subscriptions = Filters()
+
+    async def add_subscription(self, subscription: tuple[str, int], session: Session) -> int:
+        if has_too_many_levels(subscription[0]):
+            return _REFUSED
+        granted: int = await super().add_subscription(subscription, session)
+        return granted
+
+    async def _run_broadcast(self, running_tasks: deque[asyncio.Task[Any]]) -> None:
+        """Take one message to those who listen; amqtt would look at everybody's filters."""
+        message = await self._broadcast_queue.get()
+        for session, granted_qos in list(self._subscriptions.listeners(message["topic"])):
+            qos = message.get("qos", granted_qos)
+            if session.transitions.state == "connected":
+                sending = self._sending(session, message, qos)
+                running_tasks.append(asyncio.ensure_future(sending))
+            elif not session.clean_session and qos > 0:
+                await self._retain_broadcast_message(message, qos, session)
+
+    async def _sending(self, session: Session, message: dict[str, Any], qos: int) -> None:
+        handler = self._get_handler(session)
+        if handler is not None:
+            await handler.mqtt_publish(message["topic"], message["data"], qos, retain=False)
 
     def _get_handler(self, session: Session) -> BrokerProtocolHandler | _AsPublished | None:
         handler = super()._get_handler(session)

@@ -108,7 +108,7 @@ async def test_broker_goes_when_its_parent_dies(number: signal.Signals) -> None:
 def test_broker_needs_no_model_to_start() -> None:
     code = (
         "import sys, planner_node.broker.__main__ as m;"
-        "print([n for n in ('torch', 'transformers', 'paho') if n in sys.modules])"
+        "print([n for n in ('torch', 'transformers', 'paho.mqtt.client') if n in sys.modules])"
     )
     run = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, timeout=30)
     assert run.stdout.strip() == b"[]"

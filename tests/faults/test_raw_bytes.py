@@ -57,7 +57,7 @@ async def test_noise_at_the_broker_moves_nobody(tmp_path: Path, broker: str) -> 
 async def test_ten_thousand_wild_subscriptions_do_not_stop_the_embedded_broker(
     tmp_path: Path,
 ) -> None:
-    """B13: it looks at each filter once, and none of them makes it look twice."""
+    """B13: it walks the levels of a topic, however many filters do not match."""
     async with node_at("embedded", tmp_path) as (node, port):
         settings = MqttSettings(url=f"mqtt://127.0.0.1:{port}")
         guest = await connected(connect_options(settings, "wild", None))
