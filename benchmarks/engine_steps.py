@@ -82,10 +82,9 @@ class Reader:
 class Bench:
     """An engine over the workload's model, with its forward passes timed."""
 
-    def __init__(self, workload: Workload, rows: int, draft_tokens: int, threads: int = 1) -> None:
-        limits = EngineLimits(
-            rows=rows, waiting=4 * rows, context_tokens=CONTEXT_TOKENS, draft_tokens=draft_tokens
-        )
+    def __init__(self, workload: Workload, rows: int, threads: int = 1, **limited: int) -> None:
+        """Build an engine of so many rows; ``limited`` are further fields of its limits."""
+        limits = EngineLimits(rows, 4 * rows, CONTEXT_TOKENS, **limited)
         forward = forward_of(workload.loaded, limits)
         self._hidden, self._scores = Timed(forward.hidden), Timed(forward.scores)
         forward.hidden, forward.scores = self._hidden, self._scores  # type: ignore[method-assign]
@@ -142,7 +141,7 @@ class Bench:
 
 def measure(workload: Workload, rows: int, options: argparse.Namespace) -> dict[str, float]:
     """Return the medians of the rounds, and the spread of plans a second."""
-    bench = Bench(workload, rows, options.draft_tokens, options.threads)
+    bench = Bench(workload, rows, options.threads, draft_tokens=options.draft_tokens)
     num_plans = max(options.plans, 2 * rows)
     bench.round(num_plans)
     rounds = [bench.round(num_plans) for _ in range(options.rounds)]

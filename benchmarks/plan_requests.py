@@ -81,6 +81,7 @@ class Workload:
             max_new_tokens=self.max_new_tokens,
             stop_tokens=self.voice.vocabulary.stop_tokens,
             sampling=sampling or Sampling(),
+            milestone_tokens=self.voice.vocabulary.closing,
             constraint=self.voice.grammars.matcher(tools, ToolUse.REQUIRED, asked.language),
         )
 

@@ -109,6 +109,7 @@ class LocalCompleter:
             sampling=Sampling(request.temperature, request.top_p, seed),
             constraint=constraint,
             biases=self._biases(request),
+            milestone_tokens=self._voice.vocabulary.closing if request.tools else frozenset(),
             deadline_s=min((end_s for end_s in ends_s if end_s is not None), default=None),
         )
 

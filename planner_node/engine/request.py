@@ -82,6 +82,8 @@ class Request:
     ``max_new_tokens`` bounds everything the row puts out, forced ids included.
     ``deadline_s`` is of ``Clock.monotonic_s``. ``biases`` lean one choice, the one between their
     ids: they count until the first of these is written, so name what leans nowhere with 0.
+    The first of ``milestone_tokens`` that is written ends what is waited for most: until then the
+    row is *urgent*, and goes ahead of those that are past theirs.
     """
 
     request_id: str
@@ -93,6 +95,7 @@ class Request:
     constraint: Constraint | None = None
     deadline_s: float | None = None
     biases: tuple[tuple[int, float], ...] = ()  # (id, logits) added to that id's score, see above
+    milestone_tokens: frozenset[int] = frozenset()  # see above
 
     def __post_init__(self) -> None:
         if not self.prompt:

@@ -40,6 +40,7 @@ class Scheduler:
     def __init__(self, limits: EngineLimits) -> None:
         self._limits = limits
         self._num_arrived = 0
+        self._num_ahead = 0  # steps of urgent rows alone since all had their turn
         self.waiting: deque[Sequence] = deque()
         self.running: list[Sequence] = []
 
@@ -84,22 +85,38 @@ class Scheduler:
         return {s.prefix for s in self.running if s.computed < s.request.prefix_tokens}
 
     def turns(self) -> list[Turn]:
-        """Return the next step: all decoding rows, and prompts up to the token budget, by slot.
+        """Return the next step: decoding rows, and prompts up to the token budget, by slot.
 
         Prompts take from the budget in order of arrival, so the oldest row without output is
         served first.
         """
-        share = {s.slot: s.pending_tokens for s in self.running if s.sampled}
+        rows = self._rows_of_step()
+        share = {s.slot: s.pending_tokens for s in rows if s.sampled}
         budget = self._limits.prefill_tokens
-        prompts = [sequence for sequence in self.running if not sequence.sampled]
+        prompts = [sequence for sequence in rows if not sequence.sampled]
         for sequence in sorted(prompts, key=lambda sequence: sequence.arrival):
             share[sequence.slot] = min(sequence.pending_tokens, budget)
             budget -= share[sequence.slot]
         return [
             Turn(s, share[s.slot], samples=share[s.slot] == s.pending_tokens)
-            for s in self.running
+            for s in rows
             if share[s.slot]
         ]
+
+    def _rows_of_step(self) -> list[Sequence]:
+        """Return the rows that take part: all, or for some steps in between only the urgent.
+
+        A step of few rows is short, so these are soon at what is waited for, and the others lose
+        little. Prompts too long for one step are read beside everybody, who would else stand still.
+        """
+        urgent = [sequence for sequence in self.running if sequence.is_urgent]
+        is_short = sum(s.pending_tokens for s in urgent) <= self._limits.prefill_tokens
+        has_others = 0 < len(urgent) < len(self.running)
+        if has_others and is_short and self._num_ahead < self._limits.urgent_steps:
+            self._num_ahead += 1
+            return urgent
+        self._num_ahead = 0
+        return self.running
 
     def remove(self, sequence: Sequence) -> Move | None:
         """Take a sequence out; return the move that closes the gap it leaves, if there is one."""

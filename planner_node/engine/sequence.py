@@ -51,6 +51,7 @@ class Sequence:
         "finished",
         "forced_tokens",
         "forward_passes",
+        "is_urgent",
         "max_tokens",
         "prefix",
         "random",
@@ -72,6 +73,7 @@ class Sequence:
         self.arrival = 0
         self.slot = -1
         self.sampled = False
+        self.is_urgent = bool(request.milestone_tokens)
         self.finished: Finish | None = None
         self.error = ""
         self.forward_passes = 0
@@ -247,6 +249,8 @@ class Sequence:
             taken.append(token_id)
         if self.biases and self._is_choice(taken):
             self.biases = ()
+        if self.is_urgent:
+            self.is_urgent = self.request.milestone_tokens.isdisjoint(taken)
         return taken
 
     def _is_choice(self, token_ids: list[int]) -> bool:

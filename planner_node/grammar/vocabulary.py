@@ -67,6 +67,11 @@ class Vocabulary:
         return tuple(b"" if special(index) else decode([index]) for index in range(self.size))
 
     @cached_property
+    def closing(self) -> frozenset[int]:
+        """The tokens that close an object; the first one in a plan ends its first subtask."""
+        return frozenset(index for index, text in enumerate(self.bytes_of) if b"}" in text)
+
+    @cached_property
     def plain(self) -> int:
         """The tokens that are text or end it, as an integer with one bit per id."""
         bits = bytearray(self.size // 8 + 1)

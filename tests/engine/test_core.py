@@ -27,7 +27,13 @@ from tests.fakes.engine import (
 def mixed_requests() -> list[Request]:
     """Return prompts short and long, free and constrained, greedy and drawn, more than rows."""
     plain = [
-        Request(f"plain-{n}", prompt_of(n, 5 + 13 * n), max_new_tokens=6 + 2 * n) for n in range(4)
+        Request(
+            f"plain-{n}",
+            prompt_of(n, 5 + 13 * n),
+            max_new_tokens=6 + 2 * n,
+            milestone_tokens=frozenset(range(n, 1_000, 4)),
+        )
+        for n in range(4)
     ]
     drawn = [
         replace(request, request_id=f"drawn-{n}", sampling=Sampling(0.8, 0.9, seed=n))
@@ -151,6 +157,7 @@ def test_storm_of_requests_leaves_nothing_behind(make_engine: MakeEngine) -> Non
             prefix_tokens=20 * (n % 2),
             max_new_tokens=rng.randrange(1, 9),
             constraint=constraint_of(n) if n % 3 == 0 else None,
+            milestone_tokens=frozenset(range(0, 1_000, 5)) if n % 4 else frozenset(),
         )
         for n in range(60)
     ]

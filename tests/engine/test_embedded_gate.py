@@ -1,5 +1,7 @@
 """The embedded model with everything on writes what it writes with everything off."""
 
+from collections.abc import Iterable
+
 import pytest
 
 from messages.task import TaskCommand
@@ -8,7 +10,9 @@ from planner_node.engine.assembly import assemble
 from planner_node.engine.limits import EngineLimits
 from planner_node.engine.loading import ModelSpec, load
 from planner_node.engine.request import Finish, Request
+from planner_node.grammar.vocabulary import TextDecoder
 from planner_node.prompt.conversation import task_conversation
+from planner_node.stream.subtasks import CallReader, SubtaskClosed
 from tests.fakes.catalog import shipped_catalog
 from tests.fakes.engine import run_together, tokens_of
 
@@ -21,7 +25,11 @@ INSTRUCTIONS = (
     "put the apple on the side table",
 )
 ALL_ON = EngineLimits(rows=3, context_tokens=512)
-ALL_OFF = EngineLimits(rows=1, context_tokens=512, prefixes=0, draft_tokens=0)
+ALL_OFF = EngineLimits(rows=1, context_tokens=512, prefixes=0, urgent_steps=0, draft_tokens=0)
+
+
+def _closed(events: Iterable[object]) -> bool:
+    return any(isinstance(event, SubtaskClosed) for event in events)
 
 
 @pytest.mark.slow
@@ -44,6 +52,7 @@ def test_text_is_that_of_one_row_without_drafts_and_shared_prefixes() -> None:
                     prompt.prefix_tokens,
                     stop_tokens=voice.vocabulary.stop_tokens,
                     constraint=constraint,
+                    milestone_tokens=voice.vocabulary.closing,
                 )
             )
         return found
@@ -56,3 +65,9 @@ def test_text_is_that_of_one_row_without_drafts_and_shared_prefixes() -> None:
     assert on.stats().accepted_tokens > 100
     assert on.stats().prefix_hits > 0
     assert on.stats().forward_passes < off.stats().forward_passes / 3
+    closing = voice.vocabulary.closing
+    for outcome in run_together(on, requests(("decompose_task",))).values():
+        first = next(n for n, token_id in enumerate(outcome.token_ids) if token_id in closing)
+        reader, decoder = CallReader(), TextDecoder(voice.vocabulary)
+        assert not _closed(reader.feed(decoder.feed(outcome.token_ids[:first])))
+        assert _closed(reader.feed(decoder.feed(outcome.token_ids[first : first + 1])))

@@ -1,5 +1,7 @@
 """Who runs next, as lists and numbers: no tensor is needed to check it."""
 
+from typing import Any
+
 import pytest
 
 from planner_node.engine.limits import EngineLimits
@@ -12,7 +14,7 @@ LIMITS = EngineLimits(rows=3, waiting=4, prefill_tokens=10, prefixes=2)
 PREFIX = (1, 2, 3, 4)
 
 
-def sequence_of(request_id: str, num_tokens: int = 4, **fields: int) -> Sequence:
+def sequence_of(request_id: str, num_tokens: int = 4, **fields: Any) -> Sequence:  # noqa: ANN401  as Request has them
     return Sequence(Request(request_id, tuple(range(1, num_tokens + 1)), **fields), 100)
 
 
@@ -121,3 +123,44 @@ def test_expired_are_found_waiting_and_running() -> None:
     scheduler = scheduler_of(*(Sequence(request, 100) for request in requests))
     scheduler.admit(nothing_cached)
     assert sorted(ids(scheduler.expired(3.5))) == ["0", "1", "2", "3"]
+
+
+def steps_of(scheduler: Scheduler, count: int) -> list[list[str]]:
+    """Return who takes part in the next steps; nobody gets further."""
+    return [ids([turn.sequence for turn in scheduler.turns()]) for _ in range(count)]
+
+
+def milestone_rows(*num_tokens: int) -> tuple[Scheduler, list[Sequence]]:
+    """Return rows that wait for the id 9, the first of which has written it."""
+    sequences = [sequence_of(str(n), n, milestone_tokens=frozenset({9})) for n in num_tokens]
+    scheduler = scheduler_of(*sequences)
+    scheduler.admit(nothing_cached)
+    sequences[0].commit(9)
+    sequences[0].computed = num_tokens[0]
+    return scheduler, sequences
+
+
+def test_urgent_rows_go_ahead_for_some_steps() -> None:
+    scheduler, _ = milestone_rows(3, 4)
+    ahead = [["4"]] * LIMITS.urgent_steps
+    assert steps_of(scheduler, len(ahead) + 2) == [*ahead, ["3", "4"], ["4"]]
+
+
+def test_no_row_goes_ahead_once_all_are_past_their_milestone() -> None:
+    scheduler, (_, urgent) = milestone_rows(3, 4)
+    urgent.commit(8)
+    assert steps_of(scheduler, 1) == [["4"]]
+    urgent.commit(9)
+    assert steps_of(scheduler, 2) == [["3", "4"]] * 2
+
+
+def test_long_prompt_is_read_beside_the_others() -> None:
+    scheduler, _ = milestone_rows(3, LIMITS.prefill_tokens + 1)
+    assert steps_of(scheduler, 2) == [["3", "11"]] * 2
+
+
+def test_rows_without_a_milestone_never_go_ahead() -> None:
+    scheduler, _ = milestone_rows(3)
+    scheduler.add(sequence_of("plain"))
+    scheduler.admit(nothing_cached)
+    assert steps_of(scheduler, 2) == [["3", "plain"]] * 2
