@@ -22,9 +22,9 @@ from planner_node.engine.linears import (
     KNOWN,
     Int8Product,
     Linear,
+    head_linear,
     int8_product,
     linear_of,
-    plain_linear,
     quantized,
 )
 from planner_node.engine.norm import RmsNorm
@@ -208,4 +208,4 @@ def _head(model: Any) -> Linear:  # noqa: ANN401  transformers is untyped here
     is_int8 = type(model.model.layers[0].mlp.down_proj).__name__ == INT8
     if is_int8 and weight.device.type == "cpu":
         return quantized(weight)
-    return plain_linear(weight, None)
+    return head_linear(weight)

@@ -4,11 +4,13 @@ import pytest
 import torch
 from torch import nn
 
+from planner_node.engine import linears
 from planner_node.engine.linears import (
     INT8_KERNEL_ROWS,
     Int8Linear,
     PackedLinear,
     PlainLinear,
+    head_linear,
     linear_of,
     plain_linear,
     quantized,
@@ -69,15 +71,49 @@ def test_modules_of_a_fused_product_hold_no_weights_of_their_own() -> None:
 
 @pytest.mark.parametrize("outputs", [2_048, 8_192])
 @pytest.mark.parametrize("rows", [1, 2, 40])
-def test_packed_product_is_the_plain_one(outputs: int, rows: int) -> None:
-    weight, bias = weights(outputs), torch.randn(outputs)
+@pytest.mark.parametrize(("dtype", "near"), [(torch.float32, 1e-4), (torch.bfloat16, 0.1)])
+def test_packed_product_is_the_plain_one(
+    outputs: int, rows: int, dtype: torch.dtype, near: float
+) -> None:
+    weight, bias = weights(outputs).to(dtype), torch.randn(outputs, dtype=dtype)
     product = plain_linear(weight, bias)
     assert isinstance(product, PackedLinear)
-    expected = inputs_of(rows) @ weight.T + bias
+    x, total = inputs_of(rows).to(dtype), torch.randn(rows, outputs, dtype=dtype)
+    expected = x.float() @ weight.float().T + bias.float()
     with torch.inference_mode():
-        torch.testing.assert_close(product(inputs_of(rows)), expected, rtol=1e-4, atol=1e-4)
+        found, added = product(x), product.add_to(total, x)
+    assert found.dtype is added.dtype is dtype
+    torch.testing.assert_close(found.float(), expected, rtol=0.01, atol=near)
+    torch.testing.assert_close(added.float(), total.float() + expected, rtol=0.01, atol=near)
 
 
-@pytest.mark.parametrize("weight", [weights(), weights(2_048).bfloat16()])
-def test_small_and_half_weights_are_in_memory_once(weight: torch.Tensor) -> None:
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_small_weights_are_in_memory_once(dtype: torch.dtype) -> None:
+    assert type(plain_linear(weights().to(dtype), None)) is PlainLinear
+
+
+def test_weight_of_a_type_without_blocks_is_in_memory_once() -> None:
+    assert type(plain_linear(weights(4_096).half(), None)) is PlainLinear
+
+
+def test_head_may_be_larger_than_a_layers_weight() -> None:
+    weight = weights(1 << 16)
     assert type(plain_linear(weight, None)) is PlainLinear
+    assert isinstance(head_linear(weight), PackedLinear)
+    torch.testing.assert_close(head_linear(weight)(inputs_of(2)), inputs_of(2) @ weight.T)
+
+
+def test_head_of_a_large_model_is_in_memory_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(linears, "PACKED_HEAD_BYTES", weights(4_096).nbytes - 1)
+    assert type(head_linear(weights(4_096))) is PlainLinear
+
+
+@pytest.mark.parametrize("piece_numbers", [1, 64 * 5, 64 * 48])
+def test_int8_product_in_pieces_is_that_of_the_whole(
+    monkeypatch: pytest.MonkeyPatch, piece_numbers: int
+) -> None:
+    weight, scale = torch.randint(-127, 128, (48, 64), dtype=torch.int8), torch.rand(48) / 127
+    expected = inputs_of(INT8_KERNEL_ROWS) @ (weight.float() * scale[:, None]).T
+    monkeypatch.setattr(linears, "INT8_PIECE_NUMBERS", piece_numbers)
+    found = Int8Linear(weight, scale, None)(inputs_of(INT8_KERNEL_ROWS))
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
