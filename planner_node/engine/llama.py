@@ -144,21 +144,32 @@ class LlamaForward:
         ordered = in_attention_order(chunks)
         step = self._prepare(chunks, ordered)
         attend = StepAttention(ordered, self.heads, self.kv, self._prefixes)
-        x = self.through_layers(step.token_ids, step.kv_cells, step.positions, attend)
-        return self.final_norm(x[step.outputs])
+        x = self.through_layers(step.token_ids, step.kv_cells, step.positions, attend, step.outputs)
+        return self.final_norm(x)
 
     def through_layers(
-        self, token_ids: Tensor, kv_cells: Tensor, positions: Tensor, attend: Attend
+        self,
+        token_ids: Tensor,
+        kv_cells: Tensor,
+        positions: Tensor,
+        attend: Attend,
+        outputs: Tensor | None = None,
     ) -> Tensor:
-        """Return [tokens, hidden] before the last norm; everything given is [tokens]."""
+        """Return [tokens, hidden] before the last norm; the first three given are [tokens].
+
+        With ``outputs`` it is [outputs, hidden], the rows of these tokens: behind the last layer's
+        attention the others have nothing more to say.
+        """
         cosine, sine = self._cosine[positions], self._sine[positions]
         x = functional.embedding(token_ids, self._embedding)
         for index, layer in enumerate(self._layers):
             qkv = self._qkv(layer, x, cosine, sine)
             layer.kv_cells.index_copy_(0, kv_cells, qkv[:, self.heads.queries :])
-            x = layer.out.add_to(x, attend(index, qkv))
-            gate, up = layer.gate_up(layer.mlp_norm(x)).chunk(2, -1)
-            x = layer.down.add_to(x, functional.silu(gate).mul_(up))
+            if outputs is not None and layer is self._layers[-1]:
+                if not outputs.numel():
+                    return x[:0]
+                return _mixed(layer, x[outputs], attend(index, qkv)[outputs])
+            x = _mixed(layer, x, attend(index, qkv))
         return x
 
     def final_norm(self, x: Tensor) -> Tensor:
@@ -197,6 +208,13 @@ class LlamaForward:
         numbers = np.array(token_ids + kv_cells + positions + outputs, np.int64)
         everything = torch.from_numpy(numbers).to(self.device)  # much faster than torch.tensor
         return Step(*torch.split(everything, [count, count, count, len(outputs)]))
+
+
+def _mixed(layer: Layer, x: Tensor, attended: Tensor) -> Tensor:
+    """Return what a layer makes of its input and of the result of its attention."""
+    x = layer.out.add_to(x, attended)
+    gate, up = layer.gate_up(layer.mlp_norm(x)).chunk(2, -1)
+    return layer.down.add_to(x, functional.silu(gate).mul_(up))
 
 
 def _head(model: Any) -> Linear:  # noqa: ANN401  transformers is untyped here
