@@ -14,16 +14,15 @@ from torch.nn import functional
 PLAIN: Final = "Linear"
 INT8: Final = "Linear8bitLt"  # bitsandbytes' names; importing it is slow and rarely needed
 NF4: Final = "Linear4bit"
-_packed_product = torch.ops.mkldnn._linear_pointwise  # noqa: SLF001  torch's name for it
 KNOWN: Final = frozenset({PLAIN, INT8, NF4})
 
 # torch's int8 kernel reads half the bytes but multiplies slower. On two cores, for 3,072 x 512:
 # twice as fast as the bfloat16 product for 1 row, equal for 4. Making the weights bfloat16 first
-# is what more rows are better off with, from about 14 on,
+# is what more rows are better off with, from about 14 on; in pieces that stay in the processor's
+# cache, since a large weight at once takes twice as long.
 INT8_KERNEL_ROWS: Final = 14
-
-# ... in pieces that stay in the processor's cache: a large weight at once takes twice as long.
 INT8_PIECE_NUMBERS: Final = 1 << 21
+INT8_HEAD_KERNEL_ROWS: Final = 5  # of a head that lies in bfloat16 blocks as well
 
 # A product on a CPU puts its weight into blocks anew at every call. Kept that way, eight rows take
 # half the time in bfloat16, and less in float32 too, where a single row only gains when its weight
@@ -74,34 +73,42 @@ class PackedLinear(PlainLinear):
         super().__init__(weight, bias)
         gains_always = weight.dtype is torch.bfloat16 or weight.numel() >= PACKED_ALWAYS
         self._fewest_rows = 1 if gains_always else 2
-        self._packed = torch.ops.mkldnn._reorder_linear_weight(weight)  # noqa: SLF001  its name
+        self._blocks = _blocks_of(weight)
 
     def __call__(self, x: Tensor) -> Tensor:
-        return super().__call__(x) if x.shape[0] < self._fewest_rows else self._product(x)
+        if x.shape[0] < self._fewest_rows:
+            return super().__call__(x)
+        return _over_blocks(x, self._blocks, self._bias)
 
     def add_to(self, total: Tensor, x: Tensor) -> Tensor:
         if x.shape[0] < self._fewest_rows:
             return super().add_to(total, x)
-        return self._product(x).add_(total)
+        return _over_blocks(x, self._blocks, self._bias).add_(total)
 
-    def _product(self, x: Tensor) -> Tensor:
-        product: Tensor = _packed_product(x, self._packed, self._bias, "none", [], "")
-        return product
+
+def _blocks_of(weight: Tensor) -> Tensor:
+    blocks: Tensor = torch.ops.mkldnn._reorder_linear_weight(weight)  # noqa: SLF001  its name
+    return blocks
+
+
+def _over_blocks(x: Tensor, blocks: Tensor, bias: Tensor | None) -> Tensor:
+    product: Tensor = torch.ops.mkldnn._linear_pointwise(x, blocks, bias, "none", [], "")  # noqa: SLF001
+    return product
 
 
 def plain_linear(weight: Tensor, bias: Tensor | None) -> PlainLinear:
     """Return the faster product with a layer's weight in floating point."""
-    is_packed = can_pack(weight) and weight.numel() in PACKED_NUMBERS
+    is_packed = _can_pack(weight) and weight.numel() in PACKED_NUMBERS
     return (PackedLinear if is_packed else PlainLinear)(weight, bias)
 
 
 def head_linear(weight: Tensor) -> PlainLinear:
     """Return the faster product with the head's weight in floating point."""
-    is_packed = can_pack(weight) and weight.nbytes <= PACKED_HEAD_BYTES
+    is_packed = _can_pack(weight) and weight.nbytes <= PACKED_HEAD_BYTES
     return (PackedLinear if is_packed else PlainLinear)(weight, None)
 
 
-def can_pack(weight: Tensor) -> bool:
+def _can_pack(weight: Tensor) -> bool:
     """Tell whether oneDNN is there for such a weight, and takes its type without a detour."""
     if weight.device.type != "cpu" or weight.dtype not in PACKED_TYPES:
         return False
@@ -146,6 +153,22 @@ class Int8Linear:
 
     def add_to(self, total: Tensor, x: Tensor) -> Tensor:
         return total + self(x)
+
+
+class Int8Head(Int8Linear):
+    """The head, with its whole numbers in blocks as well: in bfloat16, which holds them exactly.
+
+    The int8 kernel takes row by row, and unpacking a head at every step is dearer still.
+    """
+
+    def __init__(self, weight: Tensor, scale: Tensor) -> None:
+        super().__init__(weight, scale, None)
+        self._blocks = _blocks_of(weight.bfloat16())
+
+    def __call__(self, x: Tensor) -> Tensor:
+        if x.shape[0] < INT8_HEAD_KERNEL_ROWS:
+            return super().__call__(x)
+        return _over_blocks(x, self._blocks, None).mul_(self._scale.to(x.dtype))
 
 
 class Nf4Linear:
@@ -196,8 +219,14 @@ def _take_views(modules: Any, weight: Tensor) -> None:  # noqa: ANN401  bitsandb
                 holder.CB = part
 
 
-def quantized(weight: Tensor) -> Int8Linear:
-    """Quantize a weight [outputs, inputs] to int8 by the largest value of each row."""
+def quantized_head(weight: Tensor) -> Int8Linear:
+    """Quantize a head [vocabulary, inputs] to int8 by the largest value of each row.
+
+    In blocks as well, where these are of the head's own type and not too much memory.
+    """
     scale = weight.abs().amax(1, keepdim=True).float().clamp_(min=1e-12) / 127
-    rounded = torch.round(weight.float() / scale).to(torch.int8)
-    return Int8Linear(rounded, scale.squeeze(1), None)
+    whole = torch.round(weight.float() / scale).to(torch.int8)
+    is_packed = weight.dtype is torch.bfloat16 and _can_pack(weight)
+    if is_packed and weight.nbytes <= PACKED_HEAD_BYTES:
+        return Int8Head(whole, scale.squeeze(1))
+    return Int8Linear(whole, scale.squeeze(1), None)

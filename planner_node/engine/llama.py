@@ -25,7 +25,7 @@ from planner_node.engine.linears import (
     head_linear,
     int8_product,
     linear_of,
-    quantized,
+    quantized_head,
 )
 from planner_node.engine.norm import RmsNorm
 
@@ -225,5 +225,5 @@ def _head(model: Any) -> Linear:  # noqa: ANN401  transformers is untyped here
     weight = model.lm_head.weight.detach()
     is_int8 = type(model.model.layers[0].mlp.down_proj).__name__ == INT8
     if is_int8 and weight.device.type == "cpu":
-        return quantized(weight)
+        return quantized_head(weight)
     return head_linear(weight)

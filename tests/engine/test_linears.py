@@ -7,13 +7,14 @@ from torch import nn
 from planner_node.engine import linears
 from planner_node.engine.linears import (
     INT8_KERNEL_ROWS,
+    Int8Head,
     Int8Linear,
     PackedLinear,
     PlainLinear,
     head_linear,
     linear_of,
     plain_linear,
-    quantized,
+    quantized_head,
 )
 
 
@@ -40,14 +41,14 @@ def test_int8_product_is_that_of_the_weights_it_stands_for(rows: int, dtype: tor
 @pytest.mark.parametrize("rows", [1, 40])
 def test_quantized_weight_is_within_half_a_step(rows: int) -> None:
     weight = weights()
-    error = quantized(weight)(inputs_of(rows)) - inputs_of(rows) @ weight.T
+    error = quantized_head(weight)(inputs_of(rows)) - inputs_of(rows) @ weight.T
     half_a_step = weight.abs().amax(1) / 127 / 2
     assert (error.abs() <= half_a_step * inputs_of(rows).abs().sum(1, keepdim=True)).all()
     assert error.abs().max() > 0
 
 
 def test_row_of_zeros_stays_zero() -> None:
-    assert quantized(torch.zeros(4, 64))(inputs_of(1)).abs().max() == 0
+    assert quantized_head(torch.zeros(4, 64))(inputs_of(1)).abs().max() == 0
 
 
 @pytest.mark.parametrize("has_bias", [False, True])
@@ -117,3 +118,20 @@ def test_int8_product_in_pieces_is_that_of_the_whole(
     monkeypatch.setattr(linears, "INT8_PIECE_NUMBERS", piece_numbers)
     found = Int8Linear(weight, scale, None)(inputs_of(INT8_KERNEL_ROWS))
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("rows", [1, linears.INT8_HEAD_KERNEL_ROWS, 40])
+def test_quantized_head_has_the_same_numbers_in_blocks(rows: int) -> None:
+    weight = weights(2_048).bfloat16()
+    head = quantized_head(weight)
+    assert isinstance(head, Int8Head)
+    plain = quantized_head(weight.float())
+    assert type(plain) is Int8Linear
+    x = inputs_of(rows).bfloat16()
+    torch.testing.assert_close(head(x).float(), plain(x.float()), rtol=0.01, atol=0.1)
+
+
+def test_quantized_head_of_a_large_model_is_int8_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    weight = weights(2_048).bfloat16()
+    monkeypatch.setattr(linears, "PACKED_HEAD_BYTES", weight.nbytes - 1)
+    assert type(quantized_head(weight)) is Int8Linear
