@@ -85,7 +85,7 @@ class Scheduler:
         return {s.prefix for s in self.running if s.computed < s.request.prefix_tokens}
 
     def turns(self) -> list[Turn]:
-        """Return the next step: decoding rows, and prompts up to the token budget, by slot.
+        """Return the next step: decoding rows and prompts up to the token budget.
 
         Prompts take from the budget in order of arrival, so the oldest row without output is
         served first.
@@ -104,19 +104,25 @@ class Scheduler:
         ]
 
     def _rows_of_step(self) -> list[Sequence]:
-        """Return the rows that take part: all, or for some steps in between only the urgent.
+        """Return the rows that take part: all, or for some steps in between a few urgent ones.
 
         A step of few rows is short, so these are soon at what is waited for, and the others lose
-        little. Prompts too long for one step are read beside everybody, who would else stand still.
+        little. Of many urgent rows the oldest go ahead: some are answered early instead of all
+        late. Prompts too long for one step are read beside everybody, who would else stand still.
         """
-        urgent = [sequence for sequence in self.running if sequence.is_urgent]
-        is_short = sum(s.pending_tokens for s in urgent) <= self._limits.prefill_tokens
-        has_others = 0 < len(urgent) < len(self.running)
+        ahead = self._urgent()[: self._limits.urgent_rows]
+        is_short = sum(s.pending_tokens for s in ahead) <= self._limits.prefill_tokens
+        has_others = 0 < len(ahead) < len(self.running)
         if has_others and is_short and self._num_ahead < self._limits.urgent_steps:
             self._num_ahead += 1
-            return urgent
+            return ahead
         self._num_ahead = 0
         return self.running
+
+    def _urgent(self) -> list[Sequence]:
+        """Return the rows before their milestone, the oldest first."""
+        urgent = [sequence for sequence in self.running if sequence.is_urgent]
+        return sorted(urgent, key=lambda sequence: sequence.arrival)
 
     def remove(self, sequence: Sequence) -> Move | None:
         """Take a sequence out; return the move that closes the gap it leaves, if there is one."""

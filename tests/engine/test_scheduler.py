@@ -1,5 +1,6 @@
 """Who runs next, as lists and numbers: no tensor is needed to check it."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -152,6 +153,20 @@ def test_no_row_goes_ahead_once_all_are_past_their_milestone() -> None:
     assert steps_of(scheduler, 1) == [["4"]]
     urgent.commit(9)
     assert steps_of(scheduler, 2) == [["3", "4"]] * 2
+
+
+def test_of_many_urgent_rows_the_oldest_go_ahead() -> None:
+    limits = replace(LIMITS, rows=5, waiting=9, urgent_rows=2)
+    scheduler = Scheduler(limits)
+    sequences = [sequence_of(name, 1, milestone_tokens=frozenset({9})) for name in "abcde"]
+    for sequence in sequences:
+        scheduler.add(sequence)
+    scheduler.admit(nothing_cached)
+    assert steps_of(scheduler, 1) == [["a", "b"]]
+    sequences[0].commit(9)
+    assert steps_of(scheduler, 1) == [["b", "c"]]
+    scheduler.remove(sequences[1])  # the last row takes its slot, and stays the youngest
+    assert steps_of(scheduler, 1) == [["c", "d"]]
 
 
 def test_long_prompt_is_read_beside_the_others() -> None:
