@@ -12,12 +12,11 @@ class EngineLimits:
     context_tokens: int = 4096  # prompt and output of one row; the model's own limit may be lower
     prefill_tokens: int = 256  # prompt tokens a step may take on, so that running rows keep pace
     prefixes: int = 8  # shared prefixes kept; 0 keeps none
-    urgent_rows: int = 6  # that may go ahead of the others together
-    urgent_steps: int = 3  # of urgent rows alone, between two steps of all rows
+    urgent_steps: int = 4  # of urgent rows alone, between two steps of all rows
     draft_tokens: int = 128  # guessed tokens a step may check, over all rows; 0 guesses nothing
 
     def __post_init__(self) -> None:
-        for name in ("rows", "waiting", "context_tokens", "prefill_tokens", "urgent_rows"):
+        for name in ("rows", "waiting", "context_tokens", "prefill_tokens"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be 1 or more, not {getattr(self, name)}")
         for name in ("prefixes", "urgent_steps", "draft_tokens"):

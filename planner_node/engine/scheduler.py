@@ -3,10 +3,14 @@
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from planner_node.engine.limits import EngineLimits
 from planner_node.engine.sequence import Sequence
 from planner_node.errors import QueueFull
+
+
+ROWS_AN_URGENT_ONE: Final = 3  # a step of more than a third of the rows is hardly a short one
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +114,7 @@ class Scheduler:
         little. Of many urgent rows the oldest go ahead: some are answered early instead of all
         late. Prompts too long for one step are read beside everybody, who would else stand still.
         """
-        ahead = self._urgent()[: self._limits.urgent_rows]
+        ahead = self._urgent()[: max(1, len(self.running) // ROWS_AN_URGENT_ONE)]
         is_short = sum(s.pending_tokens for s in ahead) <= self._limits.prefill_tokens
         has_others = 0 < len(ahead) < len(self.running)
         if has_others and is_short and self._num_ahead < self._limits.urgent_steps:

@@ -155,10 +155,9 @@ def test_no_row_goes_ahead_once_all_are_past_their_milestone() -> None:
     assert steps_of(scheduler, 2) == [["3", "4"]] * 2
 
 
-def test_of_many_urgent_rows_the_oldest_go_ahead() -> None:
-    limits = replace(LIMITS, rows=5, waiting=9, urgent_rows=2)
-    scheduler = Scheduler(limits)
-    sequences = [sequence_of(name, 1, milestone_tokens=frozenset({9})) for name in "abcde"]
+def test_of_many_urgent_rows_the_oldest_third_goes_ahead() -> None:
+    scheduler = Scheduler(replace(LIMITS, rows=7, waiting=9))
+    sequences = [sequence_of(name, 1, milestone_tokens=frozenset({9})) for name in "abcdefg"]
     for sequence in sequences:
         scheduler.add(sequence)
     scheduler.admit(nothing_cached)
