@@ -2,6 +2,7 @@
 
 import planner_node.engine  # noqa: F401  isort: skip  before torch: sets how its threads wait
 
+import sys
 import time
 from contextlib import aclosing
 
@@ -10,6 +11,7 @@ from benchmarks.peers.protocol import Job, News, Options, Workload, serve
 from planner_node.completion.loading import LocalModel
 from planner_node.completion.request import Completed, CompletionRequest, TextChunk
 from planner_node.grammar.tool import Tool
+from planner_node.node.serve import SWITCH_S
 from planner_node.prompt.message import Message
 from planner_node.settings import EngineSettings, ModelSettings
 
@@ -25,6 +27,7 @@ class Ours(Looping):
 
     def __init__(self, workload: Workload, options: Options) -> None:
         dtype, quantization = PRECISIONS[options.precision]
+        sys.setswitchinterval(SWITCH_S)
         self._workload = workload
         self._tool = Tool(**workload.tool)
         super().__init__()

@@ -9,7 +9,6 @@ from planner_node.engine.limits import EngineLimits
 from planner_node.engine.sequence import Sequence
 from planner_node.errors import QueueFull
 
-
 ROWS_AN_URGENT_ONE: Final = 3  # a step of more than a third of the rows is hardly a short one
 
 

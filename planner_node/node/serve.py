@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 # How long a thread waits for the interpreter's lock before it asks for it. The loop shares it with
 # the network and the journal, which let go of it at each system call: at Python's 5 ms, every one
 # of those calls would wait for 5 ms whenever the loop is busy.
-_SWITCH_S: Final = 0.000_2
+SWITCH_S: Final = 0.000_2
 # New objects, then collections of the younger generation; the oldest one's turn comes with the
 # look through the history (``build.py``): with 60,000 tasks waiting it takes a quarter of a second.
 _COLLECT_AT: Final = (20_000, 20, 1_000_000)
@@ -35,7 +35,7 @@ async def serve(settings: Settings, announce: Announce) -> None:
     Raises:
         NodeBroken: it cannot start or go on; the process should end with a failure.
     """
-    sys.setswitchinterval(_SWITCH_S)
+    sys.setswitchinterval(SWITCH_S)
     node = build(settings)
     _spare_the_collector()
     try:
