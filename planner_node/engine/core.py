@@ -134,15 +134,19 @@ class Engine:
 
     def _run(self, turns: list[Turn]) -> list[Pick]:
         """Return one pick for each turn that samples, in order."""
-        self._stats.drafted_tokens += self._drafter.draft(turns)
+        num_drafted = self._drafter.draft(turns)
+        self._stats.drafted_tokens += num_drafted
         chunks = [_chunk(turn) for turn in turns]
+        num_tokens = sum(len(chunk.token_ids) for chunk in chunks)
         begun_s = self._clock()
         if self._threads is not None:
-            self._threads.begin(sum(len(chunk.token_ids) for chunk in chunks))
+            self._threads.begin(num_tokens)
         hidden = self._forward.hidden(chunks)
         picks = self._sampler.pick([turn.sequence for turn in turns if turn.samples], hidden)
+        spent_s = self._clock() - begun_s
+        self._scheduler.pace.note(num_tokens, num_drafted, len(turns), spent_s)
         if self._threads is not None:
-            self._threads.end(self._clock() - begun_s)
+            self._threads.end(spent_s)
         return picks
 
     def _commit(self, turns: list[Turn], picks: list[Pick], news: News) -> None:

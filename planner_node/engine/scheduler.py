@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from planner_node.engine.limits import EngineLimits
+from planner_node.engine.pace import Pace
 from planner_node.engine.sequence import Sequence
 from planner_node.errors import QueueFull
 
@@ -44,6 +45,7 @@ class Scheduler:
         self._limits = limits
         self._num_arrived = 0
         self._num_ahead = 0  # steps of urgent rows alone since all had their turn
+        self.pace = Pace()
         self.waiting: deque[Sequence] = deque()
         self.running: list[Sequence] = []
 
@@ -109,18 +111,25 @@ class Scheduler:
     def _rows_of_step(self) -> list[Sequence]:
         """Return the rows that take part: all, or for some steps in between a few urgent ones.
 
-        A step of few rows is short, so these are soon at what is waited for, and the others lose
+        Where a step of few rows is short, these are soon at what is waited for, and the others lose
         little. Of many urgent rows the oldest go ahead: some are answered early instead of all
         late. Prompts too long for one step are read beside everybody, who would else stand still.
         """
         ahead = self._urgent()[: max(1, len(self.running) // ROWS_AN_URGENT_ONE)]
-        is_short = sum(s.pending_tokens for s in ahead) <= self._limits.prefill_tokens
-        has_others = 0 < len(ahead) < len(self.running)
-        if has_others and is_short and self._num_ahead < self._limits.urgent_steps:
+        if 0 < len(ahead) < len(self.running) and self._may_go_ahead(ahead):
             self._num_ahead += 1
             return ahead
         self._num_ahead = 0
         return self.running
+
+    def _may_go_ahead(self, ahead: list[Sequence]) -> bool:
+        if self._num_ahead >= self._limits.urgent_steps:
+            return False
+        pending = sum(sequence.pending_tokens for sequence in ahead)
+        if pending > self._limits.prefill_tokens:
+            return False
+        whole = sum(sequence.pending_tokens for sequence in self.running)
+        return self.pace.is_short((len(ahead), pending), (len(self.running), whole))
 
     def _urgent(self) -> list[Sequence]:
         """Return the rows before their milestone, the oldest first."""

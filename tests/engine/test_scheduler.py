@@ -168,6 +168,13 @@ def test_of_many_urgent_rows_the_oldest_third_goes_ahead() -> None:
     assert steps_of(scheduler, 1) == [["c", "d"]]
 
 
+def test_nobody_goes_ahead_where_a_small_step_is_no_shorter() -> None:
+    scheduler, _ = milestone_rows(3, 4)
+    for step in range(100):
+        scheduler.pace.note(1 + step % 30, 0, 1 + step % 30, seconds=0.02)
+    assert steps_of(scheduler, 2) == [["3", "4"]] * 2
+
+
 def test_long_prompt_is_read_beside_the_others() -> None:
     scheduler, _ = milestone_rows(3, LIMITS.prefill_tokens + 1)
     assert steps_of(scheduler, 2) == [["3", "11"]] * 2
