@@ -3,10 +3,12 @@
 import random
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Final, Self
 
 from planner_node.engine.kv_cache import Prefix
 from planner_node.engine.request import Finish, Request, Usage
+
+URGENT_TOKENS: Final = 96  # of output; a row that has no milestone by then may never have one
 
 
 @dataclass(slots=True)
@@ -250,7 +252,9 @@ class Sequence:
         if self.biases and self._is_choice(taken):
             self.biases = ()
         if self.is_urgent:
-            self.is_urgent = self.request.milestone_tokens.isdisjoint(taken)
+            num_output = len(self.tokens) - len(self.request.prompt)
+            is_before = self.request.milestone_tokens.isdisjoint(taken)
+            self.is_urgent = is_before and num_output < URGENT_TOKENS
         return taken
 
     def _is_choice(self, token_ids: list[int]) -> bool:

@@ -8,7 +8,7 @@ import pytest
 from planner_node.engine.limits import EngineLimits
 from planner_node.engine.request import Request
 from planner_node.engine.scheduler import Move, Scheduler
-from planner_node.engine.sequence import Sequence
+from planner_node.engine.sequence import URGENT_TOKENS, Sequence
 from planner_node.errors import QueueFull
 
 LIMITS = EngineLimits(rows=3, waiting=4, prefill_tokens=10, prefixes=2)
@@ -16,7 +16,7 @@ PREFIX = (1, 2, 3, 4)
 
 
 def sequence_of(request_id: str, num_tokens: int = 4, **fields: Any) -> Sequence:  # noqa: ANN401  as Request has them
-    return Sequence(Request(request_id, tuple(range(1, num_tokens + 1)), **fields), 100)
+    return Sequence(Request(request_id, tuple(range(1, num_tokens + 1)), **fields), 200)
 
 
 def scheduler_of(*sequences: Sequence) -> Scheduler:
@@ -153,6 +153,14 @@ def test_no_row_goes_ahead_once_all_are_past_their_milestone() -> None:
     assert steps_of(scheduler, 1) == [["4"]]
     urgent.commit(9)
     assert steps_of(scheduler, 2) == [["3", "4"]] * 2
+
+
+def test_row_that_never_reaches_a_milestone_is_not_urgent_for_ever() -> None:
+    _, (_, talker) = milestone_rows(3, 4)
+    for written in range(URGENT_TOKENS):
+        assert talker.is_urgent, written
+        talker.commit(8)
+    assert not talker.is_urgent
 
 
 def test_of_many_urgent_rows_the_oldest_third_goes_ahead() -> None:
