@@ -36,10 +36,6 @@ _NEXT: Final = {
 
 READY_WITHIN_S: Final = 10.0
 MAY_GROW_BYTES: Final = 50 * 2**20
-# A model's products are compiled when a step is first of their size, and rows take their part of
-# the cache when they are first used: once each, some 50 MiB for the embedded model (at most 1,024
-# products are kept). That requests leave nothing behind is for tests/engine/test_leaks.py.
-ENGINE_MAY_GROW_BYTES: Final = 2 * MAY_GROW_BYTES
 
 
 class Checker(Heard):
@@ -123,9 +119,8 @@ class Checker(Heard):
 
     def check_memory(self, node: NodeProcess) -> None:
         """I6."""
-        limit_bytes = ENGINE_MAY_GROW_BYTES if node.has_engine else MAY_GROW_BYTES
         for grown_bytes in node.grown_bytes:
-            if grown_bytes > limit_bytes:
+            if grown_bytes > MAY_GROW_BYTES:
                 self._fault("I6", node.node_id, f"has grown by {grown_bytes >> 20} MiB")
 
     def check_presence(self, *node_ids: str) -> None:

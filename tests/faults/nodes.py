@@ -82,7 +82,6 @@ class NodeProcess:
             **(settings or {}),
         }
         self._command = command
-        self.has_engine = command == REAL
         self.launch: Launch = self._popen  # a soak of many starts sets a quicker one
         self._process: Process | None = None
         self._log_from = 0
