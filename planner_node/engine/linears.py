@@ -83,7 +83,7 @@ class PackedLinear(PlainLinear):
         return _over_blocks(x, self._blocks, self._bias)
 
     def add_to(self, total: Tensor, x: Tensor) -> Tensor:
-        if not self._has_sums:
+        if not self._has_sums or x.shape[0] < self._fewest_rows:
             return super().add_to(total, x)
         return _over_blocks(x, self._blocks, self._bias).add_(total)
 
