@@ -123,6 +123,10 @@ REASON_TEXTS: Final[Mapping[str, str]] = {
     "feedback is not followed yet": "尚未支援執行回報",
     "profiles are not used yet": "尚未支援機器人資料",
     "fleet tasks are not assigned yet": "尚未支援車隊任務的指派",
+    "mqtt.partition_changes is not set at this node": "此節點沒有設定 mqtt.partition_changes",
+    "send it at QoS 1: at QoS 0 a node that is away would never hear of it": (
+        "請以 QoS 1 送出：若用 QoS 0，離線的節點永遠不會得知"
+    ),
     "this robot has as many tasks waiting as queue.robot_capacity allows one robot": (
         "此機器人等候中的任務已達單一機器人的上限（queue.robot_capacity）"
     ),

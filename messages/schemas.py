@@ -4,6 +4,7 @@ from typing import Final
 
 from pydantic import BaseModel
 
+from messages.fleet import PartitionChange
 from messages.plan import Subtask, SubtaskEvent, SubtaskList
 from messages.problem import ErrorReport, Problem
 from messages.robot import RobotProfile
@@ -17,6 +18,7 @@ MESSAGES: Final[dict[str, type[BaseModel]]] = {
         ErrorReport,
         NodeInfo,
         NodeStatus,
+        PartitionChange,
         Problem,
         RobotProfile,
         Subtask,

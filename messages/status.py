@@ -4,6 +4,7 @@ from enum import StrEnum
 
 from pydantic import Field
 
+from messages.fleet import Partition
 from messages.problem import Problem, ProblemCode
 from messages.wire import SCHEMA_VERSION, Id, JsonValue, Outgoing, Timestamp
 
@@ -127,3 +128,4 @@ class NodeInfo(Outgoing):
     topics: dict[str, str]
     schemas: dict[str, dict[str, JsonValue]]
     error_codes: list[ProblemCode]
+    partition: Partition | None = None  # where several nodes share the robots

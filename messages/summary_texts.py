@@ -16,6 +16,7 @@ SUMMARY_TEXTS: Final[Mapping[str, str]] = {
     "A typed answer that says what is wrong and what to do.": (
         "有固定代碼的答覆：哪裡有問題，以及該怎麼做。"
     ),
+    "From this message on, so many nodes share the robots.": "自此訊息起，由這麼多個節點分擔機器人",
     "What the robot can do, and what it knows of its surroundings.": (
         "機器人會做什麼，以及它對周遭的認識。"
     ),

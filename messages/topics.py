@@ -7,6 +7,7 @@ from typing import Final
 
 from pydantic import BaseModel
 
+from messages.fleet import PartitionChange
 from messages.plan import SubtaskEvent, SubtaskList
 from messages.problem import ErrorReport
 from messages.robot import RobotProfile
@@ -79,6 +80,7 @@ ROBOT_CONTROL: Final = Topic("robots/{robot_id}/control", Direction.IN, TaskCont
 ROBOT_FEEDBACK: Final = Topic("robots/{robot_id}/feedback", Direction.IN, SubtaskFeedback)
 ROBOT_PROFILE: Final = Topic("robots/{robot_id}/profile", Direction.IN, RobotProfile, retain=True)
 FLEET_TASK: Final = Topic("fleet/task", Direction.IN, TaskCommand)
+FLEET_PARTITION: Final = Topic("fleet/partition", Direction.IN, PartitionChange)
 ROBOT_SUBTASKS: Final = Topic("robots/{robot_id}/subtasks", Direction.OUT, SubtaskList)
 ROBOT_STREAM: Final = Topic("robots/{robot_id}/subtasks/stream", Direction.OUT, SubtaskEvent)
 ROBOT_STATUS: Final = Topic("robots/{robot_id}/status", Direction.OUT, TaskStatus)
@@ -95,6 +97,7 @@ TOPICS: Final[dict[str, Topic]] = {
     "robot_feedback": ROBOT_FEEDBACK,
     "robot_profile": ROBOT_PROFILE,
     "fleet_task": FLEET_TASK,
+    "fleet_partition": FLEET_PARTITION,
     "robot_subtasks": ROBOT_SUBTASKS,
     "robot_stream": ROBOT_STREAM,
     "robot_status": ROBOT_STATUS,

@@ -48,7 +48,16 @@ CREATE INDEX events_without_history ON events (event_id)
 CREATE TABLE probe (filler BLOB NOT NULL);
 """
 
-MIGRATIONS: Final[tuple[str, ...]] = (_FIRST,)
+_PART: Final = """
+CREATE TABLE part (
+    one        INTEGER PRIMARY KEY CHECK (one = 1),  -- of a whole file
+    part_index INTEGER NOT NULL,
+    configured INTEGER NOT NULL,                     -- mqtt.partition_count at that time
+    count      INTEGER NOT NULL                      -- and what fleet/partition said since
+);
+"""
+
+MIGRATIONS: Final[tuple[str, ...]] = (_FIRST, _PART)
 
 
 def migrate(connection: sqlite3.Connection) -> None:

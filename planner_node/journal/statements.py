@@ -20,6 +20,7 @@ from planner_node.journal.rows import (
     task_of,
     to_ms,
 )
+from planner_node.tasks.part import Part
 from planner_node.tasks.record import (
     Event,
     EventKind,
@@ -49,6 +50,18 @@ _RESTATABLE: Final = (
     " (SELECT task_id FROM tasks WHERE finished_ms >= ? ORDER BY finished_ms DESC LIMIT ?)"
 )
 _PIECES: Final = (64, 32, 16, 8, 4, 2, 1)  # rows of one statement: few texts, each prepared once
+
+
+def part(connection: sqlite3.Connection) -> Part | None:
+    """Return what was kept of this node's part of a fleet."""
+    row = connection.execute("SELECT part_index, configured, count FROM part").fetchone()
+    return None if row is None else Part(*row)
+
+
+def keep_part(connection: sqlite3.Connection, part: Part) -> None:
+    """Replace what was kept."""
+    values = (part.index, part.configured, part.count)
+    connection.execute("INSERT OR REPLACE INTO part VALUES (1, ?, ?, ?)", values)
 
 
 def admit(connection: sqlite3.Connection, row: Row, labels: Sequence[str]) -> int | None:

@@ -19,6 +19,7 @@ from planner_node.journal.file import JournalFile, path_of
 from planner_node.journal.purge import purge
 from planner_node.journal.rows import event_row, task_row
 from planner_node.journal.writer import Writer
+from planner_node.tasks.part import Part
 from planner_node.tasks.record import (
     Event,
     EventKind,
@@ -159,6 +160,19 @@ class Journal(Chronicle[Writer]):
 
         def work(connection: sqlite3.Connection) -> Written[None]:
             statements.publish(connection, event_ids)
+            return Written(None)
+
+        await self._writing.do(work)
+
+    async def part(self) -> Part | None:
+        """Return this node's part of a fleet as ``keep_part`` had it last."""
+        return await self._read(statements.part)
+
+    async def keep_part(self, part: Part) -> None:
+        """Keep which part of a fleet is this node's."""
+
+        def work(connection: sqlite3.Connection) -> Written[None]:
+            statements.keep_part(connection, part)
             return Written(None)
 
         await self._writing.do(work)

@@ -12,6 +12,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Final
 
 from pydantic import BaseModel
@@ -28,6 +29,7 @@ from messages.decode import (
 from messages.problem import Problem, ProblemCode, problem
 from messages.task import TaskCommand, TaskControl
 from messages.topics import (
+    FLEET_PARTITION,
     FLEET_TASK,
     ROBOT_CONTROL,
     ROBOT_FEEDBACK,
@@ -39,18 +41,27 @@ from messages.wire import ID_PATTERN
 from planner_node.errors import NodeBroken, NotEnabled, PlannerError
 from planner_node.mqtt.packets import Delivery
 from planner_node.mqtt.ports import Planner
+from planner_node.mqtt.repartition import read_change
 from planner_node.mqtt.reply import ReplyPolicy
 from planner_node.tasks.record import Origin, Reply
 
 logger = logging.getLogger(__name__)
 
-INBOUND: Final = (ROBOT_TASK, ROBOT_CONTROL, ROBOT_FEEDBACK, ROBOT_PROFILE, FLEET_TASK)
+INBOUND: Final = (
+    ROBOT_TASK,
+    ROBOT_CONTROL,
+    ROBOT_FEEDBACK,
+    ROBOT_PROFILE,
+    FLEET_TASK,
+    FLEET_PARTITION,
+)
 NOT_OFFERED: Final[Mapping[Topic, str]] = {
     ROBOT_FEEDBACK: "feedback is not followed yet",
     ROBOT_PROFILE: "profiles are not used yet",
     FLEET_TASK: "fleet tasks are not assigned yet",
 }
 """What is answered NOT_ENABLED, and why; the READMEs' table of topics marks these rows."""
+NO_CHANGES: Final = "mqtt.partition_changes is not set at this node"
 _SHOWN_BYTES: Final = 256  # of a payload that nobody can be told about
 _REMEMBERED_PROFILES: Final = 10_000
 _ID: Final = re.compile(ID_PATTERN)
@@ -96,6 +107,9 @@ class Commands:
             return  # somebody clears a retained message, as our own hint asks
         elif route.row is FLEET_TASK:
             await self._report(ProblemCode.NOT_ENABLED, route, delivery)
+        elif route.row is FLEET_PARTITION:  # one that can be carried out does not come here
+            reply = self._origin(route, delivery).reply
+            await self._planner.report(_fault_of_change(delivery), reply)
         elif route.row is not ROBOT_PROFILE or self._is_news(delivery):
             await self._answered(route.row, delivery, self._origin(route, delivery), spare_id)
             if route.row is ROBOT_PROFILE:
@@ -195,12 +209,18 @@ def _digest(delivery: Delivery) -> bytes:
     return hashlib.sha256(delivery.payload).digest()
 
 
-def stranger(code: ProblemCode, delivery: Delivery, reason: str = "") -> Problem:
-    """Describe input that no robot can be told about."""
+def stranger(
+    code: ProblemCode,
+    delivery: Delivery,
+    reason: str = "",
+    more: Mapping[str, object] = MappingProxyType({}),
+) -> Problem:
+    """Describe input that no robot can be told about, with ``more`` that is known of its fault."""
     references = {
         "topic": delivery.topic,
         "reason": reason or _STRANGE.get(code, ""),
         "payload": delivery.payload[:_SHOWN_BYTES].decode("utf-8", errors="replace"),
+        **more,
     }
     return problem(code, references)
 
@@ -209,6 +229,15 @@ _STRANGE: Final = {
     ProblemCode.SCHEMA_INVALID: "the topic names no robot: an id is 1 to 64 of A-Z a-z 0-9 _ . : -",
     ProblemCode.NOT_ENABLED: NOT_OFFERED[FLEET_TASK],
 }
+
+
+def _fault_of_change(delivery: Delivery) -> Problem:
+    """Say what is wrong with a change of the number of nodes, if only that we do not take any."""
+    try:
+        read_change(delivery)
+    except Refused as refused:
+        return stranger(refused.code, delivery, more=refused.references)
+    return stranger(ProblemCode.NOT_ENABLED, delivery, NO_CHANGES)
 
 
 def _refuse_stale(delivery: Delivery) -> None:

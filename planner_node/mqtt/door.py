@@ -6,9 +6,10 @@ import logging
 import random
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from messages.status import NodeInfo, NodeState
+from messages.topics import FLEET_PARTITION
 from messages.wire import new_id
 from planner_node.clock import Clock
 from planner_node.errors import BrokerRefused, JournalLost
@@ -19,10 +20,10 @@ from planner_node.mqtt.inbound import Inbound
 from planner_node.mqtt.link import Link
 from planner_node.mqtt.outbound import Outbound
 from planner_node.mqtt.packets import Delivery, Granted, Subscription
-from planner_node.mqtt.partition import partition
 from planner_node.mqtt.ports import Outbox, Planner
 from planner_node.mqtt.presence import Identity, Presence, last_will
 from planner_node.mqtt.reconnect import Reconnect
+from planner_node.mqtt.repartition import PartBook, Repartition
 from planner_node.mqtt.reply import ReplyPolicy
 from planner_node.mqtt.restating import Restating
 from planner_node.settings import MqttSettings
@@ -53,6 +54,10 @@ class Counters:
     dropped: int
 
 
+class DoorJournal(Outbox, PartBook, Protocol):
+    """What the door reads and writes."""
+
+
 class MqttDoor:
     """Commands in, events out, presence, over one connection that comes back."""
 
@@ -61,11 +66,12 @@ class MqttDoor:
         settings: MqttSettings,
         node_id: str,
         planner: Planner,
-        outbox: Outbox,
+        journal: DoorJournal,
         clock: Clock,
     ) -> None:
         root = settings.root
         self._settings = settings
+        self._info: NodeInfo | None = None
         self._who = Identity(node_id, session_id=new_id(), root=root)
         options = connect_options(settings, node_id, last_will(self._who, clock.now()))
         reconnect = Reconnect(settings.reconnect_min_s, settings.reconnect_max_s, random.random)
@@ -73,11 +79,13 @@ class MqttDoor:
         policy = ReplyPolicy(root, tuple(settings.response_topic_prefixes))
         self._presence = Presence(self._who, clock, lambda: planner.load)
         line = _Line(self._link, self._presence, self._who.status_topic)
-        is_ours = partition(settings.partition_index, settings.partition_count)
-        self._inbound = Inbound(line, Commands(planner, policy), root, is_ours=is_ours)
-        self._outbound = Outbound(self._link, outbox, planner, clock, root)
-        self._clearing = Clearing(self._link, outbox, root)
-        self._restating = Restating(self._link.was_forgotten, outbox, clock)
+        index, count = settings.partition_index, settings.partition_count
+        book = journal if settings.partition_changes else None
+        self._parts = Repartition(index, count, book, self._tell_part)
+        self._inbound = Inbound(line, Commands(planner, policy), root, parts=self._parts)
+        self._outbound = Outbound(self._link, journal, planner, clock, root)
+        self._clearing = Clearing(self._link, journal, root)
+        self._restating = Restating(self._link.was_forgotten, journal, clock)
 
     @property
     def readiness(self) -> Readiness:
@@ -127,8 +135,15 @@ class MqttDoor:
         self._presence.change(state, model_ready=model_ready)
 
     def describe(self, info: NodeInfo) -> None:
-        """Publish what the node can do, now and after each reconnect."""
-        self._presence.describe(info)
+        """Publish what the node can do and which part is its own, now and after each reconnect."""
+        self._info = info
+        self._tell_part()
+
+    def _tell_part(self) -> None:
+        is_parted = self._settings.partition_changes or self._settings.partition_count > 1
+        part = self._parts.said if is_parted else None
+        if self._info is not None:
+            self._presence.describe(self._info.model_copy(update={"partition": part}))
 
     def clear(self, task_ids: Iterable[str]) -> None:
         """Remove the retained statuses of tasks that left the history."""
@@ -182,7 +197,10 @@ class MqttDoor:
                 f"(MQTT {granted.mqtt_version}); unset it, or use a broker with MQTT 5"
             )
         share = "" if group is None else f"$share/{group}/"
-        inbound = [Subscription(f"{share}{row.filter(root)}") for row in INBOUND]
+        rows = [
+            row for row in INBOUND if row is not FLEET_PARTITION or self._settings.partition_changes
+        ]
+        inbound = [Subscription(f"{share}{row.filter(root)}") for row in rows]
         own = Subscription(self._who.status_topic, newly_only=False, no_local=True)
         return [*inbound, own]
 
@@ -196,6 +214,7 @@ class _Line:
         self._status_topic = status_topic
         self.acknowledge = link.acknowledge
         self.is_current = link.is_current
+        self.settled = link.settled
 
     async def deliveries(self) -> AsyncIterator[Delivery]:
         async for delivery in self._link.deliveries():

@@ -4,17 +4,19 @@ import asyncio
 import hashlib
 import logging
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final, Protocol
 
-from messages.topics import ROBOT_TASK
+from messages.decode import Refused
+from messages.topics import FLEET_PARTITION, ROBOT_TASK
 from messages.wire import new_id
 from planner_node.clock import monotonic_s
 from planner_node.errors import JournalLost
-from planner_node.mqtt.commands import Commands, route_of
+from planner_node.mqtt.commands import Commands, Route, route_of
 from planner_node.mqtt.packets import Delivery
-from planner_node.mqtt.partition import IsOurs
+from planner_node.mqtt.repartition import Repartition, read_change
 
 logger = logging.getLogger(__name__)
 
@@ -22,6 +24,7 @@ MAX_TRIES: Final = 3
 JOURNAL_RETRY_S: Final = 0.5
 MAX_AT_ONCE: Final = 256  # QoS 1 has the Receive Maximum; QoS 0 and MQTT 3.1.1 have none
 _REMEMBERED_IDS: Final = 1_024
+_CHANGES: Final = "/"  # the lane of changes of the partition: no robot's name has a slash
 
 
 class Line(Protocol):
@@ -30,6 +33,7 @@ class Line(Protocol):
     def deliveries(self) -> AsyncIterator[Delivery]: ...
     def acknowledge(self, delivery: Delivery) -> bool: ...
     def is_current(self, delivery: Delivery) -> bool: ...
+    async def settled(self, delivery: Delivery) -> bool: ...
 
 
 class SpareIds:
@@ -80,6 +84,7 @@ class _Place:
 
     is_barrier: bool
     since_s: float
+    epoch: int
     is_left: bool = False  # to the broker, who delivers it again
     fault: str | None = None  # why the journal has refused it last
     task: asyncio.Task[None] | None = None
@@ -108,7 +113,7 @@ class Inbound:
         commands: Commands,
         root: str,
         journal_retry_s: float = JOURNAL_RETRY_S,
-        is_ours: IsOurs = lambda _: True,
+        parts: Repartition | None = None,
         now_s: Callable[[], float] = monotonic_s,
     ) -> None:
         self.fault: str | None = None  # why nothing can be accepted just now
@@ -118,7 +123,7 @@ class Inbound:
         self._commands = commands
         self._root = root
         self._journal_retry_s = journal_retry_s
-        self._is_ours = is_ours
+        self._parts = parts or Repartition()
         self._now_s = now_s
         self._spare_ids = SpareIds()
         self._lanes: dict[str, list[_Place]] = {}
@@ -127,26 +132,86 @@ class Inbound:
 
     async def run(self) -> None:
         """Take deliveries until there are no more; then finish those that were begun."""
+        await self._recalled()
         async with asyncio.TaskGroup() as group:
             async for delivery in self._line.deliveries():
-                if not self._is_ours(route_of(delivery.topic, self._root).robot_id or ""):
+                route = route_of(delivery.topic, self._root)
+                is_ours = self._parts.takes(route.robot_id or "", delivery.epoch)
+                if (count := self._change_of(route, delivery)) is not None:
+                    await self._room.acquire()
+                    self._start_change(group, delivery, count)
+                elif not is_ours:
                     self._line.acknowledge(delivery)  # another node answers it
-                    continue
-                self.received += 1
-                await self._room.acquire()
-                self._start(group, delivery)
+                else:
+                    self.received += 1
+                    await self._room.acquire()
+                    self._start(group, delivery)
             self._is_ending.set()
+
+    async def _recalled(self) -> None:
+        """Read which part of the fleet is ours, before anything is judged by it."""
+        while not await self._has_journal(self._parts.recall):  # noqa: ASYNC110  nobody tells us
+            await asyncio.sleep(self._journal_retry_s)
 
     def _start(self, group: asyncio.TaskGroup, delivery: Delivery) -> None:
         route = route_of(delivery.topic, self._root)
         name = route.robot_id or ""
-        place = _Place(is_barrier=route.row is not ROBOT_TASK, since_s=self._now_s())
+        place = _Place(route.row is not ROBOT_TASK, self._now_s(), delivery.epoch)
         before = [one for one in self._lanes.get(name, []) if not one.is_done]
-        place.task = group.create_task(
-            self._take(delivery, place, before), name=f"mqtt.inbound[{name}]"
-        )
-        self._lanes[name] = [*before, place]
-        place.task.add_done_callback(lambda _: self._leave(name))
+        self._put(group, name, place, self._take(delivery, place, before))
+
+    def _put(
+        self, group: asyncio.TaskGroup, lane: str, place: _Place, work: Coroutine[None, None, None]
+    ) -> None:
+        before = [one for one in self._lanes.get(lane, []) if not one.is_done]
+        place.task = group.create_task(work, name=f"mqtt.inbound[{lane}]")
+        self._lanes[lane] = [*before, place]
+        place.task.add_done_callback(lambda _: self._leave(lane))
+
+    def _change_of(self, route: Route, delivery: Delivery) -> int | None:
+        """Return the new number of nodes, None for all that is answered like any command."""
+        if route.row is not FLEET_PARTITION or not self._parts.hears_changes:
+            return None
+        try:
+            return read_change(delivery).message.partition_count
+        except Refused:
+            return None
+
+    def _start_change(self, group: asyncio.TaskGroup, delivery: Delivery, count: int) -> None:
+        """Judge what comes behind it by the new number, and keep that once all before it is in."""
+        before = [one for lane in self._lanes.values() for one in lane if not one.is_done]
+        self._parts.turn(count)
+        place = _Place(is_barrier=True, since_s=self._now_s(), epoch=delivery.epoch)
+        self._put(group, _CHANGES, place, self._change(delivery, count, place, before))
+
+    async def _change(
+        self, delivery: Delivery, count: int, place: _Place, before: Sequence[_Place]
+    ) -> None:
+        """Keep the new number, or leave the change to the broker with what comes before it."""
+        await _turn(place, before)
+        place.is_left = True
+        # What an older connection left comes again on this one, before the change if it was.
+        if any(one.is_left and one.epoch == place.epoch for one in before):
+            return
+        if not await self._line.settled(delivery):
+            return
+        while not await self._has_journal(partial(self._parts.keep, count)):
+            if await self._should_end():
+                return
+        place.is_left = False
+        self._line.acknowledge(delivery)
+        logger.info("mqtt partition_count=%d from here on", count)
+
+    async def _has_journal(self, work: Callable[[], Awaitable[None]]) -> bool:
+        """Do it; False, and a fault, where the journal is not to be had now."""
+        try:
+            await work()
+        except JournalLost as error:
+            self.fault = f"the journal keeps no partition: {error}"
+            logger.error("! mqtt %s", self.fault)  # noqa: TRY400  the reason says it all
+            return False
+        self.fault = None
+        return True
 
     def _leave(self, name: str) -> None:
         self._room.release()

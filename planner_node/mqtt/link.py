@@ -164,6 +164,17 @@ class Link:
         """Send the PUBACK; return False when it is too late, so that the broker redelivers."""
         return self._connection is not None and self._connection.acknowledge(delivery)
 
+    async def settled(self, delivery: Delivery) -> bool:
+        """Wait until the broker has every PUBACK sent so far on the delivery's connection.
+
+        It has: it answers in order, and here a SUBSCRIBE to what is subscribed already. False where
+        that connection has ended, so that what it has not heard of comes again.
+        """
+        if self._connection is None or not self.is_current(delivery):
+            return False
+        codes = await self._connection.subscribe([Subscription(delivery.topic)])
+        return bool(codes) and self.is_current(delivery)
+
     def _next_connection(self) -> Connection:
         self._epoch += 1
         # Known before it is up: what the broker kept for us may come right behind CONNACK.

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from messages.fleet import PartitionCount
 from messages.topics import DEFAULT_ROOT
 from messages.wire import LANGUAGE_PATTERN, Id
 from planner_node.settings.addresses import asks_with_secret, check_port, parts_of
@@ -51,7 +52,8 @@ class MqttSettings(Section):
     key_file: Path | None = None
     shared_group: Id | None = None
     partition_index: Annotated[int, Field(ge=0, le=1_023)] = 0
-    partition_count: Annotated[int, Field(ge=1, le=1_024)] = 1
+    partition_count: PartitionCount = 1
+    partition_changes: bool = False
     # MQTT writes the one in two bytes and the other in four.
     keepalive_s: Annotated[int, Field(ge=1, le=65_535)] = 15
     session_expiry_s: Annotated[int, Field(ge=1, le=4_294_967_295)] = 86_400
@@ -86,7 +88,8 @@ class MqttSettings(Section):
 
     @model_validator(mode="after")
     def _one_way_to_share(self) -> Self:
-        if self.partition_count > 1 and self.shared_group is not None:
+        is_parted = self.partition_count > 1 or self.partition_changes
+        if is_parted and self.shared_group is not None:
             raise ValueError(
                 "partition_count and shared_group exclude each other: the broker would hand "
                 "commands to nodes whose robots they are not, and nobody would plan them"

@@ -31,6 +31,7 @@ class HandLine:
     """Deliveries come by ``put``; ``acknowledged`` tells what was answered."""
 
     epoch: int = 1
+    is_cut: bool = False  # the broker hears of nothing any more, and we do not know it yet
     acknowledged: list[Delivery] = field(default_factory=list)
     _queue: asyncio.Queue[Delivery | None] = field(default_factory=asyncio.Queue)
     _news: asyncio.Event = field(default_factory=asyncio.Event)
@@ -55,6 +56,9 @@ class HandLine:
         self.acknowledged.append(one)
         self._news.set()
         return True
+
+    async def settled(self, one: Delivery) -> bool:
+        return self.is_current(one) and not self.is_cut
 
     async def until_acknowledged(self, count: int) -> None:
         async with asyncio.timeout(5):

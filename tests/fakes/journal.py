@@ -12,6 +12,7 @@ from planner_node.errors import JournalLost
 from planner_node.journal.admit import Admission
 from planner_node.journal.chronicle import Listener
 from planner_node.journal.elsewhere import elsewhere
+from planner_node.tasks.part import Part
 from planner_node.tasks.record import (
     Event,
     EventKind,
@@ -40,6 +41,7 @@ class MemoryJournal:
         self.damage: str | None = None
         self.records: dict[str, TaskRecord] = {}
         self.log: dict[int, StoredEvent] = {}
+        self.kept_part: Part | None = None
         self._pending: set[int] = set()
         self._arrivals = 0
         self._event_ids = 0
@@ -175,6 +177,13 @@ class MemoryJournal:
             if self.log[event_id].event.kind in WITHOUT_HISTORY and event_id not in self._pending:
                 del self.log[event_id]
         return gone
+
+    async def part(self) -> Part | None:
+        return self.kept_part
+
+    async def keep_part(self, part: Part) -> None:
+        self._check_disk()
+        self.kept_part = part
 
     def listen(self, listener: Listener) -> Callable[[], None]:
         self._listeners.append(listener)

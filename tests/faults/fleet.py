@@ -50,6 +50,7 @@ class Fleet:
         self.acked: set[str] = set()
         self.heard: Counter[str] = Counter()  # messages by the last level of their topic
         self.node_states: dict[str, str] = {}
+        self.parts: dict[str, dict[str, int] | None] = {}  # of the robots, by node
         self.answers: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)  # by robot
         self.problems: list[dict[str, Any]] = []  # of the errors topic
         self.connects = 0
@@ -220,6 +221,8 @@ class Fleet:
                 self.late_versions[task_id] = json.loads(payload)["status_version"]
             case ["nodes", node_id, "status"]:
                 self.node_states[node_id] = json.loads(payload)["state"]
+            case ["nodes", node_id, "info"]:
+                self.parts[node_id] = json.loads(payload)["partition"]
             case ["errors"]:
                 self.problems.append(json.loads(payload))
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from messages.topics import TOPICS, Direction, Topic
+from messages.topics import FLEET_PARTITION, TOPICS, Direction, Topic
 from planner_node.cli.session import visit
 from planner_node.errors import BrokerRefused
 from planner_node.mqtt.address import connect_options
@@ -107,7 +107,7 @@ ROBOT_OUT = {
     for name, row in TOPICS.items()
     if row.direction is Direction.OUT and "{robot_id}" in row.pattern
 }
-OUT = {name: row for name, row in TOPICS.items() if row.direction is Direction.OUT}
+NOT_A_ROBOTS = {name: row for name, row in TOPICS.items() if name not in ROBOT_IN}
 
 
 @pytest.mark.parametrize(
@@ -131,8 +131,8 @@ async def test_robot_speaks_on_its_own_topics_only(enter: Enter, row: Topic) -> 
         assert await robot.says(name_of(row, "r2")) == NOT_AUTHORIZED
 
 
-@pytest.mark.parametrize("row", OUT.values(), ids=OUT)
-async def test_robot_cannot_speak_for_the_node(enter: Enter, row: Topic) -> None:
+@pytest.mark.parametrize("row", NOT_A_ROBOTS.values(), ids=NOT_A_ROBOTS)
+async def test_robot_cannot_speak_for_the_node_or_to_the_fleet(enter: Enter, row: Topic) -> None:
     async with enter("r1") as robot:
         assert await robot.says(name_of(row, "r1")) == NOT_AUTHORIZED
 
@@ -214,6 +214,7 @@ async def test_operator_sends_tasks_for_every_robot_and_no_plans(enter: Enter) -
     async with enter("operator") as operator:
         assert await operator.says(f"{ROOT}/robots/r2/task") < 0x80
         assert await operator.says(f"{ROOT}/robots/r2/control") < 0x80
+        assert await operator.says(FLEET_PARTITION.name(ROOT)) < 0x80
         assert await operator.says(f"{ROOT}/robots/r2/subtasks") == NOT_AUTHORIZED
 
 

@@ -114,7 +114,7 @@ async def test_a_part_that_is_killed_loses_nothing_and_nobody_else_plans_its_rob
 
 
 @pytest.mark.timeout(180)
-async def test_a_third_part_joins_as_the_guide_says_and_nothing_is_lost_or_planned_twice(
+async def test_all_restarted_with_another_count_lose_nothing_and_plan_nothing_twice(
     tmp_path: Path, broker_port: int
 ) -> None:
     # the third with the old count: it takes no robots
@@ -141,6 +141,58 @@ async def test_a_third_part_joins_as_the_guide_says_and_nothing_is_lost_or_plann
         )
     told = generations(*nodes)
     assert max(told[instruction(task_id)] for task_id in meanwhile) == 1
+
+
+OF_TWO = ("of-two", "then-two", "two-again")
+OF_THREE = ("of-three", "then-three", "last-three")
+
+
+@pytest.mark.timeout(180)
+async def test_the_count_changes_twice_while_tasks_come_and_nodes_die(
+    tmp_path: Path, broker_port: int
+) -> None:
+    nodes = [part(tmp_path, broker_port, index) for index in range(3)]
+    for one in nodes:
+        one.settings["MQTT__PARTITION_CHANGES"] = "true"
+    async with fleet_of(tmp_path, broker_port, *nodes) as fleet:
+        sent = send(fleet, "of-two", 30)
+        await until(lambda: any(fleet.states.get(one) == "PLANNING" for one in sent))
+        nodes[0].kill()  # it hears of the change when it is back, behind what came before
+        sent += [*send(fleet, "then-two", 30), *change(fleet, 3), *send(fleet, "of-three", 30)]
+        await fleet.until_true(lambda: counts(fleet, 1, 2) == [3, 3])
+        nodes[2].kill()  # and goes on with three, though its settings say two
+        sent += send(fleet, "then-three", 30)
+        for one in (nodes[0], nodes[2]):
+            one.start()
+            await one.until_ready()
+            await one.until_back(fleet.history)
+        await fleet.until_true(lambda: counts(fleet, 0, 1, 2) == [3, 3, 3])
+        sent += [*send(fleet, "last-three", 30), *change(fleet, 2), *send(fleet, "two-again", 30)]
+        await fleet.until_planned(*sent)
+        await fleet.until_true(lambda: counts(fleet, 0, 1, 2) == [2, 2, 2])
+        await end_well(fleet, *nodes)
+    for index, one in enumerate(nodes):
+        mine = {*owned(index, 2, *OF_TWO), *owned(index, 3, *OF_THREE)}
+        assert generations(one).keys() == mine
+
+
+def change(fleet: Fleet, count: int) -> list[str]:
+    fleet.send("fleet/partition", f'{{"partition_count": {count}}}')
+    return []
+
+
+def counts(fleet: Fleet, *indexes: int) -> list[int]:
+    """Of how many nodes each of these says that it is one."""
+    parts = [fleet.parts.get(f"part-{index}") for index in indexes]
+    return [one["count"] for one in parts if one is not None]
+
+
+def owned(index: int, count: int, *groups: str) -> Iterator[str]:
+    """Tell what a node's model is asked of these groups, where so many nodes share the fleet."""
+    for group in groups:
+        for n in range(30):
+            if owner_of(f"robot-{n}", count) == index:
+                yield instruction(f"{group}-{n}")
 
 
 @pytest.mark.timeout(150)

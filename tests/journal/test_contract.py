@@ -8,6 +8,7 @@ import pytest
 
 from messages.problem import ProblemCode, problem
 from messages.status import Question, TaskState
+from planner_node.tasks.part import Part
 from planner_node.tasks.record import (
     Event,
     EventKind,
@@ -193,3 +194,10 @@ async def test_known_are_those_that_the_history_has(journal: AnyJournal) -> None
         await journal.admit(a_record(task_id), [])
     assert await journal.known(["c", "a", "nobody"]) == {"a", "c"}
     assert await journal.known([]) == set()
+
+
+async def test_a_nodes_part_of_the_fleet_is_what_was_kept_last(journal: AnyJournal) -> None:
+    assert await journal.part() is None
+    for count in (3, 4):
+        await journal.keep_part(Part(index=2, configured=2, count=count))
+    assert await journal.part() == Part(2, 2, 4)

@@ -8,8 +8,9 @@ import pytest
 from planner_node.errors import JournalLost
 from planner_node.journal.postgres import lease, writer
 from planner_node.journal.postgres.connecting import Address
-from planner_node.journal.postgres.schema import MIGRATIONS
+from planner_node.journal.postgres.schema import MIGRATIONS, SCHEMA
 from planner_node.journal.postgres.store import PostgresJournal
+from planner_node.tasks.part import Part
 from tests.fakes.journal import open_journal
 from tests.fakes.postgresql import Cluster, ask
 from tests.fakes.record import a_record, a_status
@@ -21,6 +22,18 @@ async def test_nodes_that_start_together_make_one_schema(database: str) -> None:
     nodes = [shared(database, f"n{number}") for number in range(4)]
     await asyncio.gather(*(node.start() for node in nodes))
     await asyncio.gather(*(node.close() for node in nodes))
+    assert ask(database, "SELECT version FROM schema_version") == [(len(MIGRATIONS),)]
+
+
+@pytest.mark.parametrize("version", range(1, len(MIGRATIONS) + 1))
+async def test_a_database_of_an_earlier_schema_is_taken_over(database: str, version: int) -> None:
+    ask(database, f"CREATE SCHEMA {SCHEMA}")
+    for script in MIGRATIONS[:version]:
+        ask(database, script)
+    ask(database, f"CREATE TABLE schema_version AS SELECT {version} AS version")
+    async with open_journal(shared(database)) as journal:
+        assert (await journal.admit(a_record(), [])).is_new
+        await journal.keep_part(Part(0, 1, 2))
     assert ask(database, "SELECT version FROM schema_version") == [(len(MIGRATIONS),)]
 
 

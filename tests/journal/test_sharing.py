@@ -9,6 +9,7 @@ import pytest
 from messages.status import TaskState
 from planner_node.errors import JournalLost, TaskMoved
 from planner_node.journal.postgres.store import PostgresJournal
+from planner_node.tasks.part import Part
 from planner_node.tasks.record import Event, EventKind
 from tests.fakes.record import MOMENT, a_record, a_status, a_subtask
 
@@ -131,3 +132,12 @@ async def test_a_row_that_the_server_refuses_fails_alone(one: PostgresJournal) -
     assert not isinstance(also_good, BaseException)
     assert len(await one.unfinished()) == len(await one.pending(0, 10)) == 2
     assert one.healthy
+
+
+async def test_each_node_has_its_own_part_of_the_fleet(
+    one: PostgresJournal, two: PostgresJournal
+) -> None:
+    await one.keep_part(Part(0, 2, 3))
+    assert await two.part() is None
+    await two.keep_part(Part(1, 2, 4))
+    assert [await node.part() for node in (one, two)] == [Part(0, 2, 3), Part(1, 2, 4)]

@@ -9,6 +9,7 @@ from messages.problem import ProblemCode
 from planner_node.errors import JournalLost
 from planner_node.mqtt.commands import Commands
 from planner_node.mqtt.inbound import MAX_TRIES, Inbound
+from planner_node.mqtt.repartition import Repartition
 from planner_node.mqtt.reply import ReplyPolicy
 from tests.fakes.brokerless import HandLine, delivery
 from tests.fakes.desk import RecordingPlanner
@@ -44,7 +45,7 @@ async def test_task_is_acknowledged_only_after_the_planner_has_it() -> None:
 async def test_a_command_for_another_nodes_robot_is_acknowledged_and_nothing_else() -> None:
     line, planner = HandLine(), RecordingPlanner()
     commands = Commands(planner, ReplyPolicy(ROOT, ()))
-    inbound = Inbound(line, commands, ROOT, is_ours=lambda robot_id: robot_id == "r2")
+    inbound = Inbound(line, commands, ROOT, parts=Repartition(index=4, count=5))
     line.put(delivery(TASK, "{"))
     line.put(delivery(OTHER_TASK, '{"instruction": "go", "task_id": "t2"}'))
     line.end()

@@ -15,6 +15,7 @@ from planner_node.mqtt.inbox import MAX_WAITING
 from planner_node.mqtt.link import Link
 from planner_node.mqtt.packets import (
     ConnectOptions,
+    Delivery,
     Granted,
     Outcome,
     Publication,
@@ -23,7 +24,15 @@ from planner_node.mqtt.packets import (
 from planner_node.mqtt.reconnect import Reconnect
 from tests.fakes.mosquitto import Mosquitto, free_port
 from tests.fakes.waiting import until
-from tests.fakes.wire import ACCEPTED_V5, SUBSCRIBE, TAKEN_OVER, Script, refused_v5, scripted
+from tests.fakes.wire import (
+    ACCEPTED_V5,
+    PUBACK,
+    SUBSCRIBE,
+    TAKEN_OVER,
+    Script,
+    refused_v5,
+    scripted,
+)
 from tests.mqtt.conftest import Make
 
 
@@ -205,6 +214,31 @@ async def test_what_comes_right_behind_the_connack_can_be_acknowledged(options: 
                 assert link.acknowledge(delivery)
                 break
         await until(lambda: broker.acknowledged == [1])
+
+
+async def test_a_broker_that_answers_behind_an_acknowledgement_has_it(options: Make) -> None:
+    async with scripted(Script()) as broker, working(link_to(options(broker.port))) as link:
+        await until(lambda: link.state.is_ok)
+        for mid in (1, 2):
+            broker.publish("in/a", b"task", mid=mid)
+        older, newer = await a_few(link, 2)
+        broker.packets.clear()
+        link.acknowledge(older)
+        assert await link.settled(newer)
+        assert (broker.packets, broker.acknowledged) == ([PUBACK, SUBSCRIBE], [1])
+        broker.cut()
+        await link.connection(after_epoch=1)
+        assert not await link.settled(newer)
+
+
+async def a_few(link: Link, number: int) -> list[Delivery]:
+    found: list[Delivery] = []
+    async with asyncio.timeout(5):
+        async for delivery in link.deliveries():
+            found.append(delivery)
+            if len(found) == number:
+                break
+    return found
 
 
 async def test_flood_at_qos_0_fills_no_memory_and_keeps_nothing_else_away(

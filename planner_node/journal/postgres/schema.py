@@ -57,7 +57,16 @@ CREATE INDEX events_without_history ON events (event_id)
     WHERE NOT pending AND kind IN ('NOTICE', 'ERROR');
 """
 
-MIGRATIONS: Final[tuple[str, ...]] = (_FIRST,)
+_PART: Final = """
+CREATE TABLE parts (
+    node_id    text PRIMARY KEY,
+    part_index integer NOT NULL,
+    configured integer NOT NULL,             -- its mqtt.partition_count at that time
+    count      integer NOT NULL              -- and what fleet/partition said since
+);
+"""
+
+MIGRATIONS: Final[tuple[str, ...]] = (_FIRST, _PART)
 
 
 async def migrate(connection: AsyncConnection) -> None:

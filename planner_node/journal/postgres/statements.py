@@ -14,6 +14,7 @@ from planner_node.journal.rows import (
     task_row,
     to_ms,
 )
+from planner_node.tasks.part import Part
 from planner_node.tasks.record import Event, StoredEvent, TaskFilter, TaskRecord
 
 Query: TypeAlias = tuple[str, Sequence[Any]]
@@ -182,3 +183,22 @@ async def events_where(
     """Return the readable events for which a condition holds."""
     cursor = await connection.execute(f"SELECT {EVENT} FROM events WHERE {condition}", values)
     return readable(await cursor.fetchall(), stored_event_of)
+
+
+async def part(connection: AsyncConnection, node_id: str) -> Part | None:
+    """Return what was kept of a node's part of a fleet."""
+    cursor = await connection.execute(
+        "SELECT part_index, configured, count FROM parts WHERE node_id = %s", [node_id]
+    )
+    row = await cursor.fetchone()
+    return None if row is None else Part(*row)
+
+
+async def keep_part(connection: AsyncConnection, node_id: str, part: Part) -> None:
+    """Replace what was kept."""
+    await connection.execute(
+        "INSERT INTO parts VALUES (%s, %s, %s, %s) ON CONFLICT (node_id) DO UPDATE SET"
+        " part_index = excluded.part_index, configured = excluded.configured,"
+        " count = excluded.count",
+        [node_id, part.index, part.configured, part.count],
+    )

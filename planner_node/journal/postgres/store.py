@@ -23,6 +23,7 @@ from planner_node.journal.postgres.errand import AnyRow
 from planner_node.journal.postgres.purge import Purge, purge
 from planner_node.journal.postgres.schema import migrate
 from planner_node.journal.postgres.writer import Writer
+from planner_node.tasks.part import Part
 from planner_node.tasks.record import Event, EventKind, Reply, StoredEvent, TaskFilter, TaskRecord
 
 log = logging.getLogger(__name__)
@@ -163,8 +164,7 @@ class PostgresJournal(Chronicle[Writer]):
         """Put copies of what was last said of a task into this node's outbox, byte for byte.
 
         Of STATUS and PLAN the latest, of SUBTASK all lines of the last attempt; ``reply`` replaces
-        the first sender's. Without an outbox there is nobody to send to, and nothing happens.
-        Returns False when the task is not in the history any more.
+        the first sender's. Without an outbox nothing happens. False when the task is gone.
         """
         if not self.outbox:
             return True
@@ -189,10 +189,9 @@ class PostgresJournal(Chronicle[Writer]):
         return await self._read(lambda connection: statements.tasks(connection, wanted))
 
     async def unfinished(self, among: Sequence[str] | None = None) -> list[TaskRecord]:
-        """Return this node's tasks whose ``finished`` is not set, by arrival.
+        """Return this node's tasks without ``finished``, by arrival; ``among`` ids, or all.
 
-        Those ``among`` the given ids, or all. Without an outbox none that a node with a broker has
-        accepted.
+        Without an outbox none that a node with a broker has accepted.
         """
         return self._without_orphans(
             await self._read(lambda one: statements.unfinished(one, self._node_id, among))
@@ -222,6 +221,19 @@ class PostgresJournal(Chronicle[Writer]):
 
         async def work(connection: AsyncConnection, _: AnyRow) -> Written[None]:
             await outbox.publish(connection, event_ids)
+            return Written(None)
+
+        await self._writing.do(work)
+
+    async def part(self) -> Part | None:
+        """Return this node's part of a fleet as ``keep_part`` had it last."""
+        return await self._read(lambda connection: statements.part(connection, self._node_id))
+
+    async def keep_part(self, part: Part) -> None:
+        """Keep which part of a fleet is this node's."""
+
+        async def work(connection: AsyncConnection, _: AnyRow) -> Written[None]:
+            await statements.keep_part(connection, self._node_id, part)
             return Written(None)
 
         await self._writing.do(work)

@@ -1,0 +1,117 @@
+"""The number of nodes that share a fleet changes at one place in the stream of commands.
+
+A broker with one order for all (mosquitto) puts the change behind the same commands in every node's
+session. What comes before it is everybody's by the old number, what comes after it by the new
+one, so no command is planned twice and none by nobody, whoever is down or slow meanwhile.
+"""
+
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from messages.decode import Decoded, Refused, decode
+from messages.fleet import Partition, PartitionChange
+from messages.problem import ProblemCode
+from planner_node.mqtt.packets import Delivery
+from planner_node.mqtt.partition import IsOurs, partition
+from planner_node.tasks.part import Part
+
+_NO_QOS: Final = "send it at QoS 1: at QoS 0 a node that is away would never hear of it"
+
+
+class PartBook(Protocol):
+    """Where the last change outlives the process; each call may raise JournalLost."""
+
+    async def part(self) -> Part | None:
+        """Return what was kept last."""
+        ...
+
+    async def keep_part(self, part: Part) -> None:
+        """Keep it; returns when the disk has it."""
+        ...
+
+
+class Repartition:
+    """Which robots are this node's, as a connection's deliveries are read one after the other."""
+
+    def __init__(
+        self,
+        index: int = 0,
+        count: int = 1,
+        book: PartBook | None = None,
+        on_kept: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._index = index
+        self._configured = count
+        self._book = book
+        self._on_kept = on_kept
+        self._kept = count  # what a new connection begins with
+        self._count = count
+        self._epoch = 0
+        self._is_ours: IsOurs = partition(index, count)
+
+    @property
+    def hears_changes(self) -> bool:
+        """Whether there is a place to keep them."""
+        return self._book is not None
+
+    @property
+    def said(self) -> Partition:
+        """The part that the disk knows of, for people."""
+        return Partition(index=self._index, count=self._kept)
+
+    async def recall(self) -> None:
+        """Go on with what was kept, unless the settings were changed since.
+
+        Raises:
+            JournalLost: it cannot be read now.
+        """
+        part = None if self._book is None else await self._book.part()
+        if part is not None and (part.index, part.configured) == (self._index, self._configured):
+            self._kept = part.count
+            self._set(part.count)
+            self._on_kept()
+
+    def takes(self, robot_id: str, epoch: int) -> bool:
+        """Tell whether this node answers a delivery, given its robot and its connection.
+
+        A connection begins with what is kept: a change that its predecessor has not
+        acknowledged comes again, behind all that came before it.
+        """
+        if epoch != self._epoch:
+            self._epoch = epoch
+            self._set(self._kept)
+        return self._is_ours(robot_id)
+
+    def turn(self, count: int) -> None:
+        """Judge the rest of this connection's deliveries by another number."""
+        self._set(count)
+
+    async def keep(self, count: int) -> None:
+        """Write the new number down; only when nothing from before it can come again.
+
+        Raises:
+            JournalLost: the disk refuses.
+        """
+        if self._book is not None:
+            await self._book.keep_part(Part(self._index, self._configured, count))
+        self._kept = count
+        self._on_kept()
+
+    def _set(self, count: int) -> None:
+        if count != self._count:
+            self._count, self._is_ours = count, partition(self._index, count)
+
+
+def read_change(delivery: Delivery) -> Decoded[PartitionChange]:
+    """Read a change of the number of nodes.
+
+    Raises:
+        Refused: it is none, or old, or may not reach everybody.
+    """
+    if delivery.retain:
+        raise Refused(ProblemCode.RETAINED_COMMAND, {"topic": delivery.topic})
+    if delivery.expiry_s == 0:
+        raise Refused(ProblemCode.EXPIRED, {"message_expiry_s": 0})
+    if delivery.qos == 0:
+        raise Refused(ProblemCode.SCHEMA_INVALID, {"reason": _NO_QOS})
+    return decode(PartitionChange, delivery.payload)
