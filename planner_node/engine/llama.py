@@ -26,6 +26,7 @@ from planner_node.engine.linears import (
     int8_product,
     linear_of,
     quantized_head,
+    sum_linear,
 )
 from planner_node.engine.norm import RmsNorm
 
@@ -121,10 +122,10 @@ class LlamaForward:
         return Layer(
             attention_norm=RmsNorm(layer.input_layernorm.weight, epsilon),
             qkv=linear_of(attention.q_proj, attention.k_proj, attention.v_proj, int8=self._int8),
-            out=linear_of(attention.o_proj, int8=self._int8),
+            out=linear_of(attention.o_proj, int8=self._int8, plain=sum_linear),
             mlp_norm=RmsNorm(layer.post_attention_layernorm.weight, epsilon),
             gate_up=linear_of(mlp.gate_proj, mlp.up_proj, int8=self._int8),
-            down=linear_of(mlp.down_proj, int8=self._int8),
+            down=linear_of(mlp.down_proj, int8=self._int8, plain=sum_linear),
             kv_cells=kv.view(-1, 2 * self.heads.keys, self.heads.size),
         )
 

@@ -15,6 +15,7 @@ from planner_node.engine.linears import (
     linear_of,
     plain_linear,
     quantized_head,
+    sum_linear,
 )
 
 
@@ -93,6 +94,15 @@ def test_packed_product_is_the_plain_one(
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_small_weights_are_in_memory_once(dtype: torch.dtype) -> None:
     assert type(plain_linear(weights().to(dtype), None)) is PlainLinear
+
+
+@pytest.mark.parametrize(("dtype", "is_packed"), [(torch.float32, False), (torch.bfloat16, True)])
+def test_what_is_only_added_is_in_memory_twice_where_that_pays(
+    dtype: torch.dtype,
+    is_packed: bool,  # noqa: FBT001  a parameter
+) -> None:
+    product = sum_linear(weights(4_096).to(dtype), None)
+    assert isinstance(product, PackedLinear) is is_packed
 
 
 def test_weight_of_a_type_without_blocks_is_in_memory_once() -> None:
