@@ -127,6 +127,9 @@ REASON_TEXTS: Final[Mapping[str, str]] = {
     "send it at QoS 1: at QoS 0 a node that is away would never hear of it": (
         "請以 QoS 1 送出：若用 QoS 0，離線的節點永遠不會得知"
     ),
+    "send it without a Message Expiry: a node that is away longer would never hear of it": (
+        "請不要設定 Message Expiry：離線更久的節點將永遠不會得知"
+    ),
     "this robot has as many tasks waiting as queue.robot_capacity allows one robot": (
         "此機器人等候中的任務已達單一機器人的上限（queue.robot_capacity）"
     ),

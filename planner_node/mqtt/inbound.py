@@ -195,6 +195,7 @@ class Inbound:
             return
         if not await self._line.settled(delivery):
             return
+        self._parts.leave_behind(count)
         while not await self._has_journal(partial(self._parts.keep, count)):
             if await self._should_end():
                 return

@@ -16,6 +16,9 @@ from planner_node.mqtt.partition import IsOurs, partition
 from planner_node.tasks.part import Part
 
 _NO_QOS: Final = "send it at QoS 1: at QoS 0 a node that is away would never hear of it"
+_NO_EXPIRY: Final = (
+    "send it without a Message Expiry: a node that is away longer would never hear of it"
+)
 
 
 class PartBook(Protocol):
@@ -44,7 +47,8 @@ class Repartition:
         self._configured = count
         self._book = book
         self._on_kept = on_kept
-        self._kept = count  # what a new connection begins with
+        self._kept = count  # on the disk
+        self._begins_with = count  # a new connection
         self._count = count
         self._epoch = 0
         self._is_ours: IsOurs = partition(index, count)
@@ -60,34 +64,41 @@ class Repartition:
         return Partition(index=self._index, count=self._kept)
 
     async def recall(self) -> None:
-        """Go on with what was kept, unless the settings were changed since.
+        """Go on with what was kept; settings that were changed since take its place for good.
 
         Raises:
-            JournalLost: it cannot be read now.
+            JournalLost: it cannot be had now.
         """
         part = None if self._book is None else await self._book.part()
-        if part is not None and (part.index, part.configured) == (self._index, self._configured):
-            self._kept = part.count
-            self._set(part.count)
-            self._on_kept()
+        if part is None:
+            return
+        is_of_these = (part.index, part.configured) == (self._index, self._configured)
+        count = part.count if is_of_these else self._configured
+        self.turn(count)
+        self.leave_behind(count)
+        await self.keep(count)
 
     def takes(self, robot_id: str, epoch: int) -> bool:
         """Tell whether this node answers a delivery, given its robot and its connection.
 
-        A connection begins with what is kept: a change that its predecessor has not
-        acknowledged comes again, behind all that came before it.
+        A connection begins before the change that its predecessor has not left behind: all of
+        that may come again, and then the change.
         """
-        if epoch != self._epoch:
+        if epoch > self._epoch:
             self._epoch = epoch
-            self._set(self._kept)
+            self._set(self._begins_with)
         return self._is_ours(robot_id)
 
     def turn(self, count: int) -> None:
         """Judge the rest of this connection's deliveries by another number."""
         self._set(count)
 
+    def leave_behind(self, count: int) -> None:
+        """Nothing from before the change can come again, on whatever connection."""
+        self._begins_with = count
+
     async def keep(self, count: int) -> None:
-        """Write the new number down; only when nothing from before it can come again.
+        """Write the number down for the next start.
 
         Raises:
             JournalLost: the disk refuses.
@@ -110,8 +121,8 @@ def read_change(delivery: Delivery) -> Decoded[PartitionChange]:
     """
     if delivery.retain:
         raise Refused(ProblemCode.RETAINED_COMMAND, {"topic": delivery.topic})
-    if delivery.expiry_s == 0:
-        raise Refused(ProblemCode.EXPIRED, {"message_expiry_s": 0})
+    if delivery.expiry_s is not None:
+        raise Refused(ProblemCode.SCHEMA_INVALID, {"reason": _NO_EXPIRY})
     if delivery.qos == 0:
         raise Refused(ProblemCode.SCHEMA_INVALID, {"reason": _NO_QOS})
     return decode(PartitionChange, delivery.payload)

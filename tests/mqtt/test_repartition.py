@@ -192,9 +192,32 @@ async def test_a_restarted_node_goes_on_with_what_it_was_told() -> None:
 @pytest.mark.parametrize(("index", "configured"), [(1, 2), (2, 4)])
 async def test_other_settings_than_then_count_for_more(index: int, configured: int) -> None:
     told = await Node(2).take(change())
-    again = Node(index, told.journal, configured)
-    await again.inbound._recalled()
+    again = await Node(index, told.journal, configured).take(task(1))
     assert again.parts.said.count == configured
+    back = await Node(2, told.journal).take(task(1))  # not told of three since
+    assert (back.parts.said.count, back.planned) == (2, [])
+
+
+async def test_a_change_that_is_written_late_counts_for_the_next_connection_at_once() -> None:
+    node = Node(2)
+    node.journal.refuses = "disk full"
+    async with node.working():
+        node.line.put(change())
+        await until(lambda: node.inbound.fault is not None)
+        node.line.epoch = 2  # a session of its own: the change does not come again
+        node.line.put(task(1, epoch=2))
+        await until(lambda: node.planned == ["t1"])
+        node.journal.refuses = ""
+        await until(lambda: node.journal.kept_part == Part(2, configured=2, count=3))
+
+
+async def test_a_straggler_of_an_older_connection_turns_nothing_back() -> None:
+    node = Node(2)
+    node.line.epoch = 2
+    async with node.working():
+        node.line.put(change(epoch=2), task(1, STAYS, epoch=1), task(2, epoch=2))
+        await node.line.until_acknowledged(2)
+        await until(lambda: node.planned == ["t2"])
 
 
 async def test_a_journal_that_cannot_be_read_is_waited_for() -> None:
@@ -215,7 +238,8 @@ async def test_a_journal_that_cannot_be_read_is_waited_for() -> None:
     ("fields", "code"),
     [
         ({"retain": True}, ProblemCode.RETAINED_COMMAND),
-        ({"expiry_s": 0}, ProblemCode.EXPIRED),
+        ({"expiry_s": 0}, ProblemCode.SCHEMA_INVALID),
+        ({"expiry_s": 5}, ProblemCode.SCHEMA_INVALID),
         ({"qos": 0}, ProblemCode.SCHEMA_INVALID),
         ({"payload": b"{"}, ProblemCode.MALFORMED_JSON),
         ({"payload": b'{"partition_count": 0}'}, ProblemCode.SCHEMA_INVALID),
