@@ -72,11 +72,13 @@ class Repartition:
         part = None if self._book is None else await self._book.part()
         if part is None:
             return
-        is_of_these = (part.index, part.configured) == (self._index, self._configured)
-        count = part.count if is_of_these else self._configured
-        self.turn(count)
-        self.leave_behind(count)
-        await self.keep(count)
+        if (part.index, part.configured) != (self._index, self._configured):
+            await self.keep(self._configured)
+            return
+        self._kept = part.count
+        self.turn(part.count)
+        self.leave_behind(part.count)
+        self._on_kept()
 
     def takes(self, robot_id: str, epoch: int) -> bool:
         """Tell whether this node answers a delivery, given its robot and its connection.
