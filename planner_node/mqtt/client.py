@@ -43,6 +43,8 @@ class Connection:
         self.epoch = epoch
         self.granted = Granted()
         self.accepted_publications = 0
+        self._publications = 0  # sent so far at QoS 1
+        self._answered = 0  # of these, the newest that the broker has answered
         self._options = options
         self._deliver = deliver
         self._takes = takes
@@ -50,8 +52,9 @@ class Connection:
         self._network = Network(options, is_v5=is_v5, epoch=epoch, hearing=self)
         self._is_accepted = False
         self._window = asyncio.Semaphore(1)
-        # By packet id, the oldest first; with the moment at which its PUBACK is overdue.
-        self._unacknowledged: dict[int, tuple[asyncio.Future[PublishOutcome], float]] = {}
+        # By packet id, the oldest first; with the moment at which its PUBACK is overdue, and its
+        # number.
+        self._unacknowledged: dict[int, tuple[asyncio.Future[PublishOutcome], float, int]] = {}
         self._watch: asyncio.TimerHandle | None = None
         self._subscribing: dict[int, asyncio.Future[list[int]]] = {}
 
@@ -128,11 +131,15 @@ class Connection:
         if (answer := self._own_answer(publication)) is not None:
             outcome.set_result(answer)
             return outcome
-        mid = self._network.publish(self._offered(publication), until_s) if self.is_up else None
+        offered = self._offered(publication)
+        mid = self._network.publish(offered, until_s) if self.is_up else None
         if mid is None:
             outcome.set_result(PublishOutcome(Outcome.LOST, reason="not connected"))
             return outcome
-        self._unacknowledged[mid] = (outcome, self._loop.time() + self._options.puback_timeout_s)
+        overdue_at_s = self._loop.time() + self._options.puback_timeout_s
+        self._publications += offered.qos > 0
+        number = self._publications if offered.qos > 0 else 0
+        self._unacknowledged[mid] = (outcome, overdue_at_s, number)
         if self._watch is None:
             self._watch_oldest()
         return outcome
@@ -173,7 +180,7 @@ class Connection:
         oldest = next(iter(self._unacknowledged.items()), None)
         if oldest is None:
             return
-        mid, (_, overdue_at_s) = oldest
+        mid, (_, overdue_at_s, _) = oldest
         if self._loop.time() < overdue_at_s:
             self._watch = self._loop.call_at(overdue_at_s, self._watch_oldest)
             return
@@ -191,6 +198,14 @@ class Connection:
         if delivery.qos > 0:
             self._network.acknowledge(delivery)
         return True
+
+    def proof(self) -> Callable[[], bool]:
+        """Return what tells, later, whether the broker has surely read all that is sent by now.
+
+        It has once it has answered a publication that was sent behind.
+        """
+        sent = self._publications
+        return lambda: self._answered > sent
 
     async def close(self) -> None:
         """Say goodbye, so that the broker does not publish the last will."""
@@ -221,7 +236,9 @@ class Connection:
 
     def settled(self, mid: int, outcome: PublishOutcome) -> None:
         self.accepted_publications += outcome.outcome is Outcome.ACCEPTED
-        waiting, _ = self._unacknowledged.pop(mid, (None, 0.0))
+        waiting, _, number = self._unacknowledged.pop(mid, (None, 0.0, 0))
+        if outcome.outcome is not Outcome.LOST:
+            self._answered = max(self._answered, number)
         if waiting is not None and not waiting.done():
             waiting.set_result(outcome)
 

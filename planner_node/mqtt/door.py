@@ -215,6 +215,7 @@ class _Line:
         self.acknowledge = link.acknowledge
         self.is_current = link.is_current
         self.settled = link.settled
+        self.proof = link.proof
 
     async def deliveries(self) -> AsyncIterator[Delivery]:
         async for delivery in self._link.deliveries():

@@ -1,9 +1,7 @@
 """Takes deliveries to the planner, in order for each robot, and acknowledges what is journalled."""
 
 import asyncio
-import hashlib
 import logging
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -11,19 +9,18 @@ from typing import Final, Protocol
 
 from messages.decode import Refused
 from messages.topics import FLEET_PARTITION, ROBOT_TASK
-from messages.wire import new_id
 from planner_node.clock import monotonic_s
 from planner_node.errors import JournalLost
 from planner_node.mqtt.commands import Commands, Route, route_of
 from planner_node.mqtt.packets import Delivery
 from planner_node.mqtt.repartition import Repartition, read_change
+from planner_node.mqtt.spare_ids import SpareIds
 
 logger = logging.getLogger(__name__)
 
 MAX_TRIES: Final = 3
 JOURNAL_RETRY_S: Final = 0.5
 MAX_AT_ONCE: Final = 256  # QoS 1 has the Receive Maximum; QoS 0 and MQTT 3.1.1 have none
-_REMEMBERED_IDS: Final = 1_024
 _CHANGES: Final = "/"  # the lane of changes of the partition: no robot's name has a slash
 
 
@@ -34,44 +31,7 @@ class Line(Protocol):
     def acknowledge(self, delivery: Delivery) -> bool: ...
     def is_current(self, delivery: Delivery) -> bool: ...
     async def settled(self, delivery: Delivery) -> bool: ...
-
-
-class SpareIds:
-    """Ids for tasks that bring none, the same one when the broker delivers such a task again."""
-
-    def __init__(self) -> None:
-        self._ids: OrderedDict[tuple[int, str, bytes], str] = OrderedDict()
-
-    def of(self, delivery: Delivery) -> str:
-        """Return the id for a delivery; only a repeated one (DUP) may find an older id."""
-        key = self._key(delivery)
-        if not delivery.dup or key not in self._ids:
-            self._ids[key] = new_id()
-        while len(self._ids) > _REMEMBERED_IDS:
-            self._ids.popitem(last=False)
-        return self._ids[key]
-
-    def forget(self, delivery: Delivery) -> None:
-        """The broker has our acknowledgement, so the delivery does not come again."""
-        if self._ids:
-            self._ids.pop(self._key(delivery), None)
-
-    @staticmethod
-    def _key(delivery: Delivery) -> tuple[int, str, bytes]:
-        return delivery.mid, delivery.topic, hashlib.sha256(delivery.payload).digest()
-
-
-class _SpareId:
-    """One delivery's spare id: made when it is asked for, and then the same at each try."""
-
-    def __init__(self, ids: SpareIds, delivery: Delivery) -> None:
-        self._ids = ids
-        self._delivery = delivery
-        self._id = ""
-
-    def __call__(self) -> str:
-        self._id = self._id or self._ids.of(self._delivery)
-        return self._id
+    def proof(self) -> Callable[[], bool]: ...
 
 
 @dataclass(eq=False, slots=True)
@@ -226,7 +186,7 @@ class Inbound:
         if self.fault is place.fault:  # the very same: another one that still waits has its own
             self.fault = None
         if is_in and self._line.acknowledge(delivery):
-            self._spare_ids.forget(delivery)
+            self._spare_ids.acknowledged(delivery, self._line.proof())
 
     def _must_wait(self, before: Sequence[_Place]) -> bool:
         """Whether the door closes, and the broker keeps one that comes first for the next start."""
@@ -236,7 +196,7 @@ class Inbound:
         self, delivery: Delivery, place: _Place, before: Sequence[_Place]
     ) -> bool:
         """Try until the journal has the command or its refusal; False if it is too late."""
-        spare_id = _SpareId(self._spare_ids, delivery)
+        spare_id = self._spare_ids.source(delivery)
         reason = delivery.fault or ""
         tries = 0 if delivery.fault is None else MAX_TRIES
         while delivery.qos == 0 or self._line.is_current(delivery):

@@ -164,6 +164,10 @@ class Link:
         """Send the PUBACK; return False when it is too late, so that the broker redelivers."""
         return self._connection is not None and self._connection.acknowledge(delivery)
 
+    def proof(self) -> Callable[[], bool]:
+        """Return what tells, later, whether the broker has surely read all that is sent by now."""
+        return (lambda: False) if self._connection is None else self._connection.proof()
+
     async def settled(self, delivery: Delivery) -> bool:
         """Wait until the broker has every PUBACK sent so far on the delivery's connection.
 

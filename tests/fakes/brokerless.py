@@ -31,6 +31,7 @@ class HandLine:
     """Deliveries come by ``put``; ``acknowledged`` tells what was answered."""
 
     epoch: int = 1
+    is_proven: bool = False  # the broker has had every PUBACK
     is_cut: bool = False  # the broker hears of nothing any more, and we do not know it yet
     acknowledged: list[Delivery] = field(default_factory=list)
     _queue: asyncio.Queue[Delivery | None] = field(default_factory=asyncio.Queue)
@@ -56,6 +57,9 @@ class HandLine:
         self.acknowledged.append(one)
         self._news.set()
         return True
+
+    def proof(self) -> Callable[[], bool]:
+        return lambda: self.is_proven
 
     async def settled(self, one: Delivery) -> bool:
         return self.is_current(one) and not self.is_cut

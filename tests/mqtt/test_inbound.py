@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
+import pytest
+
 from messages.problem import ProblemCode
 from planner_node.errors import JournalLost
 from planner_node.mqtt.commands import Commands
@@ -195,6 +197,23 @@ async def test_redelivered_task_without_an_id_gets_the_same_id() -> None:
         line.put(replace(first, epoch=2, dup=True))
         await line.until_acknowledged(1)
     assert len({command.task_id for command, _ in planner.submitted}) == 1
+
+
+@pytest.mark.parametrize(("is_proven", "tasks"), [(False, 1), (True, 2)])
+async def test_a_task_whose_acknowledgement_was_lost_with_the_line_is_the_same_task(
+    is_proven: bool,  # noqa: FBT001  a parameter
+    tasks: int,
+) -> None:
+    line, planner = HandLine(), RecordingPlanner()
+    first = delivery(TASK, "go", mid=9, epoch=1)
+    async with working(line, planner):
+        line.put(first)
+        await line.until_acknowledged(1)
+        line.is_proven = is_proven  # else the broker had it, and means another by this number
+        line.epoch = 2
+        line.put(replace(first, epoch=2, dup=True))
+        await line.until_acknowledged(2)
+    assert len({command.task_id for command, _ in planner.submitted}) == tasks
 
 
 async def test_same_text_said_twice_is_two_tasks() -> None:

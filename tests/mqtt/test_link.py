@@ -231,6 +231,25 @@ async def test_a_broker_that_answers_behind_an_acknowledgement_has_it(options: M
         assert not await link.settled(newer)
 
 
+async def test_a_later_answer_proves_what_was_sent_before(options: Make) -> None:
+    silent = Script(puback_code=None)
+    async with scripted(silent) as broker, working(link_to(options(broker.port))) as link:
+        assert not link.proof()()
+        await until(lambda: link.state.is_ok)
+        connection = await link.connection()
+        before = await connection.send(Publication("out/a", b"before"))
+        is_proven = link.proof()
+        after = await connection.send(Publication("out/a", b"after"))
+        await until(lambda: len(broker.published) == 2)
+        older, newer = (body[7:9] for body in broker.published)  # behind the topic: the packet id
+        broker.push(b"\x40\x02" + older)
+        await before
+        assert not is_proven()
+        broker.push(b"\x40\x02" + newer)
+        await after
+        assert is_proven()
+
+
 async def a_few(link: Link, number: int) -> list[Delivery]:
     found: list[Delivery] = []
     async with asyncio.timeout(5):
