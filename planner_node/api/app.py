@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 from starlette.types import Lifespan
 
 from planner_node import __version__
-from planner_node.api import console, events, generate, health, refusals, schemas, tasks
+from planner_node.api import console, docs, events, generate, health, refusals, schemas, tasks
 from planner_node.api.alone import lifespan_of
 from planner_node.api.guard import Guard
 from planner_node.api.limits import is_open
@@ -69,6 +69,7 @@ def assemble(hall: Hall, lifespan: Lifespan[Service] | None = None) -> Service:
         version=__version__,
         description=_DESCRIPTION,
         openapi_tags=_TAGS,
+        docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
     )
@@ -76,12 +77,13 @@ def assemble(hall: Hall, lifespan: Lifespan[Service] | None = None) -> Service:
     registry.register(HouseCollector(hall))
     app.state.hall = hall
     app.state.registry = registry
-    rooms = (generate, tasks, events, health, schemas, console)
+    rooms = (generate, tasks, events, health, schemas, console, docs)
     routers = [room.router for room in rooms]
     routers.append(_heads(room.router for room in rooms if room is not events))  # no end, no HEAD
     for router in routers:
         app.include_router(router)
     app.state.routes = [route for router in routers for route in _routes(router)]
+    docs.mount(app)
     refusals.install(app)
     # The last one added is the outermost.
     app.add_middleware(Guard, hall=hall)

@@ -21,7 +21,7 @@ from planner_node.api.ports import Hall
 from planner_node.api.refusals import answer
 
 OPEN_PATHS: Final = frozenset(
-    {"/", "/healthz", "/readyz", "/docs", "/redoc", "/openapi.json", "/asyncapi.json"}
+    {"/", "/healthz", "/readyz", "/docs", "/openapi.json", "/asyncapi.json"}
 )
 # Asked by machines, by whatever name the node has for them, and worth nothing to a stranger's page.
 _PROBES: Final = frozenset({"/healthz", "/readyz"})
@@ -70,7 +70,7 @@ class Guard:
         return None if is_local_name(headers.get("host")) else (HTTPStatus.FORBIDDEN, _REBINDING)
 
     def _without_key(self, path: str, headers: Headers) -> tuple[HTTPStatus, str] | None:
-        if path in OPEN_PATHS or path.startswith("/schemas"):
+        if path in OPEN_PATHS or path.startswith(("/schemas", "/docs/")):
             return None
         given = _given_key(headers).encode("latin-1")  # as which the bytes that came were read
         # Every key is compared, so that the time taken says nothing about which one is near.

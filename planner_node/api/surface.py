@@ -9,6 +9,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from messages.problem import Problem, ProblemCode, problem
+from planner_node.api.policy import NOTHING
 from planner_node.api.refusals import STATUS, STOPPED, answer
 
 _log = logging.getLogger(__name__)
@@ -20,14 +21,6 @@ _HEADERS: Final[Mapping[str, str]] = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cache-Control": "no-store",
-}
-_NOTHING: Final = "default-src 'none'; frame-ancestors 'none'"
-# The framework's page loads Swagger's own script and style from the network.
-_PAGES: Final[Mapping[str, str]] = {
-    "/docs": (
-        "default-src 'none'; script-src 'unsafe-inline' https:; style-src 'unsafe-inline' https:; "
-        "img-src data: https:; connect-src 'self'; frame-ancestors 'none'"
-    ),
 }
 
 
@@ -41,7 +34,7 @@ class Surface:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        reply = _Reply(scope["path"], send)
+        reply = _Reply(send)
         try:
             await self._app(scope, receive, reply)
         except asyncio.CancelledError:  # the server stops, and has waited long enough
@@ -63,8 +56,7 @@ async def _refuse(found: Problem, scope: Scope, receive: Receive, send: Send) ->
 class _Reply:
     """The way out of one request: adds the headers and knows whether the answer has begun."""
 
-    def __init__(self, path: str, send: Send) -> None:
-        self._path = path
+    def __init__(self, send: Send) -> None:
         self._send = send
         self.started = False
 
@@ -74,5 +66,5 @@ class _Reply:
             headers = MutableHeaders(scope=message)
             for name, value in _HEADERS.items():
                 headers.setdefault(name, value)
-            headers.setdefault("Content-Security-Policy", _PAGES.get(self._path, _NOTHING))
+            headers.setdefault("Content-Security-Policy", NOTHING)
         await self._send(message)

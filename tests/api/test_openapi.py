@@ -1,5 +1,6 @@
 """The OpenAPI document says what the routes really take and answer."""
 
+import re
 from typing import Any
 
 import httpx
@@ -88,6 +89,20 @@ def test_the_limit_of_new_tokens_is_documented() -> None:
 
 def test_a_task_over_http_needs_its_robot() -> None:
     assert "robot_id" in DOCUMENT["components"]["schemas"]["TaskOrder"]["required"]
+
+
+async def test_the_page_of_the_document_needs_nothing_from_elsewhere(
+    http: httpx.AsyncClient,
+) -> None:
+    answer = await http.get("/docs")
+    policy = answer.headers["content-security-policy"]
+    assert "//" not in policy
+    found = re.findall(r"(?:src|href)=\"([^\"]+)\"", answer.text)
+    assert len(found) == 3
+    for address in (*found, "openapi.json"):
+        part = await http.get(f"/{address}")
+        assert (part.status_code, bool(part.content)) == (200, True)
+    assert (await http.get("/docs/assets/nothing.js")).json()["problem"]["code"] == "NOT_FOUND"
 
 
 @pytest.mark.parametrize("path", ["/docs", "/openapi.json"])
