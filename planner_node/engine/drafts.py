@@ -1,15 +1,19 @@
 """Guesses what a row says next, so that one forward checks several ids at once.
 
-A guess costs a look into two tables: what the row itself has read and written, for names copied
-from the instruction, and what rows with the same prefix wrote lately, for everything plans share.
-How often guesses of each kind come true is measured, and a draft ends where it becomes unlikely.
+A guess costs a look at an earlier plan, which is followed with the names exchanged; where the row
+has left it, at what the row itself has read and written, for names copied from the instruction, and
+at what rows with the same prefix wrote lately. How often guesses of each kind come true is
+measured, and a draft ends where it becomes unlikely.
 """
 
 from collections import OrderedDict
 from collections.abc import Iterable
+from copy import copy
 from typing import Final
 
+from planner_node.engine.follower import Follower
 from planner_node.engine.ngrams import LONGEST_NGRAM, NgramTable, ngram_keys
+from planner_node.engine.plan_log import END, PlanLog
 from planner_node.engine.scheduler import Turn
 from planner_node.engine.sequence import Draft, Sequence
 
@@ -25,6 +29,8 @@ LEAST_CHANCE: Final = 0.12
 LEAST_CHANCE_A_ROW: Final = 0.05
 LEAST_CHANCE_OF_MANY: Final = 0.4
 FIRST_CHANCE: Final = 0.75  # of a kind of guess that was not tried yet
+SURE_RUN: Final = 8  # ids that came as an earlier plan has them: more tell no more
+SHORTEST_JUMP: Final = 3  # ids that must be the same, to follow an earlier plan from there
 LONGEST_PAUSE: Final = 64  # steps without a guess, for a row whose guesses keep failing
 
 
@@ -52,10 +58,11 @@ class Odds:
 class Lookup:
     """What one row knows for its guesses, and how it does with them."""
 
-    __slots__ = ("kinds", "misses", "num_learned", "own", "pause", "shared")
+    __slots__ = ("follower", "kinds", "misses", "num_learned", "own", "pause", "shared")
 
-    def __init__(self, sequence: Sequence, shared: NgramTable) -> None:
-        self.own = NgramTable(max_entries=1 << 30)  # bounded by the row's context
+    def __init__(self, sequence: Sequence, shared: PlanLog) -> None:
+        self.follower = Follower(shared, shared.latest)
+        self.own = NgramTable()
         self.shared = shared
         self.num_learned = sequence.request.prefix_tokens
         self.kinds: list[Odds] = []  # of the ids guessed in the current draft, in order
@@ -68,11 +75,12 @@ class Drafter:
 
     def __init__(self, budget_tokens: int) -> None:
         self._budget_tokens = budget_tokens
-        self._shared: OrderedDict[tuple[int, ...], NgramTable] = OrderedDict()
+        self._shared: OrderedDict[tuple[int, ...], PlanLog] = OrderedDict()
         self._lookups: dict[str, Lookup] = {}
         sizes = range(LONGEST_NGRAM + 1)
         self._own_odds = [Odds() for _ in sizes]
         self._shared_odds = [Odds() for _ in sizes]
+        self._plan_odds = [Odds() for _ in range(SURE_RUN + 1)]
 
     def draft(self, turns: Iterable[Turn]) -> int:
         """Give the rows that choose a token in this step a draft; return the guessed tokens."""
@@ -106,13 +114,13 @@ class Drafter:
         if lookup.pause > 0:
             lookup.pause -= 1
             return 0
-        lookup.own.learn(sequence.tokens, lookup.num_learned)
-        lookup.num_learned = len(sequence.tokens)
+        self._catch_up(lookup, sequence)
         lookup.kinds = []
         recent = sequence.tokens[-LONGEST_NGRAM:]
+        follower = copy(lookup.follower)
         chance = 1.0
         while len(sequence.draft.token_ids) < share:
-            found = self._guess(lookup, recent)
+            found = self._guess(lookup, follower, recent)
             if found is None:
                 break
             token_id, odds = found
@@ -124,17 +132,40 @@ class Drafter:
                 break
             chance *= odds.chance
             lookup.kinds.append(odds)
+            for one in added:
+                follower.step(one)
             recent = [*recent, *added][-LONGEST_NGRAM:]
         return len(lookup.kinds)
 
-    def _guess(self, lookup: Lookup, recent: list[int]) -> tuple[int, Odds] | None:
-        """Return what followed the longest run of recent ids, and how far to trust it."""
+    def _catch_up(self, lookup: Lookup, sequence: Sequence) -> None:
+        """Learn what the row has come to since its last draft."""
+        tokens, first = sequence.tokens, len(sequence.request.prompt)
+        for token_id in tokens[max(lookup.num_learned, first) :]:
+            lookup.follower.step(token_id)
+        lookup.own.learn(tokens, lookup.num_learned)
+        lookup.num_learned = len(tokens)
+        if lookup.follower.is_lost:
+            keys = ngram_keys(tokens, len(tokens))
+            for key in reversed(keys[SHORTEST_JUMP - 1 :]):
+                if (place := lookup.shared.place_behind(key)) is not None:
+                    lookup.follower.go_to(place, tokens[first:])
+                    return
+
+    def _guess(
+        self, lookup: Lookup, follower: Follower, recent: list[int]
+    ) -> tuple[int, Odds] | None:
+        """Return what comes next in the plan that is followed, else behind the same ids."""
+        expected = follower.expected()
+        if expected is not None:
+            return expected, self._plan_odds[min(follower.run, SURE_RUN)]
         keys = ngram_keys(recent, len(recent))
         for size in range(len(keys), 0, -1):
-            for table, odds in ((lookup.own, self._own_odds), (lookup.shared, self._shared_odds)):
-                token_id = table.follower(keys[size - 1])
-                if token_id is not None:
-                    return token_id, odds[size]
+            token_id = lookup.own.follower(keys[size - 1])
+            if token_id is not None:
+                return token_id, self._own_odds[size]
+            place = lookup.shared.place_behind(keys[size - 1])
+            if place is not None and (found := lookup.shared.id_at(place)) != END:
+                return found, self._shared_odds[size]
         return None
 
     def _lookup(self, sequence: Sequence) -> Lookup:
@@ -143,8 +174,8 @@ class Drafter:
             self._lookups[request_id] = Lookup(sequence, self._table(sequence.prefix))
         return self._lookups[request_id]
 
-    def _table(self, prefix: tuple[int, ...]) -> NgramTable:
-        table = self._shared.setdefault(prefix, NgramTable(SHARED_ENTRIES))
+    def _table(self, prefix: tuple[int, ...]) -> PlanLog:
+        table = self._shared.setdefault(prefix, PlanLog(SHARED_ENTRIES))
         self._shared.move_to_end(prefix)
         if len(self._shared) > SHARED_TABLES:
             self._shared.popitem(last=False)

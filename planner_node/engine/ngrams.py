@@ -1,7 +1,6 @@
-"""What followed the last few ids the last time: prompt lookup, and lookup in recent outputs.
+"""What followed the last few ids the last time, in the row itself: prompt lookup.
 
-Source: Saxena, "Prompt Lookup Decoding" (2023); here the table also holds the outputs of other
-requests, since plans for one tool resemble each other.
+Source: Saxena, "Prompt Lookup Decoding" (2023). Outputs of other requests: ``plan_log``.
 """
 
 from collections.abc import Sequence as Many
@@ -24,29 +23,21 @@ def ngram_keys(token_ids: Many[int], stop: int) -> list[int]:
 
 
 class NgramTable:
-    """Id runs of one to ``LONGEST_NGRAM`` ids → the id that came next, the latest one wins.
+    """Id runs of one to ``LONGEST_NGRAM`` ids of one row → the id that came next, the latest wins.
 
     Runs are kept as hashes: a collision gives a wrong guess, and guesses are checked. Bounded by
-    two generations: when the young one is full it becomes the old one, and the old one is dropped.
+    the row's context.
     """
 
-    def __init__(self, max_entries: int) -> None:
-        self._max_entries = max_entries
-        self._young: dict[int, int] = {}
-        self._old: dict[int, int] = {}
-
-    def __len__(self) -> int:
-        return len(self._young) + len(self._old)
+    def __init__(self) -> None:
+        self._followers: dict[int, int] = {}
 
     def learn(self, token_ids: Many[int], first: int) -> None:
         """Take in which id came at each place from ``first`` on, after one to n ids."""
-        young = self._young
+        followers = self._followers
         for place in range(max(first, 1), len(token_ids)):
-            young.update(dict.fromkeys(ngram_keys(token_ids, place), token_ids[place]))
-        if len(self._young) > self._max_entries:
-            self._old, self._young = self._young, {}
+            followers.update(dict.fromkeys(ngram_keys(token_ids, place), token_ids[place]))
 
     def follower(self, key: int) -> int | None:
         """Return what came after the run of that key, or None when it was not seen."""
-        found = self._young.get(key)
-        return self._old.get(key) if found is None else found
+        return self._followers.get(key)

@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 from planner_node.engine.drafts import LONGEST_PAUSE, Drafter, Lookup
-from planner_node.engine.ngrams import LONGEST_NGRAM, NgramTable, ngram_keys
+from planner_node.engine.plan_log import PlanLog
 from planner_node.engine.request import Finish, Request, Sampling
 from planner_node.engine.scheduler import Turn
 from planner_node.engine.sequence import Draft, Sequence
@@ -41,6 +41,24 @@ def test_drafts_change_no_token_and_save_forwards(make_engine: MakeEngine) -> No
     assert outcomes["second-0"].usage.accepted_tokens > 20
     assert drafting.stats().accepted_tokens > 40
     assert drafting.stats().forward_passes < 0.75 * plain.stats().forward_passes
+
+
+def test_a_row_is_guessed_along_an_earlier_one_with_its_own_name() -> None:
+    drafter = Drafter(16)
+    earlier, row = (sequence_of(name, (5, 6, *thing)) for name, thing in NAMED.items())
+    drafter.draft([Turn(earlier, 1, samples=True)])
+    earlier.tokens += [1, 20, 21, 2, 3, 20, 21, 4]
+    drafter.forget(earlier)
+    row.tokens += [1, 30, 31, 2]
+    drafter.draft([Turn(row, 1, samples=True)])
+    assert row.draft.token_ids[:4] == [3, 30, 31, 4]
+
+
+NAMED = {"earlier": (20, 21), "row": (30, 31)}  # the name that each has in its prompt
+
+
+def sequence_of(name: str, prompt: tuple[int, ...]) -> Sequence:
+    return Sequence(Request(name, prompt, 2, 40), 99)
 
 
 def test_drafts_are_within_the_budget(make_engine: MakeEngine) -> None:
@@ -182,34 +200,6 @@ def test_a_long_shot_is_tried_beside_few_rows_only(num_rows: int, *, is_guessed:
     assert bool(drafted) is is_guessed
 
 
-def follower(table: NgramTable, run: tuple[int, ...]) -> int | None:
-    return table.follower(ngram_keys(run, len(run))[-1])
-
-
-def test_table_knows_what_came_last_after_a_run() -> None:
-    table = NgramTable(100)
-    table.learn([1, 2, 3, 1, 2, 4], 0)
-    assert follower(table, (1, 2)) == 4
-    assert follower(table, (2, 3)) == 1
-    assert follower(table, (9,)) is None
-
-
-def test_table_learns_only_what_is_new() -> None:
-    table = NgramTable(100)
-    table.learn([1, 2, 3], 2)
-    assert follower(table, (1,)) is None
-    assert follower(table, (1, 2)) == 3
-
-
-def test_table_is_bounded_and_keeps_what_is_young() -> None:
-    table = NgramTable(1_000)
-    for start in range(0, 100_000, 100):
-        table.learn(list(range(start, start + 100)), 0)
-    assert len(table) <= 2 * (1_000 + 100 * LONGEST_NGRAM)
-    assert follower(table, (99_998,)) == 99_999
-    assert follower(table, (10,)) is None
-
-
 def test_nothing_is_kept_of_a_row_that_ended(make_engine: MakeEngine) -> None:
     engine = make_engine()
     for n in range(20):
@@ -217,9 +207,9 @@ def test_nothing_is_kept_of_a_row_that_ended(make_engine: MakeEngine) -> None:
     drafter = engine._drafter
     assert drafter._lookups == {}
     assert len(drafter._shared) <= 8
-    assert all(isinstance(table, NgramTable) for table in drafter._shared.values())
+    assert all(isinstance(table, PlanLog) for table in drafter._shared.values())
 
 
 def test_own_table_begins_after_the_shared_prefix() -> None:
-    lookup = Lookup(Sequence(Request("a", (5, 6, 7), 2), 99), NgramTable(9))
+    lookup = Lookup(Sequence(Request("a", (5, 6, 7), 2), 99), PlanLog(9))
     assert lookup.num_learned == 2

@@ -1,0 +1,120 @@
+"""A row beside an earlier output: what it expects, where it parts, and how it comes back."""
+
+from collections.abc import Sequence
+from copy import copy
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from planner_node.engine.follower import WIDEST_GAP, Follower
+from planner_node.engine.plan_log import PlanLog
+
+FIND, THE, TAKE, GO, TO, STOP = range(1, 7)
+BOOK, RED, CUP, DESK, BED = range(20, 25)
+EARLIER = [FIND, THE, BOOK, STOP, TAKE, THE, BOOK, STOP, GO, TO, DESK, STOP]
+
+
+def beside(*outputs: Sequence[int]) -> Follower:
+    log = PlanLog(1_000)
+    for output in outputs:
+        log.learn(output, 0)
+    return Follower(log, log.latest)
+
+
+def walked(follower: Follower, *token_ids: int) -> Follower:
+    for token_id in token_ids:
+        follower.step(token_id)
+    return follower
+
+
+def ahead(follower: Follower, number: int = 20) -> list[int]:
+    """What is expected, as long as it comes so."""
+    guessing = copy(follower)
+    found: list[int] = []
+    while len(found) < number and (token_id := guessing.expected()) is not None:
+        guessing.step(token_id)
+        found.append(token_id)
+    return found
+
+
+def test_all_of_the_earlier_output_is_expected_and_nothing_behind_it() -> None:
+    assert ahead(beside([9, 9], EARLIER)) == EARLIER
+
+
+def test_without_an_earlier_output_nothing_is_expected() -> None:
+    assert Follower(PlanLog(9)).expected() is None
+    assert Follower(PlanLog(9)).is_lost
+
+
+def test_the_rows_name_is_expected_where_the_other_has_its_own() -> None:
+    follower = walked(beside(EARLIER), FIND, THE, RED, CUP, STOP)
+    assert ahead(follower) == [TAKE, THE, RED, CUP, STOP, GO, TO, DESK, STOP]
+
+
+def test_nothing_is_expected_within_another_name() -> None:
+    follower = walked(beside(EARLIER), FIND, THE, RED)
+    assert follower.is_lost
+    assert follower.expected() is None
+    assert not walked(follower, CUP, STOP).is_lost
+
+
+def test_a_name_that_shares_its_end_is_exchanged_up_to_there() -> None:
+    follower = walked(beside([FIND, BOOK, CUP, STOP, TAKE, BOOK, CUP, STOP]), FIND, RED, CUP)
+    assert ahead(follower) == [STOP, TAKE, RED, CUP, STOP]
+
+
+def test_the_longer_name_counts_where_one_begins_with_another() -> None:
+    other = [FIND, BOOK, STOP, FIND, BOOK, CUP, STOP, TAKE, BOOK, CUP, STOP, TAKE, BOOK, STOP]
+    follower = walked(beside(other), FIND, DESK, STOP, FIND, BED, STOP)
+    assert ahead(follower) == [TAKE, BED, STOP, TAKE, DESK, STOP]
+
+
+def test_what_the_row_leaves_out_or_puts_in_is_no_name() -> None:
+    left_out = walked(beside([FIND, RED, CUP, STOP, TAKE, RED, CUP, STOP]), FIND, CUP, STOP)
+    assert ahead(left_out) == [TAKE, RED, CUP, STOP]
+    put_in = walked(beside([FIND, CUP, STOP, TAKE, CUP, STOP]), FIND, RED, CUP, STOP)
+    assert ahead(put_in) == [TAKE, CUP, STOP]
+
+
+def test_a_row_that_does_not_come_back_is_not_followed_any_more() -> None:
+    follower = walked(beside(EARLIER), *range(100, 102 + WIDEST_GAP), *EARLIER)
+    assert follower.is_lost
+
+
+def test_a_row_that_parts_inside_its_own_name_goes_on_behind_the_others() -> None:
+    follower = walked(beside(EARLIER), FIND, THE, RED, CUP, STOP, TAKE, THE, RED, STOP)
+    assert ahead(follower) == [GO, TO, DESK, STOP]
+
+
+def test_from_another_place_the_names_are_found_again() -> None:
+    follower = beside(EARLIER, [GO, TO, BED])
+    written = [FIND, THE, RED, CUP, STOP, TAKE]
+    follower.go_to(EARLIER.index(TAKE) + 1, written)
+    assert ahead(follower) == [THE, RED, CUP, STOP, GO, TO, DESK, STOP]
+    assert follower.run == 0
+
+
+def test_the_run_tells_how_long_all_came_as_expected() -> None:
+    follower = walked(beside(EARLIER), FIND, THE)
+    assert follower.run == 2
+    assert walked(follower, RED).run == 0
+    assert walked(follower, STOP, TAKE).run == 1
+
+
+def test_a_copy_goes_its_own_way() -> None:
+    follower = walked(beside(EARLIER), FIND, THE, RED)
+    walked(copy(follower), CUP, STOP, TAKE)
+    assert follower.expected() is None
+    assert ahead(walked(follower, CUP, STOP))[:4] == [TAKE, THE, RED, CUP]
+
+
+@pytest.mark.parametrize("place", [0, 3, 11, 12])
+@given(row=st.lists(st.integers(1, 6), max_size=60))
+def test_no_row_leads_anywhere_but_to_an_id_or_to_none(place: int, row: list[int]) -> None:
+    follower = beside([1, 2, 3, 1, 2, 4], [5, 1, 2, 3, 6])
+    follower.go_to(place, row[:10])
+    for token_id in row:
+        expected = follower.expected()
+        assert expected is None or expected in range(1, 7)
+        follower.step(token_id)

@@ -1,0 +1,49 @@
+"""The log of recent outputs: places stay, runs lead to their latest one, the oldest goes."""
+
+from planner_node.engine.ngrams import LONGEST_NGRAM, ngram_keys
+from planner_node.engine.plan_log import END, PlanLog
+
+
+def place_behind(log: PlanLog, *run: int) -> int | None:
+    return log.place_behind(ngram_keys(run, len(run))[-1])
+
+
+def test_a_run_leads_behind_its_latest_occurrence() -> None:
+    log = PlanLog(100)
+    log.learn([1, 2, 3], 0)
+    log.learn([1, 2, 4], 0)
+    place = place_behind(log, 1, 2)
+    assert place is not None
+    assert log.id_at(place) == 4
+    assert log.begin_of(place) == log.latest
+    assert place_behind(log, 9) is None
+
+
+def test_what_stands_before_an_output_is_no_place_of_it() -> None:
+    log = PlanLog(100)
+    log.learn([7, 8, 1, 2], 2)
+    begin = place_behind(log, 7, 8)
+    assert begin == log.latest == 0
+    assert log.ids_at(0, 5) == (1, 2, END)
+    assert place_behind(log, 7) is None
+
+
+def test_an_output_ends_and_so_does_all_that_is_known() -> None:
+    log = PlanLog(100)
+    assert log.latest is None
+    log.learn([1, 2], 0)
+    assert [log.id_at(place) for place in (-1, 0, 1, 2, 3)] == [END, 1, 2, END, END]
+
+
+def test_log_is_bounded_and_keeps_what_is_young() -> None:
+    log = PlanLog(1_000)
+    for start in range(0, 100_000, 100):
+        log.learn(list(range(start, start + 100)), 0)
+    assert len(log) <= 2 * (1_000 + 100 * LONGEST_NGRAM)
+    assert len(log._ids) <= 2 * 101 * (1_000 // (100 * LONGEST_NGRAM) + 2)
+    place = place_behind(log, 99_998)
+    assert place is not None
+    assert log.id_at(place) == 99_999
+    assert place_behind(log, 10) is None
+    assert log.latest is not None
+    assert log.id_at(log.latest) == 99_900
