@@ -42,7 +42,8 @@ class Engine:
         self._slots = forward.slots
         self._scheduler = Scheduler(limits)
         self._prefixes = PrefixStore(limits.prefixes)
-        self._drafter = Drafter(limits.draft_tokens)
+        has_long_runs = forward.device.type == "cpu"
+        self._drafter = Drafter(limits.draft_tokens, has_long_runs=has_long_runs)
         self._sampler = Sampler(forward, limits.rows)
         self._sequences: dict[str, Sequence] = {}
         self._stats = EngineStats()

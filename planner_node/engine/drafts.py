@@ -1,9 +1,10 @@
 """Guesses what a row says next, so that one forward checks several ids at once.
 
-A guess costs a look at an earlier plan, which is followed with the names exchanged; where the row
-has left it, at what the row itself has read and written, for names copied from the instruction, and
-at what rows with the same prefix wrote lately. How often guesses of each kind come true is
-measured, and a draft ends where it becomes unlikely.
+A guess costs a look at an earlier request and its plan, which are followed with the names
+exchanged: the prompt tells most names before the plan begins. Where the row has left that, at what
+the row itself has read and written, for names copied from the instruction, and at what rows with
+the same prefix wrote lately. How often guesses of each kind come true is measured, and a draft ends
+where it becomes unlikely.
 """
 
 from collections import OrderedDict
@@ -11,15 +12,19 @@ from collections.abc import Iterable
 from copy import copy
 from typing import Final
 
+from planner_node.engine.batch import SHORT_TOKENS
 from planner_node.engine.follower import Follower
 from planner_node.engine.ngrams import LONGEST_NGRAM, NgramTable, ngram_keys
-from planner_node.engine.plan_log import END, PlanLog
+from planner_node.engine.plan_log import END, OUTPUT, PROMPT, PlanLog
 from planner_node.engine.scheduler import Turn
 from planner_node.engine.sequence import Draft, Sequence
 
-LONGEST_DRAFT: Final = (
-    15  # tokens of one row and step; with the pending one a short run of ``batch``
-)
+SHORT_DRAFT: Final = (
+    SHORT_TOKENS - 1
+)  # tokens of one row and step; with the pending one a short run
+# Of a row whose run is long anyway; and on a CPU of one that is alone, or waited for.
+LONG_DRAFT: Final = 31
+FEW_ROWS: Final = 2
 SHARED_ENTRIES: Final = 16_384  # n-grams of a generation of recent outputs: some 60 plans, 2 MiB
 SHARED_TABLES: Final = 8  # prefixes with a table of their own
 # A token that is less likely to be reached and right is not guessed. A guess costs its token's
@@ -31,6 +36,7 @@ LEAST_CHANCE_OF_MANY: Final = 0.4
 FIRST_CHANCE: Final = 0.75  # of a kind of guess that was not tried yet
 SURE_RUN: Final = 8  # ids that came as an earlier plan has them: more tell no more
 SHORTEST_JUMP: Final = 3  # ids that must be the same, to follow an earlier plan from there
+JUMPS_IN_PROMPT: Final = 8  # of its first ids, which tell most of how it is said
 LONGEST_PAUSE: Final = 64  # steps without a guess, for a row whose guesses keep failing
 
 
@@ -71,10 +77,14 @@ class Lookup:
 
 
 class Drafter:
-    """Gives greedy rows their drafts, within ``budget_tokens`` a step over all rows."""
+    """Gives greedy rows their drafts, within ``budget_tokens`` a step over all rows.
 
-    def __init__(self, budget_tokens: int) -> None:
+    ``has_long_runs`` says that a step of few rows need not keep to short runs, as recordings must.
+    """
+
+    def __init__(self, budget_tokens: int, *, has_long_runs: bool = True) -> None:
         self._budget_tokens = budget_tokens
+        self._has_long_runs = has_long_runs
         self._shared: OrderedDict[tuple[int, ...], PlanLog] = OrderedDict()
         self._lookups: dict[str, Lookup] = {}
         sizes = range(LONGEST_NGRAM + 1)
@@ -84,10 +94,28 @@ class Drafter:
 
     def draft(self, turns: Iterable[Turn]) -> int:
         """Give the rows that choose a token in this step a draft; return the guessed tokens."""
-        rows = [turn.sequence for turn in turns if turn.samples and turn.sequence.is_greedy]
-        share = min(LONGEST_DRAFT, self._budget_tokens // len(rows)) if rows else 0
+        rows = [turn for turn in turns if turn.samples and turn.sequence.is_greedy]
+        rows.sort(key=lambda turn: not turn.sequence.is_urgent)
         least = least_chance(len(rows))
-        return sum(self._draft(sequence, share, least) for sequence in rows) if share else 0
+        left, drafted = self._budget_tokens, 0
+        for place, turn in enumerate(rows):
+            share = left // self._sharing(rows, place)
+            if share:
+                longest = self._longest(turn, len(rows))
+                drafted += self._draft(turn.sequence, min(share, longest), least)
+                left = self._budget_tokens - drafted
+        return drafted
+
+    def _sharing(self, rows: list[Turn], place: int) -> int:
+        """Return how many share what is left: urgent rows among themselves, then all others."""
+        num_urgent = sum(turn.sequence.is_urgent for turn in rows)
+        return (num_urgent if place < num_urgent else len(rows)) - place
+
+    def _longest(self, turn: Turn, num_rows: int) -> int:
+        is_alone = num_rows <= FEW_ROWS or turn.sequence.is_urgent
+        if turn.num_tokens >= SHORT_TOKENS or (self._has_long_runs and is_alone):
+            return LONG_DRAFT
+        return SHORT_DRAFT
 
     def note(self, sequence: Sequence, draft: Draft, num_kept: int) -> None:
         """Learn from what became of a row's draft."""
@@ -105,9 +133,10 @@ class Drafter:
         """Take a row's output into the shared table at its end."""
         lookup = self._lookups.pop(sequence.request.request_id, None)
         if lookup is not None:
-            first = len(sequence.request.prompt)
+            first = sequence.request.prefix_tokens
             begin = max(first - LONGEST_NGRAM, 0)
-            lookup.shared.learn(sequence.tokens[begin:], first - begin)
+            output = len(sequence.request.prompt)
+            lookup.shared.learn(sequence.tokens[begin:], first - begin, output - begin)
 
     def _draft(self, sequence: Sequence, share: int, least: float) -> int:
         lookup = self._lookup(sequence)
@@ -118,6 +147,7 @@ class Drafter:
         lookup.kinds = []
         recent = sequence.tokens[-LONGEST_NGRAM:]
         follower = copy(lookup.follower)
+        milestones = sequence.request.milestone_tokens
         chance = 1.0
         while len(sequence.draft.token_ids) < share:
             found = self._guess(lookup, follower, recent)
@@ -135,21 +165,31 @@ class Drafter:
             for one in added:
                 follower.step(one)
             recent = [*recent, *added][-LONGEST_NGRAM:]
+            if sequence.is_urgent and not milestones.isdisjoint(added):
+                break  # what is waited for is in the draft; more would only take longer
         return len(lookup.kinds)
 
     def _catch_up(self, lookup: Lookup, sequence: Sequence) -> None:
         """Learn what the row has come to since its last draft."""
-        tokens, first = sequence.tokens, len(sequence.request.prompt)
-        for token_id in tokens[max(lookup.num_learned, first) :]:
-            lookup.follower.step(token_id)
+        tokens = sequence.tokens
+        last_jump = sequence.request.prefix_tokens + JUMPS_IN_PROMPT
+        for stop in range(lookup.num_learned + 1, len(tokens) + 1):
+            lookup.follower.step(tokens[stop - 1])
+            if stop <= last_jump or stop == len(tokens):
+                self._jump(lookup, sequence, stop)
         lookup.own.learn(tokens, lookup.num_learned)
         lookup.num_learned = len(tokens)
-        if lookup.follower.is_lost:
-            keys = ngram_keys(tokens, len(tokens))
-            for key in reversed(keys[SHORTEST_JUMP - 1 :]):
-                if (place := lookup.shared.place_behind(key)) is not None:
-                    lookup.follower.go_to(place, tokens[first:])
-                    return
+
+    def _jump(self, lookup: Lookup, sequence: Sequence, stop: int) -> None:
+        """Follow another row from where it said the same, once the one followed is lost."""
+        if not lookup.follower.is_lost:
+            return
+        kind = PROMPT if stop < len(sequence.request.prompt) else OUTPUT
+        for key in reversed(ngram_keys(sequence.tokens, stop, kind)[SHORTEST_JUMP - 1 :]):
+            if (place := lookup.shared.place_behind(key)) is not None:
+                written = sequence.tokens[sequence.request.prefix_tokens : stop]
+                lookup.follower.go_to(place, written)
+                return
 
     def _guess(
         self, lookup: Lookup, follower: Follower, recent: list[int]

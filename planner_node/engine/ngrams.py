@@ -9,13 +9,14 @@ from typing import Final
 LONGEST_NGRAM: Final = 5
 
 
-def ngram_keys(token_ids: Many[int], stop: int) -> list[int]:
+def ngram_keys(token_ids: Many[int], stop: int, kind: int = 0) -> list[int]:
     """Return a key for each run of one to ``LONGEST_NGRAM`` ids that ends before ``stop``.
 
-    The shortest run comes first; a longer one's key is made from it, not from the run again.
+    The shortest run comes first; a longer one's key is made from it, not from the run again. Runs
+    of another ``kind`` have other keys.
     """
     keys: list[int] = []
-    key = 0
+    key = kind
     for place in range(stop - 1, max(stop - 1 - LONGEST_NGRAM, -1), -1):
         key = hash((key, token_ids[place]))
         keys.append(key)

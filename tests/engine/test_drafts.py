@@ -1,5 +1,6 @@
 """Guessed tokens: the same text in fewer forwards, and nothing is left of a wrong guess."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from itertools import pairwise
 
@@ -43,22 +44,77 @@ def test_drafts_change_no_token_and_save_forwards(make_engine: MakeEngine) -> No
     assert drafting.stats().forward_passes < 0.75 * plain.stats().forward_passes
 
 
-def test_a_row_is_guessed_along_an_earlier_one_with_its_own_name() -> None:
-    drafter = Drafter(16)
-    earlier, row = (sequence_of(name, (5, 6, *thing)) for name, thing in NAMED.items())
-    drafter.draft([Turn(earlier, 1, samples=True)])
-    earlier.tokens += [1, 20, 21, 2, 3, 20, 21, 4]
-    drafter.forget(earlier)
-    row.tokens += [1, 30, 31, 2]
+FIND, THE, TAKE, STOP, CLOSE = range(1, 6)
+BOOK, RED, CUP = range(20, 23)
+PUT, HERE, ASKED = range(10, 13)
+
+
+def asked(name: str, *thing: int, milestones: Iterable[int] = ()) -> Sequence:
+    """A row that is asked to put a thing here, behind a prefix of two."""
+    prompt = (5, 6, PUT, *thing, HERE, ASKED)
+    return Sequence(Request(name, prompt, 2, 60, milestone_tokens=frozenset(milestones)), 99)
+
+
+def planned(*thing: int) -> list[int]:
+    return [FIND, THE, *thing, CLOSE, TAKE, THE, *thing, CLOSE, STOP]
+
+
+def drafter_that_saw(*thing: int) -> Drafter:
+    """A drafter behind one row that was asked for a thing; it trusts what it follows."""
+    drafter, row = Drafter(64), asked("earlier", *thing)
+    for odds in drafter._plan_odds:
+        odds.chance = 1.0
     drafter.draft([Turn(row, 1, samples=True)])
-    assert row.draft.token_ids[:4] == [3, 30, 31, 4]
+    row.tokens += planned(*thing)
+    drafter.forget(row)
+    return drafter
 
 
-NAMED = {"earlier": (20, 21), "row": (30, 31)}  # the name that each has in its prompt
+def draft_of(drafter: Drafter, *rows: Sequence) -> list[list[int]]:
+    drafter.draft([Turn(row, 1, samples=True) for row in rows])
+    return [row.draft.token_ids for row in rows]
 
 
-def sequence_of(name: str, prompt: tuple[int, ...]) -> Sequence:
-    return Sequence(Request(name, prompt, 2, 40), 99)
+def test_a_whole_plan_is_guessed_from_another_thing_that_was_asked_for() -> None:
+    assert draft_of(drafter_that_saw(BOOK), asked("row", RED, CUP)) == [planned(RED, CUP)]
+
+
+def test_a_name_that_the_plan_tells_otherwise_is_exchanged_from_there_on() -> None:
+    row = asked("row", RED, CUP)
+    row.tokens += [FIND, THE, 30, 31, CLOSE]
+    assert draft_of(drafter_that_saw(BOOK), row) == [[TAKE, THE, 30, 31, CLOSE, STOP]]
+
+
+def test_a_draft_ends_with_what_a_row_is_waited_for() -> None:
+    row = asked("row", CUP, milestones=[CLOSE])
+    assert draft_of(drafter_that_saw(BOOK), row) == [[FIND, THE, CUP, CLOSE]]
+
+
+def test_urgent_rows_share_the_budget_before_all_others() -> None:
+    drafter = drafter_that_saw(*range(30, 60))
+    drafter._budget_tokens = 12
+    urgent = [asked(f"u{n}", *range(30, 60), milestones=[CLOSE]) for n in (1, 2)]
+    others = [asked(f"o{n}", *range(30, 60)) for n in range(4)]
+    sizes = [len(one) for one in draft_of(drafter, *others, *urgent)]
+    assert sizes == [0, 0, 0, 0, 6, 6]
+
+
+@pytest.mark.parametrize(
+    ("num_rows", "has_long_runs", "num_tokens", "longest"),
+    [(1, True, 1, 31), (1, False, 1, 15), (1, False, 16, 31), (4, True, 1, 15), (4, True, 16, 31)],
+)
+def test_long_drafts_are_for_rows_alone_or_with_long_runs(
+    num_rows: int,
+    num_tokens: int,
+    longest: int,
+    *,
+    has_long_runs: bool,
+) -> None:
+    drafter = drafter_that_saw(*range(30, 70))
+    drafter._budget_tokens, drafter._has_long_runs = 999, has_long_runs
+    rows = [asked(f"row-{n}", *range(30, 70)) for n in range(num_rows)]
+    drafter.draft([Turn(row, num_tokens, samples=True) for row in rows])
+    assert {len(row.draft.token_ids) for row in rows} == {longest}
 
 
 def test_drafts_are_within_the_budget(make_engine: MakeEngine) -> None:

@@ -18,7 +18,7 @@ EARLIER = [FIND, THE, BOOK, STOP, TAKE, THE, BOOK, STOP, GO, TO, DESK, STOP]
 def beside(*outputs: Sequence[int]) -> Follower:
     log = PlanLog(1_000)
     for output in outputs:
-        log.learn(output, 0)
+        log.learn(output, 0, 0)
     return Follower(log, log.latest)
 
 

@@ -1,7 +1,7 @@
 """The log of recent outputs: places stay, runs lead to their latest one, the oldest goes."""
 
 from planner_node.engine.ngrams import LONGEST_NGRAM, ngram_keys
-from planner_node.engine.plan_log import END, PlanLog
+from planner_node.engine.plan_log import END, OUTPUT, PROMPT, PlanLog
 
 
 def place_behind(log: PlanLog, *run: int) -> int | None:
@@ -10,8 +10,8 @@ def place_behind(log: PlanLog, *run: int) -> int | None:
 
 def test_a_run_leads_behind_its_latest_occurrence() -> None:
     log = PlanLog(100)
-    log.learn([1, 2, 3], 0)
-    log.learn([1, 2, 4], 0)
+    log.learn([1, 2, 3], 0, 0)
+    log.learn([1, 2, 4], 0, 0)
     place = place_behind(log, 1, 2)
     assert place is not None
     assert log.id_at(place) == 4
@@ -21,24 +21,33 @@ def test_a_run_leads_behind_its_latest_occurrence() -> None:
 
 def test_what_stands_before_an_output_is_no_place_of_it() -> None:
     log = PlanLog(100)
-    log.learn([7, 8, 1, 2], 2)
+    log.learn([7, 8, 1, 2], 2, 2)
     begin = place_behind(log, 7, 8)
     assert begin == log.latest == 0
     assert log.ids_at(0, 5) == (1, 2, END)
     assert place_behind(log, 7) is None
 
 
+def test_a_run_of_a_prompt_is_not_one_of_an_output() -> None:
+    log = PlanLog(100)
+    log.learn([1, 2, 3, 1, 2, 4], 0, 3)
+    of_prompt, of_output = (
+        log.place_behind(ngram_keys([1, 2], 2, kind)[-1]) for kind in (PROMPT, OUTPUT)
+    )
+    assert (of_prompt, of_output) == (2, 5)
+
+
 def test_an_output_ends_and_so_does_all_that_is_known() -> None:
     log = PlanLog(100)
     assert log.latest is None
-    log.learn([1, 2], 0)
+    log.learn([1, 2], 0, 0)
     assert [log.id_at(place) for place in (-1, 0, 1, 2, 3)] == [END, 1, 2, END, END]
 
 
 def test_log_is_bounded_and_keeps_what_is_young() -> None:
     log = PlanLog(1_000)
     for start in range(0, 100_000, 100):
-        log.learn(list(range(start, start + 100)), 0)
+        log.learn(list(range(start, start + 100)), 0, 0)
     assert len(log) <= 2 * (1_000 + 100 * LONGEST_NGRAM)
     assert len(log._ids) <= 2 * 101 * (1_000 // (100 * LONGEST_NGRAM) + 2)
     place = place_behind(log, 99_998)
