@@ -164,7 +164,7 @@ def _summary(rounds: list[dict[str, float]]) -> dict[str, float]:
 
 def main() -> None:
     options = _options()
-    workload = workload_of(options.model)
+    workload = workload_of(options.model, is_varied=options.varied)
     torch.set_num_threads(options.threads or 1)
     report: dict[str, Any] = {
         "command": command_of("benchmarks.engine_steps"),
@@ -193,6 +193,7 @@ def _options() -> argparse.Namespace:
     asked.add_argument("--plans", type=int, default=16, help="a round; at least twice the rows")
     asked.add_argument("--rounds", type=int, default=5)
     asked.add_argument("--draft-tokens", type=int, default=EngineLimits().draft_tokens)
+    asked.add_argument("--varied", action="store_true", help="hardly two sentences are alike")
     asked.add_argument("--against-generate", action="store_true")
     asked.add_argument("--keep", help="write the report to benchmarks/results/KEEP.json")
     return asked.parse_args()

@@ -9,6 +9,7 @@ import random
 from dataclasses import dataclass, field
 from typing import Final
 
+from benchmarks.peers.instructions import varied
 from messages.task import TaskCommand
 from planner_node.completion.loading import EMBEDDED_FOLDER, voice_of
 from planner_node.completion.local import Voice
@@ -20,6 +21,7 @@ from planner_node.prompt.conversation import task_conversation
 from tests.fakes.catalog import shipped_catalog
 
 DECOMPOSE: Final = ("decompose_task",)
+VARIED: Final = 1_024
 _PATTERNS: Final = {
     "en": ("put the {thing} on the {place}", "please bring the {thing} to the {place}"),
     "zh": ("請將{thing}放到{place}上。", "把{thing}拿到{place}。"),
@@ -60,6 +62,7 @@ class Workload:
     max_chars: int | None = None
     max_new_tokens: int = 512
     answers: tuple[str, ...] = DECOMPOSE
+    texts: tuple[str, ...] = ()  # the instructions, those of two patterns a language if none
     voice: Voice = field(init=False)
     catalog: Catalog = field(init=False)
 
@@ -69,7 +72,7 @@ class Workload:
 
     def request(self, number: int, sampling: Sampling | None = None) -> Request:
         """Return the request for a sentence, with a fresh constraint; numbers go on for ever."""
-        texts = instructions()
+        texts = self.texts or instructions()
         command = TaskCommand(task_id=str(number), instruction=texts[number % len(texts)])
         asked = task_conversation(command, self.catalog, self.answers)
         prompt = self.voice.renderer.render(asked.messages, asked.tools)
@@ -103,8 +106,12 @@ class Workload:
         return Tool(tool.name, tool.description, schema, shown=tool.shown or tool.parameters)
 
 
-def workload_of(name: str) -> Workload:
-    """Return the workload of "embedded", or of a checkpoint folder with random weights."""
+def workload_of(name: str, *, is_varied: bool = False) -> Workload:
+    """Return the workload of "embedded", or of a checkpoint folder with random weights.
+
+    ``is_varied``: instructions hardly two of which are alike, for "embedded".
+    """
     if name == "embedded":
-        return Workload(load(ModelSpec(str(EMBEDDED_FOLDER))))
+        texts = [said for _, said in varied(VARIED, seed=0)] if is_varied else []
+        return Workload(load(ModelSpec(str(EMBEDDED_FOLDER))), texts=tuple(texts))
     return Workload(load(ModelSpec(name)), max_subtasks=4, max_chars=24)

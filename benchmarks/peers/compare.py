@@ -185,12 +185,15 @@ def _commit() -> str:
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
 
 
-def load(model: str, names: list[str], plan: Plan, stack: ExitStack) -> Match:
+def load(
+    model: str, names: list[str], plan: Plan, stack: ExitStack, *, is_varied: bool = False
+) -> Match:
     """Write what is asked, and seat everybody named."""
-    file = workload.write(model)
+    file = workload.write(model, is_varied=is_varied)
     work = read_workload(file)
     # what everybody took part in is what the documents show: a smaller run is kept beside it
-    name = f"peers-{model.lower()}{'' if names == ['all'] else '-part'}"
+    kinds = ("-varied" if is_varied else "", "" if names == ["all"] else "-part")
+    name = f"peers-{model.lower()}{''.join(kinds)}"
     match = Match(model, name, plan, Judge(work.schema), iter(range(len(work.jobs))))
     match.seat(chosen(model, names), file, stack)
     return match
@@ -215,6 +218,7 @@ def main() -> None:
     asked.add_argument("--clients", type=int, nargs="+", default=[1, 8, 16, 32])
     asked.add_argument("--repeats", type=int, default=2, help="of a disturbed turn, at most")
     asked.add_argument("--limit-s", type=float, default=math.inf, help="for one model's rounds")
+    asked.add_argument("--varied", action="store_true", help="hardly two sentences are alike")
     asked.add_argument("--wait", action="store_true", help="measure when Enter is pressed")
     given = asked.parse_args()
     plan = Plan(
@@ -222,7 +226,9 @@ def main() -> None:
     )
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # the stopped would outlive us
     with ExitStack() as stack:
-        matches = [load(model, given.peers, plan, stack) for model in given.models]
+        matches = [
+            load(model, given.peers, plan, stack, is_varied=given.varied) for model in given.models
+        ]
         if given.wait:
             print("everybody is loaded: press Enter to measure", flush=True)
             sys.stdin.readline()

@@ -1,13 +1,19 @@
 """Instructions as people say them to a robot, in English and Traditional Chinese, all different.
 
-Written for the benchmark: no engine may profit from having planned the same sentence before, so a
-run never uses one twice.
+No engine may profit from having planned the same sentence before, so a run never uses one twice.
+Those of six patterns a language are alike, as a fleet's are that does the same work every day. The
+varied ones come from the training's generator, with names that training never shows: hardly two of
+them are said in the same way.
 """
 
 import itertools
 import random
+from collections.abc import Iterator
 from typing import Final
 
+from planner_node.training.corpus.samples import Sample, sample
+
+_MOST_STEPS: Final = 8
 _ENGLISH: Final = (
     "put the {thing} on the {place}",
     "please bring the {thing} from the {place} to me",
@@ -51,6 +57,29 @@ def instructions(number: int, seed: int) -> list[tuple[str, str]]:
     if len(pairs) < number:
         raise ValueError(f"{number} instructions are wanted, there are {len(pairs)}")
     return pairs[:number]
+
+
+def varied(number: int, seed: int) -> list[tuple[str, str]]:
+    """Return ``number`` different pairs of language and instruction, each said in its own way."""
+    found = (_varied_in(lang, seed) for lang in ("en", "zh"))
+    pairs = itertools.chain.from_iterable(zip(*found, strict=False))
+    return list(itertools.islice(pairs, number))
+
+
+def _varied_in(lang: str, seed: int) -> Iterator[tuple[str, str]]:
+    told: set[str] = set()
+    for index in itertools.count():
+        drawn = sample(seed, index, unseen=True)
+        said = drawn.turns[-1].content
+        if drawn.lang == lang and _is_plain(drawn) and said not in told:
+            told.add(said)
+            yield {"en": "en", "zh": "zh-TW"}[lang], said
+
+
+def _is_plain(drawn: Sample) -> bool:
+    """Tell whether it is one request of one line, with a plan that the schema has room for."""
+    asked = [turn for turn in drawn.turns if turn.role == "user"]
+    return len(asked) == 1 and "\n" not in asked[0].content and 0 < len(drawn.steps) <= _MOST_STEPS
 
 
 def _said(

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from benchmarks import model_b
 from benchmarks.peers.gbnf import call_gbnf
-from benchmarks.peers.instructions import instructions
+from benchmarks.peers.instructions import instructions, varied
 from benchmarks.peers.protocol import Job, Workload
 from planner_node.completion.loading import EMBEDDED_FOLDER
 from planner_node.grammar.document import call_grammar
@@ -70,11 +70,12 @@ def _tool(
     return Tool(tool.name, tool.description, parameters)
 
 
-def build(name: str, jobs: int = JOBS) -> Workload:
+def build(name: str, jobs: int = JOBS, *, is_varied: bool = False) -> Workload:
     """Return the workload of model ``A`` or ``B``; model B is written first where it is missing."""
     from transformers import AutoConfig, AutoTokenizer, GenerationConfig  # noqa: PLC0415  slow
 
     catalog = shipped_catalog()
+    said = varied if is_varied else instructions
     folder = EMBEDDED_FOLDER if name == "A" else model_b.write(FOLDER / "model-b")
     tool = (tool_a if name == "A" else tool_b)(catalog.tool(TOOL))
     grammar = call_grammar([tool], SchemaLimits(), or_text=False)
@@ -92,13 +93,15 @@ def build(name: str, jobs: int = JOBS) -> Workload:
         max_new_tokens=512,
         free_tokens=0 if name == "A" else 144,
         token_texts=[base64.b64encode(text).decode() for text in vocabulary.bytes_of],
-        jobs=_jobs(Renderer(tokenizer), catalog, tool, jobs),
+        jobs=_jobs(Renderer(tokenizer), catalog, tool, said(jobs, SEED)),
     )
 
 
-def _jobs(renderer: Renderer, catalog: Catalog, tool: Tool, number: int) -> list[Job]:
+def _jobs(
+    renderer: Renderer, catalog: Catalog, tool: Tool, said: list[tuple[str, str]]
+) -> list[Job]:
     jobs = []
-    for place, (language, instruction) in enumerate(instructions(number, SEED)):
+    for place, (language, instruction) in enumerate(said):
         system = catalog.system_text(language)
         messages = (Message("system", system), Message("user", instruction))
         prompt = renderer.render(messages, (tool,))
@@ -106,11 +109,12 @@ def _jobs(renderer: Renderer, catalog: Catalog, tool: Tool, number: int) -> list
     return jobs
 
 
-def write(name: str) -> Path:
+def write(name: str, *, is_varied: bool = False) -> Path:
     """Write the workload of a model and return its file."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     file = FOLDER / f"workload-{name.lower()}.json"
-    file.write_text(json.dumps(asdict(build(name)), ensure_ascii=False), encoding="utf-8")
+    text = json.dumps(asdict(build(name, is_varied=is_varied)), ensure_ascii=False)
+    file.write_text(text, encoding="utf-8")
     return file
 
 
