@@ -46,6 +46,7 @@ class Group:
         return sum(len(chunk.token_ids) for chunk in self.chunks)
 
 
+RECORDED_TOKENS = 128  # of the longest step that is recorded on CUDA
 SHORT_TOKENS = 16  # runs up to this long share a padded table; a prompt would pad everyone to it
 
 

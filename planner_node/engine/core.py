@@ -10,7 +10,7 @@ from dataclasses import replace
 import torch
 
 from planner_node.clock import monotonic_s
-from planner_node.engine.batch import Chunk
+from planner_node.engine.batch import RECORDED_TOKENS, Chunk
 from planner_node.engine.drafts import Drafter
 from planner_node.engine.kv_cache import PrefixStore
 from planner_node.engine.limits import EngineLimits, EngineStats
@@ -42,8 +42,8 @@ class Engine:
         self._slots = forward.slots
         self._scheduler = Scheduler(limits)
         self._prefixes = PrefixStore(limits.prefixes)
-        has_long_runs = forward.device.type == "cpu"
-        self._drafter = Drafter(limits.draft_tokens, has_long_runs=has_long_runs)
+        recorded_tokens = 0 if forward.device.type == "cpu" else RECORDED_TOKENS
+        self._drafter = Drafter(limits.draft_tokens, recorded_tokens)
         self._sampler = Sampler(forward, limits.rows)
         self._sequences: dict[str, Sequence] = {}
         self._stats = EngineStats()

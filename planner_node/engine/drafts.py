@@ -8,7 +8,7 @@ where it becomes unlikely.
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Sequence as Many
 from copy import copy
 from typing import Final
 
@@ -25,7 +25,7 @@ SHORT_DRAFT: Final = (
 # Of a row whose run is long anyway; and on a CPU of one that is alone, or waited for.
 LONG_DRAFT: Final = 31
 FEW_ROWS: Final = 2
-SHARED_ENTRIES: Final = 16_384  # n-grams of a generation of recent outputs: some 60 plans, 2 MiB
+SHARED_ENTRIES: Final = 16_384  # runs, or ids, of a generation of recent rows: about 2 MiB
 SHARED_TABLES: Final = 8  # prefixes with a table of their own
 # A token that is less likely to be reached and right is not guessed. A guess costs its token's
 # share of the step, and a step costs by itself as much as some twenty tokens (the embedded model,
@@ -35,6 +35,7 @@ LEAST_CHANCE_A_ROW: Final = 0.05
 LEAST_CHANCE_OF_MANY: Final = 0.4
 FIRST_CHANCE: Final = 0.75  # of a kind of guess that was not tried yet
 SURE_RUN: Final = 8  # ids that came as an earlier plan has them: more tell no more
+LONGEST_REPLAY: Final = 512  # ids of a row that are compared anew with what it jumps to
 SHORTEST_JUMP: Final = 3  # ids that must be the same, to follow an earlier plan from there
 JUMPS_IN_PROMPT: Final = 8  # of its first ids, which tell most of how it is said
 LONGEST_PAUSE: Final = 64  # steps without a guess, for a row whose guesses keep failing
@@ -64,10 +65,11 @@ class Odds:
 class Lookup:
     """What one row knows for its guesses, and how it does with them."""
 
-    __slots__ = ("follower", "kinds", "misses", "num_learned", "own", "pause", "shared")
+    __slots__ = ("follower", "jumps", "kinds", "misses", "num_learned", "own", "pause", "shared")
 
     def __init__(self, sequence: Sequence, shared: PlanLog) -> None:
         self.follower = Follower(shared, shared.latest)
+        self.jumps = True  # whether what would be guessed after a jump is likely enough
         self.own = NgramTable()
         self.shared = shared
         self.num_learned = sequence.request.prefix_tokens
@@ -79,12 +81,12 @@ class Lookup:
 class Drafter:
     """Gives greedy rows their drafts, within ``budget_tokens`` a step over all rows.
 
-    ``has_long_runs`` says that a step of few rows need not keep to short runs, as recordings must.
+    Where steps up to ``recorded_tokens`` are recordings of short runs, drafts keep to those.
     """
 
-    def __init__(self, budget_tokens: int, *, has_long_runs: bool = True) -> None:
+    def __init__(self, budget_tokens: int, recorded_tokens: int = 0) -> None:
         self._budget_tokens = budget_tokens
-        self._has_long_runs = has_long_runs
+        self._recorded_tokens = recorded_tokens
         self._shared: OrderedDict[tuple[int, ...], PlanLog] = OrderedDict()
         self._lookups: dict[str, Lookup] = {}
         sizes = range(LONGEST_NGRAM + 1)
@@ -92,19 +94,23 @@ class Drafter:
         self._shared_odds = [Odds() for _ in sizes]
         self._plan_odds = [Odds() for _ in range(SURE_RUN + 1)]
 
-    def draft(self, turns: Iterable[Turn]) -> int:
+    def draft(self, turns: Many[Turn]) -> int:
         """Give the rows that choose a token in this step a draft; return the guessed tokens."""
         rows = [turn for turn in turns if turn.samples and turn.sequence.is_greedy]
         rows.sort(key=lambda turn: not turn.sequence.is_urgent)
-        least = least_chance(len(rows))
-        left, drafted = self._budget_tokens, 0
+        least = least_chance(len(turns))
+        left, guessed = self._budget_of(turns), 0
         for place, turn in enumerate(rows):
-            share = left // self._sharing(rows, place)
-            if share:
-                longest = self._longest(turn, len(rows))
-                drafted += self._draft(turn.sequence, min(share, longest), least)
-                left = self._budget_tokens - drafted
-        return drafted
+            share = min(left // self._sharing(rows, place), self._longest(turn, len(turns)))
+            if share > 0:
+                guessed += self._draft(turn.sequence, share, least)
+                left -= len(turn.sequence.draft.token_ids)  # with what is dictated between
+        return guessed
+
+    def _budget_of(self, turns: Many[Turn]) -> int:
+        """Return how many tokens the drafts of a step may have, so that it stays a recording."""
+        room = self._recorded_tokens - sum(turn.num_tokens for turn in turns)
+        return min(self._budget_tokens, room) if room >= 0 else self._budget_tokens
 
     def _sharing(self, rows: list[Turn], place: int) -> int:
         """Return how many share what is left: urgent rows among themselves, then all others."""
@@ -113,7 +119,7 @@ class Drafter:
 
     def _longest(self, turn: Turn, num_rows: int) -> int:
         is_alone = num_rows <= FEW_ROWS or turn.sequence.is_urgent
-        if turn.num_tokens >= SHORT_TOKENS or (self._has_long_runs and is_alone):
+        if turn.num_tokens >= SHORT_TOKENS or (is_alone and not self._recorded_tokens):
             return LONG_DRAFT
         return SHORT_DRAFT
 
@@ -143,7 +149,7 @@ class Drafter:
         if lookup.pause > 0:
             lookup.pause -= 1
             return 0
-        self._catch_up(lookup, sequence)
+        self._catch_up(lookup, sequence, least)
         lookup.kinds = []
         recent = sequence.tokens[-LONGEST_NGRAM:]
         follower = copy(lookup.follower)
@@ -169,8 +175,11 @@ class Drafter:
                 break  # what is waited for is in the draft; more would only take longer
         return len(lookup.kinds)
 
-    def _catch_up(self, lookup: Lookup, sequence: Sequence) -> None:
+    def _catch_up(self, lookup: Lookup, sequence: Sequence, least: float) -> None:
         """Learn what the row has come to since its last draft."""
+        lookup.jumps = self._plan_odds[0].chance >= least
+        if not lookup.jumps:
+            self._plan_odds[0].rest()
         tokens = sequence.tokens
         last_jump = sequence.request.prefix_tokens + JUMPS_IN_PROMPT
         for stop in range(lookup.num_learned + 1, len(tokens) + 1):
@@ -182,12 +191,13 @@ class Drafter:
 
     def _jump(self, lookup: Lookup, sequence: Sequence, stop: int) -> None:
         """Follow another row from where it said the same, once the one followed is lost."""
-        if not lookup.follower.is_lost:
+        if not lookup.jumps or not lookup.follower.is_lost:
             return
         kind = PROMPT if stop < len(sequence.request.prompt) else OUTPUT
         for key in reversed(ngram_keys(sequence.tokens, stop, kind)[SHORTEST_JUMP - 1 :]):
             if (place := lookup.shared.place_behind(key)) is not None:
-                written = sequence.tokens[sequence.request.prefix_tokens : stop]
+                first = max(sequence.request.prefix_tokens, stop - LONGEST_REPLAY)
+                written = sequence.tokens[first:stop]
                 lookup.follower.go_to(place, written)
                 return
 

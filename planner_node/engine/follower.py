@@ -11,6 +11,8 @@ from typing import Final, TypeAlias
 from planner_node.engine.plan_log import END, PlanLog
 
 WIDEST_GAP: Final = 12  # ids within which the two must meet again
+MOST_NAMES: Final = 64  # first ids of names that are exchanged; a plan has a few
+MOST_ALIKE: Final = 8  # names that begin with the same id
 Name: TypeAlias = tuple[int, ...]
 _NOTHING: Final[Mapping[int, tuple[tuple[Name, Name], ...]]] = {}
 
@@ -32,7 +34,9 @@ class Follower:
     @property
     def is_lost(self) -> bool:
         """Whether nothing is expected, here or in what the row has just left."""
-        return self._place is None or self._gap is not None
+        if self._place is None or self._gap is not None:
+            return True
+        return not self._rest and self._log.id_at(self._place) == END
 
     def expected(self) -> int | None:
         """Return the id that should come next, or None."""
@@ -76,10 +80,12 @@ class Follower:
         self.run = 0
         gap = self._gap or ()
         self._settle(place)
-        for ahead in range(nearest, WIDEST_GAP):
+        for ahead in range(WIDEST_GAP):
             found = self._log.id_at(place + ahead)
             if found == END:
                 break
+            if ahead < nearest:
+                continue
             if found == token_id:
                 self._learn(self._log.ids_at(place, ahead), gap)
                 self._place = place + ahead + 1
@@ -100,7 +106,10 @@ class Follower:
                 return
 
     def _learn(self, theirs: Name, ours: Name) -> None:
-        if theirs and ours:
-            others = [one for one in self._swaps.get(theirs[0], ()) if one[0] != theirs]
+        if not theirs or not ours:
+            return
+        known = self._swaps.get(theirs[0], ())
+        others = [one for one in known if one[0] != theirs]
+        if len(others) < MOST_ALIKE and (known or len(self._swaps) < MOST_NAMES):
             swaps = sorted([*others, (theirs, ours)], key=lambda one: -len(one[0]))
             self._swaps = {**self._swaps, theirs[0]: tuple(swaps)}

@@ -15,8 +15,8 @@ class PlanLog:
 
     Runs of one to ``LONGEST_NGRAM`` ids lead to the place behind their latest occurrence. They are
     kept as hashes: a collision gives a wrong guess, and guesses are checked. Bounded by two
-    generations: when the young one has ``max_entries`` runs it becomes the old one, and what was
-    old is forgotten.
+    generations: when the young one has ``max_entries`` runs, or ids, it becomes the old one, and
+    what was old is forgotten.
     """
 
     def __init__(self, max_entries: int) -> None:
@@ -40,7 +40,8 @@ class PlanLog:
             young.update(dict.fromkeys(keys, begin + index - first))
         self._ids += token_ids[first:]
         self._ids.append(END)
-        if len(young) > self._max_entries:
+        num_ids = self._first + len(self._ids) - self._young_first
+        if max(len(young), num_ids) > self._max_entries:  # rows that are alike have no new runs
             self._grow_old()
 
     def place_behind(self, key: int) -> int | None:

@@ -100,21 +100,39 @@ def test_urgent_rows_share_the_budget_before_all_others() -> None:
 
 
 @pytest.mark.parametrize(
-    ("num_rows", "has_long_runs", "num_tokens", "longest"),
-    [(1, True, 1, 31), (1, False, 1, 15), (1, False, 16, 31), (4, True, 1, 15), (4, True, 16, 31)],
+    ("num_rows", "recorded_tokens", "num_tokens", "longest"),
+    [(1, 0, 1, 31), (1, 99, 1, 15), (1, 99, 16, 31), (4, 0, 1, 15), (4, 0, 16, 31)],
 )
 def test_long_drafts_are_for_rows_alone_or_with_long_runs(
-    num_rows: int,
-    num_tokens: int,
-    longest: int,
-    *,
-    has_long_runs: bool,
+    num_rows: int, recorded_tokens: int, num_tokens: int, longest: int
 ) -> None:
     drafter = drafter_that_saw(*range(30, 70))
-    drafter._budget_tokens, drafter._has_long_runs = 999, has_long_runs
+    drafter._budget_tokens, drafter._recorded_tokens = 999, recorded_tokens
     rows = [asked(f"row-{n}", *range(30, 70)) for n in range(num_rows)]
     drafter.draft([Turn(row, num_tokens, samples=True) for row in rows])
     assert {len(row.draft.token_ids) for row in rows} == {longest}
+
+
+@pytest.mark.parametrize(("num_tokens", "drafted"), [(4, 12), (7, 0), (8, 20)])
+def test_drafts_keep_a_step_a_recording_where_it_can_be_one(num_tokens: int, drafted: int) -> None:
+    drafter = drafter_that_saw(*range(30, 70))
+    drafter._budget_tokens, drafter._recorded_tokens = 20, 28
+    rows = [asked(f"row-{n}", *range(30, 70)) for n in range(4)]
+    drafter.draft([Turn(row, num_tokens, samples=True) for row in rows])
+    assert sum(len(row.draft.token_ids) for row in rows) == drafted
+
+
+def test_a_row_is_not_led_along_another_while_that_never_comes_true() -> None:
+    drafter = drafter_that_saw(BOOK)
+    drafter._plan_odds[0].chance = 0.05
+    row = asked("row", RED, CUP)
+    row.tokens += [99, 98, TAKE, THE, BOOK, CLOSE]
+    tries = 0
+    while not drafter._lookup(row).follower.run and not row.draft.token_ids:
+        drafter.draft([Turn(row, 1, samples=True)])
+        tries += 1
+        assert tries < 5_000
+    assert tries > 50
 
 
 def test_drafts_are_within_the_budget(make_engine: MakeEngine) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from planner_node.engine.follower import WIDEST_GAP, Follower
+from planner_node.engine.follower import MOST_ALIKE, MOST_NAMES, WIDEST_GAP, Follower
 from planner_node.engine.plan_log import PlanLog
 
 FIND, THE, TAKE, GO, TO, STOP = range(1, 7)
@@ -100,6 +100,24 @@ def test_the_run_tells_how_long_all_came_as_expected() -> None:
     assert follower.run == 2
     assert walked(follower, RED).run == 0
     assert walked(follower, STOP, TAKE).run == 1
+
+
+def test_the_end_of_the_other_is_not_the_beginning_of_the_next() -> None:
+    log = PlanLog(1_000)
+    log.learn([FIND, BOOK], 0, 0)
+    begin = log.latest
+    log.learn([TAKE, CUP, STOP], 0, 0)
+    follower = walked(Follower(log, begin), FIND, BOOK)
+    assert follower.is_lost
+    assert walked(follower, CUP).expected() is None
+
+
+def test_names_are_bounded() -> None:
+    other = [one for n in range(1_000) for one in (FIND, 1_000 + n % 40, n, STOP)]
+    row = [one for n in range(1_000) for one in (FIND, 5_000 + n, STOP)]
+    follower = walked(beside(other), *row)
+    assert len(follower._swaps) <= MOST_NAMES
+    assert max(map(len, follower._swaps.values())) <= MOST_ALIKE
 
 
 def test_a_copy_goes_its_own_way() -> None:

@@ -44,6 +44,16 @@ def test_an_output_ends_and_so_does_all_that_is_known() -> None:
     assert [log.id_at(place) for place in (-1, 0, 1, 2, 3)] == [END, 1, 2, END, END]
 
 
+def test_rows_that_are_all_alike_do_not_fill_the_log() -> None:
+    log = PlanLog(1_000)
+    for _ in range(2_000):
+        log.learn([1, 2, 3, 4], 0, 2)
+    assert len(log._ids) <= 2 * (1_000 + 5)
+    place = place_behind(log, 3)
+    assert place is not None
+    assert log.id_at(place) == 4
+
+
 def test_log_is_bounded_and_keeps_what_is_young() -> None:
     log = PlanLog(1_000)
     for start in range(0, 100_000, 100):

@@ -18,7 +18,9 @@ from typing import Final
 import torch
 from torch import Tensor
 
-TOKENS_A_GRAPH: Final = (1, 2, 4, 8, 12, 16, 24, 32, 48, 64, 96, 128)
+from planner_node.engine.batch import RECORDED_TOKENS
+
+TOKENS_A_GRAPH: Final = (1, 2, 4, 8, 12, 16, 24, 32, 48, 64, 96, RECORDED_TOKENS)
 WARM_UPS: Final = 2  # kernels are compiled and cuBLAS makes its workspace, neither may be recorded
 
 
