@@ -25,12 +25,12 @@ INT8_PIECE_NUMBERS: Final = 1 << 21
 INT8_HEAD_KERNEL_ROWS: Final = 5  # of a head that lies in bfloat16 blocks as well
 
 # A product on a CPU puts its weight into blocks anew at every call. Kept that way, eight rows take
-# half the time in bfloat16, and less in float32 too, where a single row only gains when its weight
-# is large. It is memory twice, so the sizes are bounded.
+# half the time in bfloat16, and less in float32 too, where up to three rows are better off without.
+# It is memory twice, so the sizes are bounded.
 PACKED_TYPES: Final = frozenset({torch.float32, torch.bfloat16})
 PACKED_NUMBERS: Final = range(1 << 17, 1 << 22)  # in a weight of a layer
 PACKED_HEAD_BYTES: Final = 1 << 28  # of the head, which is one weight only
-PACKED_ALWAYS: Final = 1 << 19  # numbers from which one row gains in float32 as well
+PACKED_FLOAT32_ROWS: Final = 4
 
 # (x, weight, scale, bias) → the product, on the device of the weight
 Int8Product = Callable[[Tensor, Tensor, Tensor, Tensor | None], Tensor]
@@ -71,8 +71,7 @@ class PackedLinear(PlainLinear):
 
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         super().__init__(weight, bias)
-        is_half = weight.dtype is torch.bfloat16
-        self._fewest_rows = 1 if is_half or weight.numel() >= PACKED_ALWAYS else 2
+        self._fewest_rows = 1 if weight.dtype is torch.bfloat16 else PACKED_FLOAT32_ROWS
         self._blocks = _blocks_of(weight)
 
     def __call__(self, x: Tensor) -> Tensor:

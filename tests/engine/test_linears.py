@@ -72,7 +72,7 @@ def test_modules_of_a_fused_product_hold_no_weights_of_their_own() -> None:
 
 
 @pytest.mark.parametrize("outputs", [2_048, 8_192])
-@pytest.mark.parametrize("rows", [1, 2, 40])
+@pytest.mark.parametrize("rows", [1, 3, 4, 40])
 @pytest.mark.parametrize(
     ("dtype", "rtol", "atol"), [(torch.float32, 1e-4, 1e-4), (torch.bfloat16, 0.01, 0.1)]
 )
