@@ -19,9 +19,7 @@ from planner_node.engine.plan_log import END, OUTPUT, PROMPT, PlanLog
 from planner_node.engine.scheduler import Turn
 from planner_node.engine.sequence import Draft, Sequence
 
-SHORT_DRAFT: Final = (
-    SHORT_TOKENS - 1
-)  # tokens of one row and step; with the pending one a short run
+SHORT_DRAFT: Final = SHORT_TOKENS - 1  # a row and step: a short run with the pending token
 # Of a row whose run is long anyway; and on a CPU of one that is alone, or waited for.
 LONG_DRAFT: Final = 31
 FEW_ROWS: Final = 2
@@ -65,11 +63,10 @@ class Odds:
 class Lookup:
     """What one row knows for its guesses, and how it does with them."""
 
-    __slots__ = ("follower", "jumps", "kinds", "misses", "num_learned", "own", "pause", "shared")
+    __slots__ = ("follower", "kinds", "misses", "num_learned", "own", "pause", "shared")
 
     def __init__(self, sequence: Sequence, shared: PlanLog) -> None:
         self.follower = Follower(shared, shared.latest)
-        self.jumps = True  # whether what would be guessed after a jump is likely enough
         self.own = NgramTable()
         self.shared = shared
         self.num_learned = sequence.request.prefix_tokens
@@ -98,10 +95,12 @@ class Drafter:
         """Give the rows that choose a token in this step a draft; return the guessed tokens."""
         rows = [turn for turn in turns if turn.samples and turn.sequence.is_greedy]
         rows.sort(key=lambda turn: not turn.sequence.is_urgent)
+        num_urgent = sum(turn.sequence.is_urgent for turn in rows)
         least = least_chance(len(turns))
         left, guessed = self._budget_of(turns), 0
-        for place, turn in enumerate(rows):
-            share = min(left // self._sharing(rows, place), self._longest(turn, len(turns)))
+        for place, turn in enumerate(rows):  # urgent rows share among themselves, then all others
+            num_sharing = (num_urgent if place < num_urgent else len(rows)) - place
+            share = min(left // num_sharing, self._longest(turn, len(turns)))
             if share > 0:
                 guessed += self._draft(turn.sequence, share, least)
                 left -= len(turn.sequence.draft.token_ids)  # with what is dictated between
@@ -111,11 +110,6 @@ class Drafter:
         """Return how many tokens the drafts of a step may have, so that it stays a recording."""
         room = self._recorded_tokens - sum(turn.num_tokens for turn in turns)
         return min(self._budget_tokens, room) if room >= 0 else self._budget_tokens
-
-    def _sharing(self, rows: list[Turn], place: int) -> int:
-        """Return how many share what is left: urgent rows among themselves, then all others."""
-        num_urgent = sum(turn.sequence.is_urgent for turn in rows)
-        return (num_urgent if place < num_urgent else len(rows)) - place
 
     def _longest(self, turn: Turn, num_rows: int) -> int:
         is_alone = num_rows <= FEW_ROWS or turn.sequence.is_urgent
@@ -177,22 +171,21 @@ class Drafter:
 
     def _catch_up(self, lookup: Lookup, sequence: Sequence, least: float) -> None:
         """Learn what the row has come to since its last draft."""
-        lookup.jumps = self._plan_odds[0].chance >= least
-        if not lookup.jumps:
+        may_jump = self._plan_odds[0].chance >= least  # by what would be guessed behind it
+        if not may_jump:
             self._plan_odds[0].rest()
         tokens = sequence.tokens
         last_jump = sequence.request.prefix_tokens + JUMPS_IN_PROMPT
         for stop in range(lookup.num_learned + 1, len(tokens) + 1):
             lookup.follower.step(tokens[stop - 1])
-            if stop <= last_jump or stop == len(tokens):
+            is_place = stop <= last_jump or stop == len(tokens)
+            if may_jump and is_place and lookup.follower.is_lost:
                 self._jump(lookup, sequence, stop)
         lookup.own.learn(tokens, lookup.num_learned)
         lookup.num_learned = len(tokens)
 
     def _jump(self, lookup: Lookup, sequence: Sequence, stop: int) -> None:
-        """Follow another row from where it said the same, once the one followed is lost."""
-        if not lookup.jumps or not lookup.follower.is_lost:
-            return
+        """Follow another row from where it said the same."""
         kind = PROMPT if stop < len(sequence.request.prompt) else OUTPUT
         for key in reversed(ngram_keys(sequence.tokens, stop, kind)[SHORTEST_JUMP - 1 :]):
             if (place := lookup.shared.place_behind(key)) is not None:

@@ -140,8 +140,7 @@ class MqttDoor:
         self._tell_part()
 
     def _tell_part(self) -> None:
-        is_parted = self._settings.partition_changes or self._settings.partition_count > 1
-        part = self._parts.said if is_parted else None
+        part = self._parts.said if self._settings.is_parted else None
         if self._info is not None:
             self._presence.describe(self._info.model_copy(update={"partition": part}))
 

@@ -105,7 +105,7 @@ class Inbound:
                 else:
                     self.received += 1
                     await self._room.acquire()
-                    self._start(group, delivery)
+                    self._start(group, delivery, route)
             self._is_ending.set()
 
     async def _recalled(self) -> None:
@@ -113,33 +113,34 @@ class Inbound:
         while not await self._has_journal(self._parts.recall):  # noqa: ASYNC110  nobody tells us
             await asyncio.sleep(self._journal_retry_s)
 
-    def _start(self, group: asyncio.TaskGroup, delivery: Delivery) -> None:
-        route = route_of(delivery.topic, self._root)
+    def _start(self, group: asyncio.TaskGroup, delivery: Delivery, route: Route) -> None:
         name = route.robot_id or ""
         place = _Place(route.row is not ROBOT_TASK, self._now_s(), delivery.epoch)
-        before = [one for one in self._lanes.get(name, []) if not one.is_done]
+        before = self._at_work(name)
         self._put(group, name, place, self._take(delivery, place, before))
 
     def _put(
         self, group: asyncio.TaskGroup, lane: str, place: _Place, work: Coroutine[None, None, None]
     ) -> None:
-        before = [one for one in self._lanes.get(lane, []) if not one.is_done]
         place.task = group.create_task(work, name=f"mqtt.inbound[{lane}]")
-        self._lanes[lane] = [*before, place]
+        self._lanes[lane] = [*self._at_work(lane), place]
         place.task.add_done_callback(lambda _: self._leave(lane))
+
+    def _at_work(self, lane: str) -> list[_Place]:
+        return [one for one in self._lanes.get(lane, []) if not one.is_done]
 
     def _change_of(self, route: Route, delivery: Delivery) -> int | None:
         """Return the new number of nodes, None for all that is answered like any command."""
         if route.row is not FLEET_PARTITION or not self._parts.hears_changes:
             return None
         try:
-            return read_change(delivery).message.partition_count
+            return read_change(delivery)
         except Refused:
             return None
 
     def _start_change(self, group: asyncio.TaskGroup, delivery: Delivery, count: int) -> None:
         """Judge what comes behind it by the new number, and keep that once all before it is in."""
-        before = [one for lane in self._lanes.values() for one in lane if not one.is_done]
+        before = [one for lane in self._lanes for one in self._at_work(lane)]
         self._parts.turn(count)
         place = _Place(is_barrier=True, since_s=self._now_s(), epoch=delivery.epoch)
         self._put(group, _CHANGES, place, self._change(delivery, count, place, before))
@@ -176,7 +177,7 @@ class Inbound:
 
     def _leave(self, name: str) -> None:
         self._room.release()
-        if all(one.is_done for one in self._lanes.get(name, [])):
+        if not self._at_work(name):
             self._lanes.pop(name, None)
 
     async def _take(self, delivery: Delivery, place: _Place, before: Sequence[_Place]) -> None:

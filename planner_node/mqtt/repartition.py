@@ -8,7 +8,7 @@ one, so no command is planned twice and none by nobody, whoever is down or slow 
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from messages.decode import Decoded, Refused, decode
+from messages.decode import Refused, decode
 from messages.fleet import Partition, PartitionChange
 from messages.problem import ProblemCode
 from planner_node.mqtt.packets import Delivery
@@ -88,12 +88,13 @@ class Repartition:
         """
         if epoch > self._epoch:
             self._epoch = epoch
-            self._set(self._begins_with)
+            self.turn(self._begins_with)
         return self._is_ours(robot_id)
 
     def turn(self, count: int) -> None:
         """Judge the rest of this connection's deliveries by another number."""
-        self._set(count)
+        if count != self._count:
+            self._count, self._is_ours = count, partition(self._index, count)
 
     def leave_behind(self, count: int) -> None:
         """Nothing from before the change can come again, on whatever connection."""
@@ -110,13 +111,9 @@ class Repartition:
         self._kept = count
         self._on_kept()
 
-    def _set(self, count: int) -> None:
-        if count != self._count:
-            self._count, self._is_ours = count, partition(self._index, count)
 
-
-def read_change(delivery: Delivery) -> Decoded[PartitionChange]:
-    """Read a change of the number of nodes.
+def read_change(delivery: Delivery) -> int:
+    """Return the new number of nodes that a change tells.
 
     Raises:
         Refused: it is none, or old, or may not reach everybody.
@@ -127,4 +124,4 @@ def read_change(delivery: Delivery) -> Decoded[PartitionChange]:
         raise Refused(ProblemCode.SCHEMA_INVALID, {"reason": _NO_EXPIRY})
     if delivery.qos == 0:
         raise Refused(ProblemCode.SCHEMA_INVALID, {"reason": _NO_QOS})
-    return decode(PartitionChange, delivery.payload)
+    return decode(PartitionChange, delivery.payload).message.partition_count

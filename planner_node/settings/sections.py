@@ -71,6 +71,11 @@ class MqttSettings(Section):
         "{root}/reply/",
     ]
 
+    @property
+    def is_parted(self) -> bool:
+        """Whether nodes share the fleet by its robots, or are about to."""
+        return self.partition_count > 1 or self.partition_changes
+
     @model_validator(mode="after")
     def _leads_to_a_broker(self) -> Self:
         parts = parts_of(self.url)
@@ -88,8 +93,7 @@ class MqttSettings(Section):
 
     @model_validator(mode="after")
     def _one_way_to_share(self) -> Self:
-        is_parted = self.partition_count > 1 or self.partition_changes
-        if is_parted and self.shared_group is not None:
+        if self.is_parted and self.shared_group is not None:
             raise ValueError(
                 "partition_count and shared_group exclude each other: the broker would hand "
                 "commands to nodes whose robots they are not, and nobody would plan them"

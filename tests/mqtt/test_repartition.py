@@ -69,6 +69,15 @@ class Node:
             self.planner.gate.set()
             self.line.end()
 
+    @asynccontextmanager
+    async def held_up(self, *deliveries: Delivery) -> AsyncIterator["Node"]:
+        """Work with a journal that takes nothing, from when the node has noticed."""
+        self.journal.refuses = "disk full"
+        async with self.working():
+            self.line.put(*deliveries)
+            await until(lambda: self.inbound.fault is not None)
+            yield self
+
     async def take(self, *deliveries: Delivery) -> "Node":
         """Take them all, and stop."""
         async with self.working():
@@ -153,11 +162,7 @@ async def test_what_the_broker_may_not_have_heard_of_keeps_the_old_number() -> N
 
 
 async def test_a_change_waits_for_a_journal_that_takes_nothing() -> None:
-    node = Node(1)
-    node.journal.refuses = "disk full"
-    async with node.working():
-        node.line.put(change(), task(1))
-        await until(lambda: node.inbound.fault is not None)
+    async with Node(1).held_up(change(), task(1)) as node:
         assert node.acknowledged == [1]
         node.journal.refuses = ""
         await node.line.until_acknowledged(2)
@@ -166,11 +171,8 @@ async def test_a_change_waits_for_a_journal_that_takes_nothing() -> None:
 
 
 async def test_a_closing_door_leaves_a_change_that_is_not_kept_to_the_broker() -> None:
-    node = Node(1)
-    node.journal.refuses = "disk full"
-    async with node.working():
-        node.line.put(change())
-        await until(lambda: node.inbound.fault is not None)
+    async with Node(1).held_up(change()) as node:
+        pass
     assert (node.acknowledged, node.journal.kept_part) == ([], None)
 
 
@@ -199,11 +201,7 @@ async def test_other_settings_than_then_count_for_more(index: int, configured: i
 
 
 async def test_a_change_that_is_written_late_counts_for_the_next_connection_at_once() -> None:
-    node = Node(2)
-    node.journal.refuses = "disk full"
-    async with node.working():
-        node.line.put(change())
-        await until(lambda: node.inbound.fault is not None)
+    async with Node(2).held_up(change()) as node:
         node.line.epoch = 2  # a session of its own: the change does not come again
         node.line.put(task(1, epoch=2))
         await until(lambda: node.planned == ["t1"])
