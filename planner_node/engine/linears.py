@@ -11,6 +11,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from planner_node.engine.plain import (
+    PACKED_HEAD_BYTES,
+    blocks_of,
+    can_pack,
+    over_blocks,
+    plain_linear,
+)
+
 PLAIN: Final = "Linear"
 INT8: Final = "Linear8bitLt"  # bitsandbytes' names; importing it is slow and rarely needed
 NF4: Final = "Linear4bit"
@@ -23,14 +31,6 @@ KNOWN: Final = frozenset({PLAIN, INT8, NF4})
 INT8_KERNEL_ROWS: Final = 14
 INT8_PIECE_NUMBERS: Final = 1 << 21
 INT8_HEAD_KERNEL_ROWS: Final = 5  # of a head that lies in bfloat16 blocks as well
-
-# A product on a CPU puts its weight into blocks anew at every call. Kept that way, eight rows take
-# half the time in bfloat16, and less in float32 too, where up to three rows are better off without.
-# It is memory twice, so the sizes are bounded.
-PACKED_TYPES: Final = frozenset({torch.float32, torch.bfloat16})
-PACKED_NUMBERS: Final = range(1 << 17, 1 << 22)  # in a weight of a layer
-PACKED_HEAD_BYTES: Final = 1 << 28  # of the head, which is one weight only
-PACKED_FLOAT32_ROWS: Final = 4
 
 # (x, weight, scale, bias) → the product, on the device of the weight
 Int8Product = Callable[[Tensor, Tensor, Tensor, Tensor | None], Tensor]
@@ -46,83 +46,6 @@ class Linear(Protocol):
     def add_to(self, total: Tensor, x: Tensor) -> Tensor:
         """Return ``total`` + the product of ``x``."""
         ...
-
-
-class PlainLinear:
-    """A product with weights in floating point."""
-
-    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
-        self._turned = weight.t()
-        self._bias = bias
-
-    def __call__(self, x: Tensor) -> Tensor:
-        if self._bias is None:
-            return torch.mm(x, self._turned)
-        return torch.addmm(self._bias, x, self._turned)
-
-    def add_to(self, total: Tensor, x: Tensor) -> Tensor:
-        if self._bias is None:
-            return torch.addmm(total, x, self._turned)
-        return total + self(x)
-
-
-class PackedLinear(PlainLinear):
-    """A product whose weight is in memory twice: as it was loaded, and in oneDNN's own blocks."""
-
-    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
-        super().__init__(weight, bias)
-        self._fewest_rows = 1 if weight.dtype is torch.bfloat16 else PACKED_FLOAT32_ROWS
-        self._blocks = _blocks_of(weight)
-
-    def __call__(self, x: Tensor) -> Tensor:
-        if x.shape[0] < self._fewest_rows:
-            return super().__call__(x)
-        return _over_blocks(x, self._blocks, self._bias)
-
-    def add_to(self, total: Tensor, x: Tensor) -> Tensor:
-        if x.shape[0] < self._fewest_rows:
-            return super().add_to(total, x)
-        return _over_blocks(x, self._blocks, self._bias).add_(total)
-
-
-def _blocks_of(weight: Tensor) -> Tensor:
-    blocks: Tensor = torch.ops.mkldnn._reorder_linear_weight(weight)  # noqa: SLF001  its name
-    return blocks
-
-
-def _over_blocks(x: Tensor, blocks: Tensor, bias: Tensor | None) -> Tensor:
-    product: Tensor = torch.ops.mkldnn._linear_pointwise(x, blocks, bias, "none", [], "")  # noqa: SLF001
-    return product
-
-
-def plain_linear(weight: Tensor, bias: Tensor | None) -> PlainLinear:
-    """Return the faster product with a layer's weight in floating point."""
-    is_packed = _can_pack(weight) and weight.numel() in PACKED_NUMBERS
-    return (PackedLinear if is_packed else PlainLinear)(weight, bias)
-
-
-def sum_linear(weight: Tensor, bias: Tensor | None) -> PlainLinear:
-    """Return the faster product that is only ever added to a sum.
-
-    In float32 that is one call without blocks; with them the embedded model's node grew by 20 MiB
-    after it was ready.
-    """
-    return (plain_linear if weight.dtype is torch.bfloat16 else PlainLinear)(weight, bias)
-
-
-def head_linear(weight: Tensor) -> PlainLinear:
-    """Return the faster product with the head's weight in floating point."""
-    is_packed = _can_pack(weight) and weight.nbytes <= PACKED_HEAD_BYTES
-    return (PackedLinear if is_packed else PlainLinear)(weight, None)
-
-
-def _can_pack(weight: Tensor) -> bool:
-    """Tell whether oneDNN is there for such a weight, and takes its type without a detour."""
-    if weight.device.type != "cpu" or weight.dtype not in PACKED_TYPES:
-        return False
-    if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
-        return False
-    return weight.dtype is torch.float32 or torch.ops.mkldnn._is_mkldnn_bf16_supported()  # noqa: SLF001
 
 
 def int8_product(x: Tensor, weight: Tensor, scale: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -171,12 +94,12 @@ class Int8Head(Int8Linear):
 
     def __init__(self, weight: Tensor, scale: Tensor) -> None:
         super().__init__(weight, scale, None)
-        self._blocks = _blocks_of(weight.bfloat16())
+        self._blocks = blocks_of(weight.bfloat16())
 
     def __call__(self, x: Tensor) -> Tensor:
         if x.shape[0] < INT8_HEAD_KERNEL_ROWS:
             return super().__call__(x)
-        return _over_blocks(x, self._blocks, None).mul_(self._scale.to(x.dtype))
+        return over_blocks(x, self._blocks, None).mul_(self._scale.to(x.dtype))
 
 
 class Nf4Linear:
@@ -196,7 +119,6 @@ class Nf4Linear:
 def linear_of(
     *modules: Any,  # noqa: ANN401  untyped
     int8: Int8Product = int8_product,
-    plain: Callable[[Tensor, Tensor | None], PlainLinear] = plain_linear,
 ) -> Linear:
     """Return one product for several projections of the same input, of one ``KNOWN`` type."""
     kind = type(modules[0]).__name__
@@ -211,7 +133,7 @@ def linear_of(
             _take_views(modules, weight)
             return Int8Linear(weight, scale, bias, int8)
         _take_views(modules, weight)
-    return plain(weight, bias)
+    return plain_linear(weight, bias)
 
 
 def _largest(module: Any) -> Tensor:  # noqa: ANN401  bitsandbytes is untyped
@@ -238,7 +160,7 @@ def quantized_head(weight: Tensor) -> Int8Linear:
     """
     scale = weight.abs().amax(1, keepdim=True).float().clamp_(min=1e-12) / 127
     whole = torch.round(weight.float() / scale).to(torch.int8)
-    is_packed = weight.dtype is torch.bfloat16 and _can_pack(weight)
+    is_packed = weight.dtype is torch.bfloat16 and can_pack(weight)
     if is_packed and weight.nbytes <= PACKED_HEAD_BYTES:
         return Int8Head(whole, scale.squeeze(1))
     return Int8Linear(whole, scale.squeeze(1), None)

@@ -22,13 +22,12 @@ from planner_node.engine.linears import (
     KNOWN,
     Int8Product,
     Linear,
-    head_linear,
     int8_product,
     linear_of,
     quantized_head,
-    sum_linear,
 )
 from planner_node.engine.norm import RmsNorm
+from planner_node.engine.plain import head_linear, settle_blocks
 
 FAMILIES: Final = frozenset({"llama", "mistral", "qwen2"})
 # Angles that depend on the position alone; others change with the length of the sequence.
@@ -115,6 +114,10 @@ class LlamaForward:
             for layer, kv in zip(model.model.layers, self.kv, strict=True)
         ]
         self._head = _head(model)
+        settle_blocks(
+            [self._head, *(product for one in self._layers for product in (one.qkv, one.gate_up))],
+            [product for one in self._layers for product in (one.out, one.down)],
+        )
         self._cosine, self._sine = self._rope_tables(model.model.rotary_emb)
 
     def _layer(self, layer: Any, epsilon: float, kv: Tensor) -> Layer:  # noqa: ANN401  untyped
@@ -122,10 +125,10 @@ class LlamaForward:
         return Layer(
             attention_norm=RmsNorm(layer.input_layernorm.weight, epsilon),
             qkv=linear_of(attention.q_proj, attention.k_proj, attention.v_proj, int8=self._int8),
-            out=linear_of(attention.o_proj, int8=self._int8, plain=sum_linear),
+            out=linear_of(attention.o_proj, int8=self._int8),
             mlp_norm=RmsNorm(layer.post_attention_layernorm.weight, epsilon),
             gate_up=linear_of(mlp.gate_proj, mlp.up_proj, int8=self._int8),
-            down=linear_of(mlp.down_proj, int8=self._int8, plain=sum_linear),
+            down=linear_of(mlp.down_proj, int8=self._int8),
             kv_cells=kv.view(-1, 2 * self.heads.keys, self.heads.size),
         )
 

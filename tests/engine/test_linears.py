@@ -1,21 +1,27 @@
 """Products over weights as they were loaded: int8 next to what it stands for."""
 
+import sys
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import nn
 
-from planner_node.engine import linears
+from planner_node.engine import linears, plain
 from planner_node.engine.linears import (
     INT8_KERNEL_ROWS,
     Int8Head,
     Int8Linear,
+    linear_of,
+    quantized_head,
+)
+from planner_node.engine.plain import (
+    FEW_ROWS,
     PackedLinear,
     PlainLinear,
     head_linear,
-    linear_of,
     plain_linear,
-    quantized_head,
-    sum_linear,
+    settle_blocks,
 )
 
 
@@ -73,22 +79,30 @@ def test_modules_of_a_fused_product_hold_no_weights_of_their_own() -> None:
 
 @pytest.mark.parametrize("outputs", [2_048, 8_192])
 @pytest.mark.parametrize("rows", [1, 3, 4, 40])
-@pytest.mark.parametrize(
-    ("dtype", "rtol", "atol"), [(torch.float32, 1e-4, 1e-4), (torch.bfloat16, 0.01, 0.1)]
-)
+@pytest.mark.parametrize("fewest_rows", [1, FEW_ROWS + 1])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("has_bias", [False, True])
 def test_packed_product_is_the_plain_one(
-    outputs: int, rows: int, dtype: torch.dtype, rtol: float, atol: float
+    outputs: int,
+    rows: int,
+    fewest_rows: int,
+    dtype: torch.dtype,
+    has_bias: bool,  # noqa: FBT001  a parameter
 ) -> None:
-    weight, bias = weights(outputs).to(dtype), torch.randn(outputs, dtype=dtype)
+    rtol, atol = (1e-4, 1e-4) if dtype is torch.float32 else (0.01, 0.1)
+    weight = weights(outputs).to(dtype)
+    bias = torch.randn(outputs, dtype=dtype) if has_bias else None
     product = plain_linear(weight, bias)
     assert isinstance(product, PackedLinear)
+    product.fewest_rows = fewest_rows
     x, total = inputs_of(rows).to(dtype), torch.randn(rows, outputs, dtype=dtype)
-    expected = x.float() @ weight.float().T + bias.float()
+    before = total.clone()
+    expected = x.float() @ weight.float().T + (0.0 if bias is None else bias.float())
     with torch.inference_mode():
         found, added = product(x), product.add_to(total, x)
     assert found.dtype is added.dtype is dtype
     torch.testing.assert_close(found.float(), expected, rtol=rtol, atol=atol)
-    torch.testing.assert_close(added.float(), total.float() + expected, rtol=rtol, atol=atol)
+    torch.testing.assert_close(added.float(), before.float() + expected, rtol=rtol, atol=atol)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
@@ -96,13 +110,49 @@ def test_small_weights_are_in_memory_once(dtype: torch.dtype) -> None:
     assert type(plain_linear(weights().to(dtype), None)) is PlainLinear
 
 
-@pytest.mark.parametrize(("dtype", "is_packed"), [(torch.float32, False), (torch.bfloat16, True)])
-def test_what_is_only_added_is_in_memory_twice_where_that_pays(
-    dtype: torch.dtype,
-    is_packed: bool,  # noqa: FBT001  a parameter
+def settled(
+    monkeypatch: pytest.MonkeyPatch, plain_ns: int, packed_ns: int, dtype: torch.dtype
+) -> tuple[PackedLinear, PackedLinear]:
+    """A product and one that is only added, after both ways took so long in a trial."""
+    tried: list[list[object]] = []
+
+    def timed(*calls: Callable[[], object]) -> list[int]:
+        tried.append([call() for call in calls])
+        return [plain_ns, packed_ns]
+
+    monkeypatch.setattr(plain, "_fastest_ns", timed)
+    products = [plain_linear(weights(4_096).to(dtype), None) for _ in range(2)]
+    settle_blocks(products[:1], products[1:])
+    assert len(tried) == (dtype is torch.float32)
+    own, added = products
+    assert isinstance(own, PackedLinear)
+    assert isinstance(added, PackedLinear)
+    return own, added
+
+
+def test_few_rows_go_without_blocks_where_these_are_not_clearly_faster(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    product = sum_linear(weights(4_096).to(dtype), None)
-    assert isinstance(product, PackedLinear) is is_packed
+    own, added = settled(monkeypatch, 100, 95, torch.float32)
+    assert (own.fewest_rows, added.fewest_rows) == (FEW_ROWS + 1, sys.maxsize)
+    torch.testing.assert_close(added(inputs_of(40)), inputs_of(40) @ added.weight.T)
+
+
+def test_few_rows_go_over_blocks_where_these_are_faster(monkeypatch: pytest.MonkeyPatch) -> None:
+    own, added = settled(monkeypatch, 100, 50, torch.float32)
+    assert (own.fewest_rows, added.fewest_rows) == (1, 1)
+
+
+def test_half_precision_always_goes_over_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    own, added = settled(monkeypatch, 50, 100, torch.bfloat16)
+    assert (own.fewest_rows, added.fewest_rows) == (1, 1)
+
+
+def test_the_trial_times_both_ways() -> None:
+    product = plain_linear(weights(4_096), None)
+    settle_blocks([product], [])
+    assert isinstance(product, PackedLinear)
+    assert product.fewest_rows in (1, FEW_ROWS + 1)
 
 
 def test_weight_of_a_type_without_blocks_is_in_memory_once() -> None:
@@ -117,7 +167,7 @@ def test_head_may_be_larger_than_a_layers_weight() -> None:
 
 
 def test_head_of_a_large_model_is_in_memory_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(linears, "PACKED_HEAD_BYTES", weights(4_096).nbytes - 1)
+    monkeypatch.setattr(plain, "PACKED_HEAD_BYTES", weights(4_096).nbytes - 1)
     assert type(head_linear(weights(4_096))) is PlainLinear
 
 

@@ -1,0 +1,158 @@
+"""Products with weights in floating point, plain or over oneDNN's blocks, as the machine is faster.
+
+A product on a CPU puts its weight into blocks anew at every call. Kept that way, eight rows take
+half the time in bfloat16 and less in float32 too. It is memory twice, so the sizes are bounded.
+
+For a few rows of float32 it depends on the processor: on an Intel Xeon torch's own product (MKL) is
+faster up to three rows, on an AMD EPYC it takes up to three times as long as the blocks. So both
+are tried when a model is loaded, over its own weights: what lies in a cache is fast either way.
+"""
+
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from time import perf_counter_ns
+from typing import Final
+
+import torch
+from torch import Tensor
+
+PACKED_TYPES: Final = frozenset({torch.float32, torch.bfloat16})
+PACKED_NUMBERS: Final = range(1 << 17, 1 << 22)  # in a weight of a layer
+PACKED_HEAD_BYTES: Final = 1 << 28  # of the head, which is one weight only
+FEW_ROWS: Final = 3  # up to here a product of float32 may be better off without blocks
+_TRIALS: Final = 7
+_TRIED_NUMBERS: Final = 1 << 25  # in all weights that are tried: half a second on a slow machine
+_CLEARLY: Final = 0.9  # of the other's time: blocks cost memory, so a draw is for none
+
+
+class PlainLinear:
+    """A product with weights in floating point."""
+
+    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
+        self._turned = weight.t()
+        self._bias = bias
+
+    def __call__(self, x: Tensor) -> Tensor:
+        if self._bias is None:
+            return torch.mm(x, self._turned)
+        return torch.addmm(self._bias, x, self._turned)
+
+    def add_to(self, total: Tensor, x: Tensor) -> Tensor:
+        if self._bias is None:
+            return torch.addmm(total, x, self._turned)
+        return total + self(x)
+
+
+class PackedLinear(PlainLinear):
+    """A product whose weight is in memory twice: as it was loaded, and in oneDNN's own blocks.
+
+    Fewer than ``fewest_rows`` go without the blocks.
+    """
+
+    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
+        super().__init__(weight, bias)
+        self.fewest_rows = 1
+        self._blocks = blocks_of(weight)
+
+    @property
+    def weight(self) -> Tensor:
+        return self._turned.t()
+
+    def __call__(self, x: Tensor) -> Tensor:
+        if x.shape[0] < self.fewest_rows:
+            return super().__call__(x)
+        return over_blocks(x, self._blocks, self._bias)
+
+    def add_to(self, total: Tensor, x: Tensor) -> Tensor:
+        if x.shape[0] < self.fewest_rows:
+            return super().add_to(total, x)
+        added: Tensor = torch.ops.mkldnn._linear_pointwise.binary(  # noqa: SLF001  its name
+            x, total, self._blocks, self._bias, "add"
+        )
+        return added
+
+    def unpack(self) -> None:
+        """Go without blocks from now on, and give their memory back."""
+        self.fewest_rows = sys.maxsize
+        self._blocks = self._turned
+
+
+def blocks_of(weight: Tensor) -> Tensor:
+    """Return the weight as oneDNN keeps it."""
+    blocks: Tensor = torch.ops.mkldnn._reorder_linear_weight(weight)  # noqa: SLF001  its name
+    return blocks
+
+
+def over_blocks(x: Tensor, blocks: Tensor, bias: Tensor | None) -> Tensor:
+    """Return x · weightᵀ + bias for the blocks of a weight."""
+    product: Tensor = torch.ops.mkldnn._linear_pointwise(x, blocks, bias, "none", [], "")  # noqa: SLF001
+    return product
+
+
+def plain_linear(weight: Tensor, bias: Tensor | None) -> PlainLinear:
+    """Return a product with a layer's weight in floating point; ``settle_blocks`` has to follow."""
+    is_packed = can_pack(weight) and weight.numel() in PACKED_NUMBERS
+    return (PackedLinear if is_packed else PlainLinear)(weight, bias)
+
+
+def head_linear(weight: Tensor) -> PlainLinear:
+    """Return the product with the head's weight in floating point."""
+    is_packed = can_pack(weight) and weight.nbytes <= PACKED_HEAD_BYTES
+    return (PackedLinear if is_packed else PlainLinear)(weight, None)
+
+
+def can_pack(weight: Tensor) -> bool:
+    """Tell whether oneDNN is there for such a weight, and takes its type without a detour."""
+    if weight.device.type != "cpu" or weight.dtype not in PACKED_TYPES:
+        return False
+    if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+        return False
+    return weight.dtype is torch.float32 or torch.ops.mkldnn._is_mkldnn_bf16_supported()  # noqa: SLF001
+
+
+def settle_blocks(products: Iterable[object], sums: Iterable[object]) -> None:
+    """Find out how few rows are better off without blocks; ``sums`` are only ever added.
+
+    Where few rows do not ask for blocks, sums have none: without them they are one call as well,
+    and many rows gain little.
+    """
+    own, added = _packed_float32(products), _packed_float32(sums)
+    if not (own or added) or _are_blocks_faster([*own, *added]):
+        return
+    for product in own:
+        product.fewest_rows = FEW_ROWS + 1
+    for product in added:
+        product.unpack()
+
+
+def _packed_float32(products: Iterable[object]) -> list[PackedLinear]:
+    packed = [product for product in products if isinstance(product, PackedLinear)]
+    return [product for product in packed if product.weight.dtype is torch.float32]
+
+
+@torch.inference_mode()
+def _are_blocks_faster(products: Sequence[PackedLinear]) -> bool:
+    """Try the weights one after the other, as a step does, with two rows."""
+    tried: list[tuple[PackedLinear, Tensor]] = []
+    left = _TRIED_NUMBERS
+    for product in products:
+        outputs, inputs = product.weight.shape
+        left -= outputs * inputs
+        if left >= 0 or not tried:
+            tried.append((product, torch.ones(2, inputs)))
+    plain_ns, packed_ns = _fastest_ns(
+        lambda: [PlainLinear.__call__(product, x) for product, x in tried],
+        lambda: [product(x) for product, x in tried],
+    )
+    return packed_ns < _CLEARLY * plain_ns
+
+
+def _fastest_ns(*calls: Callable[[], object]) -> list[int]:
+    """Return the shortest time of each call; they take turns, so a busy machine hits them alike."""
+    spent_ns: list[list[int]] = [[] for _ in calls]
+    for _ in range(_TRIALS):
+        for call, spent in zip(calls, spent_ns, strict=True):
+            begun_ns = perf_counter_ns()
+            call()
+            spent.append(perf_counter_ns() - begun_ns)
+    return [min(spent) for spent in spent_ns]
