@@ -1,23 +1,24 @@
 """Guesses what a row says next, so that one forward checks several ids at once.
 
 A guess costs a look at an earlier request and its plan, which are followed with the names
-exchanged: the prompt tells most names before the plan begins. Where the row has left that, at what
-the row itself has read and written, for names copied from the instruction, and at what rows with
-the same prefix wrote lately. How often guesses of each kind come true is measured, and a draft ends
-where it becomes unlikely.
+exchanged (``trail``); at what the row itself has read and written, for names copied from the
+instruction; and at what rows with the same prefix wrote lately. How often guesses of each kind come
+true is measured: the likeliest is taken, and a draft ends where it becomes unlikely.
 """
 
 from collections import OrderedDict
+from collections.abc import Iterator
 from collections.abc import Sequence as Many
-from copy import copy
-from typing import Final
+from typing import Final, TypeAlias
 
 from planner_node.engine.batch import SHORT_TOKENS
-from planner_node.engine.follower import Follower
+from planner_node.engine.follower import FOREIGN, KINDS
 from planner_node.engine.ngrams import LONGEST_NGRAM, NgramTable, ngram_keys
-from planner_node.engine.plan_log import END, OUTPUT, PROMPT, PlanLog
+from planner_node.engine.odds import FIRST_CHANCE, UNLIKELY, Odds
+from planner_node.engine.plan_log import END, PlanLog
 from planner_node.engine.scheduler import Turn
 from planner_node.engine.sequence import Draft, Sequence
+from planner_node.engine.trail import Trail
 
 SHORT_DRAFT: Final = SHORT_TOKENS - 1  # a row and step: a short run with the pending token
 # Of a row whose run is long anyway; and on a CPU of one that is alone, or waited for.
@@ -31,12 +32,12 @@ SHARED_TABLES: Final = 8  # prefixes with a table of their own
 LEAST_CHANCE: Final = 0.12
 LEAST_CHANCE_A_ROW: Final = 0.05
 LEAST_CHANCE_OF_MANY: Final = 0.4
-FIRST_CHANCE: Final = 0.75  # of a kind of guess that was not tried yet
 SURE_RUN: Final = 8  # ids that came as an earlier plan has them: more tell no more
-LONGEST_REPLAY: Final = 512  # ids of a row that are compared anew with what it jumps to
-SHORTEST_JUMP: Final = 3  # ids that must be the same, to follow an earlier plan from there
-JUMPS_IN_PROMPT: Final = 8  # of its first ids, which tell most of how it is said
+SURE_CHANCE: Final = 0.9  # of a guess beside which nothing else is looked for
+FREE_MISSES: Final = 3  # drafts in a row of which nothing was right, before a row pauses
 LONGEST_PAUSE: Final = 64  # steps without a guess, for a row whose guesses keep failing
+MOST_WORDS: Final = 16_384  # ids of names whose odds are kept
+Candidate: TypeAlias = tuple[int, Odds]
 
 
 def least_chance(num_rows: int) -> float:
@@ -44,29 +45,13 @@ def least_chance(num_rows: int) -> float:
     return min(max(LEAST_CHANCE, LEAST_CHANCE_A_ROW * num_rows), LEAST_CHANCE_OF_MANY)
 
 
-class Odds:
-    """How often guesses of one kind come true, with recent ones weighing more."""
-
-    __slots__ = ("chance",)
-
-    def __init__(self) -> None:
-        self.chance = FIRST_CHANCE
-
-    def note(self, *, is_right: bool) -> None:
-        self.chance += (float(is_right) - self.chance) / 32
-
-    def rest(self) -> None:
-        """Not guessed for being unlikely: be tried again some day, the work may have changed."""
-        self.chance += (FIRST_CHANCE - self.chance) / 1024
-
-
 class Lookup:
     """What one row knows for its guesses, and how it does with them."""
 
-    __slots__ = ("follower", "kinds", "misses", "num_learned", "own", "pause", "shared")
+    __slots__ = ("kinds", "misses", "num_learned", "own", "pause", "shared", "trail")
 
     def __init__(self, sequence: Sequence, shared: PlanLog) -> None:
-        self.follower = Follower(shared, shared.latest)
+        self.trail = Trail(sequence.request, shared)
         self.own = NgramTable()
         self.shared = shared
         self.num_learned = sequence.request.prefix_tokens
@@ -89,7 +74,12 @@ class Drafter:
         sizes = range(LONGEST_NGRAM + 1)
         self._own_odds = [Odds() for _ in sizes]
         self._shared_odds = [Odds() for _ in sizes]
-        self._plan_odds = [Odds() for _ in range(SURE_RUN + 1)]
+        self._foreign_odds = [Odds(UNLIKELY) for _ in sizes]  # a word of another's instruction
+        self._plan_odds = [
+            [Odds(UNLIKELY if kind == FOREIGN else FIRST_CHANCE) for _ in range(SURE_RUN + 1)]
+            for kind in range(KINDS)
+        ]
+        self._word_odds: OrderedDict[int, Odds] = OrderedDict()  # that a name goes on with the id
 
     def draft(self, turns: Many[Turn]) -> int:
         """Give the rows that choose a token in this step a draft; return the guessed tokens."""
@@ -127,7 +117,7 @@ class Drafter:
         if num_right < len(lookup.kinds):
             lookup.kinds[num_right].note(is_right=False)
         lookup.misses = 0 if num_right else lookup.misses + 1
-        lookup.pause = min(2**lookup.misses, LONGEST_PAUSE) - 2 if lookup.misses else 0
+        lookup.pause = min(2 ** max(lookup.misses - FREE_MISSES, 0), LONGEST_PAUSE) - 1
 
     def forget(self, sequence: Sequence) -> None:
         """Take a row's output into the shared table at its end."""
@@ -136,80 +126,92 @@ class Drafter:
             first = sequence.request.prefix_tokens
             begin = max(first - LONGEST_NGRAM, 0)
             output = len(sequence.request.prompt)
-            lookup.shared.learn(sequence.tokens[begin:], first - begin, output - begin)
+            lookup.shared.learn(
+                sequence.tokens[begin:],
+                first - begin,
+                output - begin,
+                sequence.request.milestone_tokens,
+            )
 
     def _draft(self, sequence: Sequence, share: int, least: float) -> int:
         lookup = self._lookup(sequence)
         if lookup.pause > 0:
             lookup.pause -= 1
             return 0
-        self._catch_up(lookup, sequence, least)
+        self._catch_up(lookup, sequence)
         lookup.kinds = []
         recent = sequence.tokens[-LONGEST_NGRAM:]
-        follower = copy(lookup.follower)
+        trail = lookup.trail.fork()
         milestones = sequence.request.milestone_tokens
         chance = 1.0
         while len(sequence.draft.token_ids) < share:
-            found = self._guess(lookup, follower, recent)
-            if found is None:
-                break
-            token_id, odds = found
-            if chance * odds.chance < least:
-                odds.rest()
-                break
-            added = sequence.guess(token_id)
+            added, odds = self._add(
+                sequence, self._candidates(lookup, trail, recent), least / chance
+            )
             if not added:
                 break
             chance *= odds.chance
             lookup.kinds.append(odds)
             for one in added:
-                follower.step(one)
+                trail.step(one)
             recent = [*recent, *added][-LONGEST_NGRAM:]
             if sequence.is_urgent and not milestones.isdisjoint(added):
                 break  # what is waited for is in the draft; more would only take longer
         return len(lookup.kinds)
 
-    def _catch_up(self, lookup: Lookup, sequence: Sequence, least: float) -> None:
+    def _add(
+        self, sequence: Sequence, candidates: Iterator[Candidate], least: float
+    ) -> tuple[list[int], Odds]:
+        """Put the likeliest id that may stand on the draft; return what was put on, and odds."""
+        for token_id, odds in candidates:
+            if odds.chance < least:
+                odds.rest()
+                break
+            if added := sequence.guess(token_id):
+                return added, odds
+        return [], Odds()
+
+    def _catch_up(self, lookup: Lookup, sequence: Sequence) -> None:
         """Learn what the row has come to since its last draft."""
-        may_jump = self._plan_odds[0].chance >= least  # by what would be guessed behind it
-        if not may_jump:
-            self._plan_odds[0].rest()
-        tokens = sequence.tokens
-        last_jump = sequence.request.prefix_tokens + JUMPS_IN_PROMPT
-        for stop in range(lookup.num_learned + 1, len(tokens) + 1):
-            lookup.follower.step(tokens[stop - 1])
-            is_place = stop <= last_jump or stop == len(tokens)
-            if may_jump and is_place and lookup.follower.is_lost:
-                self._jump(lookup, sequence, stop)
+        tokens, output = sequence.tokens, len(sequence.request.prompt)
+        for token_id in tokens[max(lookup.num_learned, output) :]:
+            lookup.trail.step(token_id)
+        lookup.trail.seek()
         lookup.own.learn(tokens, lookup.num_learned)
         lookup.num_learned = len(tokens)
 
-    def _jump(self, lookup: Lookup, sequence: Sequence, stop: int) -> None:
-        """Follow another row from where it said the same."""
-        kind = PROMPT if stop < len(sequence.request.prompt) else OUTPUT
-        for key in reversed(ngram_keys(sequence.tokens, stop, kind)[SHORTEST_JUMP - 1 :]):
-            if (place := lookup.shared.place_behind(key)) is not None:
-                first = max(sequence.request.prefix_tokens, stop - LONGEST_REPLAY)
-                written = sequence.tokens[first:stop]
-                lookup.follower.go_to(place, written)
-                return
+    def _candidates(self, lookup: Lookup, trail: Trail, recent: list[int]) -> Iterator[Candidate]:
+        """Give what may come next, the likeliest first."""
+        others: list[Candidate] = []
+        if (found := trail.guess()) is not None:
+            token_id, kind = found
+            followed = token_id, self._plan_odds[kind][min(trail.run, SURE_RUN)]
+            if followed[1].chance >= SURE_CHANCE:
+                yield followed
+            else:
+                others.append(followed)
+        others += self._behind_same(lookup, trail, ngram_keys(recent, len(recent)))
+        yield from sorted(others, key=lambda one: -one[1].chance)
 
-    def _guess(
-        self, lookup: Lookup, follower: Follower, recent: list[int]
-    ) -> tuple[int, Odds] | None:
-        """Return what comes next in the plan that is followed, else behind the same ids."""
-        expected = follower.expected()
-        if expected is not None:
-            return expected, self._plan_odds[min(follower.run, SURE_RUN)]
-        keys = ngram_keys(recent, len(recent))
+    def _behind_same(self, lookup: Lookup, trail: Trail, keys: list[int]) -> Iterator[Candidate]:
+        """Give what came behind the longest of the runs, in the row itself and in other rows."""
         for size in range(len(keys), 0, -1):
-            token_id = lookup.own.follower(keys[size - 1])
-            if token_id is not None:
-                return token_id, self._own_odds[size]
+            if (own := lookup.own.follower(keys[size - 1])) is not None:
+                yield own, self._odds_of_word(own) if trail.is_within_name else self._own_odds[size]
+                break
+        for size in range(len(keys), 0, -1):
             place = lookup.shared.place_behind(keys[size - 1])
             if place is not None and (found := lookup.shared.id_at(place)) != END:
-                return found, self._shared_odds[size]
-        return None
+                is_foreign = found not in trail.words and found in lookup.shared.row_at(place).words
+                yield found, (self._foreign_odds if is_foreign else self._shared_odds)[size]
+                break
+
+    def _odds_of_word(self, token_id: int) -> Odds:
+        odds = self._word_odds.setdefault(token_id, Odds())
+        self._word_odds.move_to_end(token_id)
+        if len(self._word_odds) > MOST_WORDS:
+            self._word_odds.popitem(last=False)
+        return odds
 
     def _lookup(self, sequence: Sequence) -> Lookup:
         request_id = sequence.request.request_id

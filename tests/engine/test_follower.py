@@ -7,7 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from planner_node.engine.follower import MOST_ALIKE, MOST_NAMES, WIDEST_GAP, Follower
+from planner_node.engine.follower import (
+    BEHIND,
+    EXCHANGED,
+    FOREIGN,
+    MOST_ALIKE,
+    MOST_NAMES,
+    SAME,
+    WIDEST_GAP,
+    Follower,
+)
 from planner_node.engine.plan_log import PlanLog
 
 FIND, THE, TAKE, GO, TO, STOP = range(1, 7)
@@ -87,12 +96,55 @@ def test_a_row_that_parts_inside_its_own_name_goes_on_behind_the_others() -> Non
     assert ahead(follower) == [GO, TO, DESK, STOP]
 
 
-def test_from_another_place_the_names_are_found_again() -> None:
-    follower = beside(EARLIER, [GO, TO, BED])
-    written = [FIND, THE, RED, CUP, STOP, TAKE]
-    follower.go_to(EARLIER.index(TAKE) + 1, written)
-    assert ahead(follower) == [THE, RED, CUP, STOP, GO, TO, DESK, STOP]
+ASKED = [BOOK, TO, DESK]  # what the earlier plan was asked
+
+
+def beside_asked(*words: int) -> Follower:
+    """Beside the earlier plan, whose parts end with STOP, in a row that was asked with words."""
+    log = PlanLog(1_000)
+    log.learn([*ASKED, *EARLIER], 0, len(ASKED), frozenset([STOP]))
+    return Follower(log, len(ASKED), frozenset(words))
+
+
+def test_the_two_prompts_tell_names_before_anything_is_written() -> None:
+    follower = beside_asked(RED, CUP, TO, BED)
+    follower.start(0, [RED, CUP, TO, DESK])
+    assert ahead(follower) == [
+        *(FIND, THE, RED, CUP, STOP, TAKE, THE, RED, CUP, STOP),
+        *EARLIER[8:],
+    ]
     assert follower.run == 0
+
+
+def test_parts_before_tell_the_names_of_the_part_that_is_gone_to() -> None:
+    follower = beside_asked(RED, CUP, TO, BED)
+    take = len(ASKED) + EARLIER.index(TAKE)
+    follower.go_to_part(take, [TAKE], [(FIND, THE, RED, CUP, STOP)])
+    assert ahead(follower) == [THE, RED, CUP, STOP, GO, TO, DESK, STOP]
+    assert (follower.run, follower.hits) == (0, 1)
+
+
+def test_kinds_of_guesses_are_told_apart() -> None:
+    follower = beside_asked(RED, CUP, TO, BED)
+    found = []
+    for token_id in (FIND, THE, RED, CUP, STOP, TAKE, THE, RED, CUP, STOP):
+        found.append(follower.guess())
+        follower.step(token_id)
+    first, again = found[:5], found[5:]
+    behind = (STOP, BEHIND)
+    assert first == [(FIND, SAME), (THE, SAME), (BOOK, FOREIGN), behind, behind]
+    assert again == [(TAKE, SAME), (THE, SAME), (RED, EXCHANGED), (CUP, EXCHANGED), (STOP, SAME)]
+
+
+def test_a_word_that_both_were_asked_with_is_not_foreign() -> None:
+    follower = walked(beside_asked(BOOK, TO, BED), FIND, THE)
+    assert follower.guess() == (BOOK, SAME)
+
+
+def test_what_the_other_did_not_copy_is_no_name() -> None:
+    follower = walked(beside_asked(RED, TO, BED), FIND, RED)
+    assert follower.guess() is None
+    assert not follower.is_within_name
 
 
 def test_the_run_tells_how_long_all_came_as_expected() -> None:
@@ -127,12 +179,15 @@ def test_a_copy_goes_its_own_way() -> None:
     assert ahead(walked(follower, CUP, STOP))[:4] == [TAKE, THE, RED, CUP]
 
 
-@pytest.mark.parametrize("place", [0, 3, 11, 12])
-@given(row=st.lists(st.integers(1, 6), max_size=60))
+@pytest.mark.parametrize("place", [-9, 0, 3, 11, 12, 99])
+@given(row=st.lists(st.integers(1, 6), min_size=10, max_size=60))
 def test_no_row_leads_anywhere_but_to_an_id_or_to_none(place: int, row: list[int]) -> None:
-    follower = beside([1, 2, 3, 1, 2, 4], [5, 1, 2, 3, 6])
-    follower.go_to(place, row[:10])
+    log = PlanLog(1_000)
+    for output in ([1, 2, 3, 1, 2, 4], [5, 1, 2, 3, 6]):
+        log.learn(output, 0, 2, frozenset([3]))
+    follower = Follower(log, log.latest, frozenset(row[:3]))
+    follower.go_to_part(place, row[:4], [tuple(row[4:7]), tuple(row[7:10])])
     for token_id in row:
-        expected = follower.expected()
-        assert expected is None or expected in range(1, 7)
+        guess = follower.guess()
+        assert guess is None or guess[0] in range(1, 7)
         follower.step(token_id)

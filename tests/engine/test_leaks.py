@@ -35,6 +35,7 @@ NUM_REQUESTS = 300  # of a round
 MAX_NEW_TOKENS = 16
 SHARED_ENTRIES = 64  # of a table of guesses: small, to be full many times
 LIMITS = EngineLimits(rows=4, waiting=NUM_CLIENTS, prefixes=3)
+MOST_WORDS = 8
 CONTEXT_TOKENS = 96
 NAME = "leak-"
 LEFT, LATE = 3, 7  # of every ten requests, the one that is left and the one that comes too late
@@ -119,6 +120,7 @@ def num_objects() -> int:
 
 async def test_a_crowd_of_all_kinds_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(drafts, "SHARED_ENTRIES", SHARED_ENTRIES)
+    monkeypatch.setattr(drafts, "MOST_WORDS", MOST_WORDS)
     threads = set(threading.enumerate())
     engine = Engine(LlamaForward(tiny_llama(), KvSlots(LIMITS.rows, CONTEXT_TOKENS)), LIMITS)
     async with EngineWorker(lambda: engine) as worker:

@@ -15,7 +15,7 @@ def test_a_run_leads_behind_its_latest_occurrence() -> None:
     place = place_behind(log, 1, 2)
     assert place is not None
     assert log.id_at(place) == 4
-    assert log.begin_of(place) == log.latest
+    assert log.row_at(place).begin == log.latest
     assert place_behind(log, 9) is None
 
 
@@ -66,3 +66,45 @@ def test_log_is_bounded_and_keeps_what_is_young() -> None:
     assert place_behind(log, 10) is None
     assert log.latest is not None
     assert log.id_at(log.latest) == 99_900
+
+
+PARTS = [1, 2, 9, 1, 3, 9, 4, 9]  # of an output, each up to a 9
+
+
+def log_of_parts(*asked: int) -> PlanLog:
+    log = PlanLog(1_000)
+    log.learn([*asked, *PARTS], 0, len(asked), frozenset([9]))
+    return log
+
+
+def test_a_part_leads_to_the_latest_that_begins_alike() -> None:
+    log = log_of_parts()
+    assert [log.part_like(part) for part in ([1], [1, 2, 5], [1, 4], [4], [5])] == [
+        3,
+        0,
+        3,
+        6,
+        None,
+    ]
+
+
+def test_a_part_leads_to_what_came_after_its_like() -> None:
+    log = log_of_parts()
+    assert [log.part_after(part) for part in ([1, 2], [1], [4], [5])] == [3, 6, None, None]
+
+
+def test_ids_that_a_row_was_asked_with_are_copied() -> None:
+    log = log_of_parts(7, 3, 9, 8, 1, 3)
+    output = 6
+    assert [log.copied(output + at) for at in (0, 1, 3, 4, 6)] == [1, 0, 2, 2, 0]
+    assert log.row_at(output).words == {7, 3, 9, 8, 1}
+
+
+def test_what_is_forgotten_is_no_row_and_copied_nothing() -> None:
+    log = log_of_parts(1)
+    for start in range(100, 6_000, 100):
+        log.learn(list(range(start, start + 100)), 0, 50)
+    assert log.row_at(0).asked == ()
+    assert log.copied(0) == 0
+    assert log.part_like([1, 2]) is None
+    assert len(log._rows) < 20

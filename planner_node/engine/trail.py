@@ -1,0 +1,98 @@
+"""Which earlier plan a row follows: at first the one asked most alike, then part by part.
+
+A plan comes in parts, each ending with a milestone. Parts that begin alike go on alike, whatever
+plan they are of, with the names exchanged. So where the row has left what it follows, it goes over
+to the latest part that begins as its own does, and names are exchanged as the parts before tell.
+"""
+
+from collections.abc import Sequence as Many
+from copy import copy
+from typing import Final, Self, TypeAlias
+
+from planner_node.engine.follower import Follower, Guess
+from planner_node.engine.ngrams import ngram_keys
+from planner_node.engine.plan_log import PROMPT, PlanLog
+from planner_node.engine.request import Request
+
+SHORTEST_LIKENESS: Final = 2  # ids in a row that two prompts must share, to count as alike
+TELLING_PARTS: Final = 2  # parts before this one that tell whose name stands for whose
+Part: TypeAlias = tuple[int, ...]
+
+
+class Trail:
+    """A row's way along earlier plans; ``fork`` gives another that goes on as guessed."""
+
+    __slots__ = ("_earlier", "_follower", "_is_sought", "_log", "_milestones", "_part", "words")
+
+    def __init__(self, request: Request, log: PlanLog) -> None:
+        self.words = frozenset(request.prompt[request.prefix_tokens :])
+        self._log = log
+        self._milestones = request.milestone_tokens
+        self._earlier: tuple[Part, ...] = ()  # the latest parts that are whole
+        self._part: Part = ()  # what is written of the next
+        self._is_sought = False
+        self._follower = Follower(log, None, self.words)
+        likest = self._likest(request.prompt, request.prefix_tokens)
+        if likest is not None:
+            self._follower.start(likest, request.prompt[request.prefix_tokens :])
+
+    @property
+    def run(self) -> int:
+        """Return how many ids came as expected since the last that did not."""
+        return self._follower.run
+
+    @property
+    def is_within_name(self) -> bool:
+        return self._follower.is_within_name
+
+    def fork(self) -> Self:
+        forked = copy(self)
+        forked._follower = copy(self._follower)  # noqa: SLF001  of its own kind
+        return forked
+
+    def step(self, token_id: int) -> None:
+        """Go on with the id that came."""
+        self._follower.step(token_id)
+        self._is_sought = False
+        self._part = (*self._part, token_id)
+        if token_id in self._milestones:
+            self._earlier = (*self._earlier, self._part)[-TELLING_PARTS:]
+            self._part = ()
+            self._follower.hits = 0
+
+    def guess(self) -> Guess | None:
+        """Return the id that should come next, and what kind of guess it is; or None."""
+        self.seek()
+        return self._follower.guess()
+
+    def seek(self) -> None:
+        """Where nothing is followed, or what is written differs, look for what goes better with it.
+
+        That is the latest part with the same beginning; before there is one, what came after the
+        latest part like the last.
+        """
+        if self._is_sought or not self._follower.is_lost:
+            return
+        self._is_sought = True
+        begin = self._log.part_like(self._part) if self._part else self._next_part()
+        if begin is None:
+            return
+        other = copy(self._follower)
+        other.go_to_part(begin, self._part, self._earlier)
+        if not self._follower.is_within_name or other.hits > self._follower.hits:
+            self._follower = other
+
+    def _next_part(self) -> int | None:
+        return self._log.part_after(self._earlier[-1]) if self._earlier else None
+
+    def _likest(self, prompt: Many[int], first: int) -> int | None:
+        """Return where the row begins whose prompt has most in common, or else the latest."""
+        likeness: dict[int, int] = {}
+        for stop in range(first + SHORTEST_LIKENESS, len(prompt) + 1):
+            keys = ngram_keys(prompt, stop, PROMPT)
+            for size in range(len(keys), SHORTEST_LIKENESS - 1, -1):
+                if (place := self._log.place_behind(keys[size - 1])) is not None:
+                    begin = self._log.row_at(place).begin
+                    likeness[begin] = likeness.get(begin, 0) + size
+                    break
+        return max(likeness, key=lambda begin: (likeness[begin], begin), default=self._log.latest)
