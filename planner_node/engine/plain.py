@@ -1,13 +1,19 @@
-"""Products with weights in floating point, plain or over oneDNN's blocks, as the machine is faster.
+"""Products with weights in floating point, kept in memory as the machine multiplies them fastest.
 
-A product on a CPU puts its weight into blocks anew at every call. Kept that way, eight rows take
-half the time in bfloat16 and less in float32 too. It is memory twice, so the sizes are bounded.
+Few rows are as fast as their weights are read. A float32 weight whose numbers are 16-bit ones but
+for a power of two, as those of a model that was saved in 16 bits are, is kept that way for FBGEMM,
+which makes them float32 again as it reads them: the same product, from half the bytes.
 
-For a few rows of float32 it depends on the processor: on an Intel Xeon torch's own product (MKL) is
-faster up to three rows, on an AMD EPYC it takes up to three times as long as the blocks. So both
-are tried when a model is loaded, over its own weights: what lies in a cache is fast either way.
+Any other product on a CPU puts its weight into oneDNN's blocks anew at every call. Kept that way,
+eight rows take half the time in bfloat16 and less in float32 too. For a few rows of float32 it
+depends on the processor: on an Intel Xeon torch's own product (MKL) is faster up to three rows, on
+an AMD EPYC it takes up to three times as long as the blocks. So both are tried when a model is
+loaded, over its own weights: what lies in a cache is fast either way.
+
+Each is memory besides the weight as it was loaded, so the sizes are bounded.
 """
 
+import math
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from time import perf_counter_ns
@@ -16,9 +22,12 @@ from typing import Final
 import torch
 from torch import Tensor
 
+FBGEMM: Final = "fbgemm"  # by its name among torch's engines
+FBGEMM_ENGINES: Final = frozenset({FBGEMM, "x86"})  # those that hand such products to it
 PACKED_TYPES: Final = frozenset({torch.float32, torch.bfloat16})
 PACKED_NUMBERS: Final = range(1 << 17, 1 << 22)  # in a weight of a layer
 PACKED_HEAD_BYTES: Final = 1 << 28  # of the head, which is one weight only
+HALF_EXPONENT: Final = 15  # below 2 to this all 16-bit numbers have ten digits behind the first
 FEW_ROWS: Final = 3  # up to here a product of float32 may be better off without blocks
 _TRIALS: Final = 7
 _TRIED_NUMBERS: Final = 1 << 25  # in all weights that are tried: half a second on a slow machine
@@ -77,6 +86,30 @@ class PackedLinear(PlainLinear):
         self._blocks = self._turned
 
 
+class HalvedLinear(PlainLinear):
+    """A float32 product whose weight lies in memory in 16 bits as well, with no number changed.
+
+    It lies there times a power of two, by which the product is divided again.
+    """
+
+    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
+        super().__init__(weight, bias)
+        scale = _scale_to_half(weight)
+        scaled_bias = None if bias is None else bias * scale
+        self._halves = torch.ops.quantized.linear_prepack_fp16(weight * scale, scaled_bias)
+        self._unscale = 1.0 / scale
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return self._scaled(x).mul_(self._unscale)
+
+    def add_to(self, total: Tensor, x: Tensor) -> Tensor:
+        return torch.add(total, self._scaled(x), alpha=self._unscale)
+
+    def _scaled(self, x: Tensor) -> Tensor:
+        product: Tensor = torch.ops.quantized.linear_dynamic_fp16(x, self._halves)
+        return product
+
+
 def blocks_of(weight: Tensor) -> Tensor:
     """Return the weight as oneDNN keeps it."""
     blocks: Tensor = torch.ops.mkldnn._reorder_linear_weight(weight)  # noqa: SLF001  its name
@@ -91,14 +124,37 @@ def over_blocks(x: Tensor, blocks: Tensor, bias: Tensor | None) -> Tensor:
 
 def plain_linear(weight: Tensor, bias: Tensor | None) -> PlainLinear:
     """Return a product with a layer's weight in floating point; ``settle_blocks`` has to follow."""
-    is_packed = can_pack(weight) and weight.numel() in PACKED_NUMBERS
-    return (PackedLinear if is_packed else PlainLinear)(weight, bias)
+    kind = _kind_of(weight) if weight.numel() in PACKED_NUMBERS else PlainLinear
+    return kind(weight, bias)
 
 
 def head_linear(weight: Tensor) -> PlainLinear:
     """Return the product with the head's weight in floating point."""
-    is_packed = can_pack(weight) and weight.nbytes <= PACKED_HEAD_BYTES
-    return (PackedLinear if is_packed else PlainLinear)(weight, None)
+    kind = _kind_of(weight) if weight.nbytes <= PACKED_HEAD_BYTES else PlainLinear
+    return kind(weight, None)
+
+
+def _kind_of(weight: Tensor) -> type[PlainLinear]:
+    if can_halve(weight):
+        return HalvedLinear
+    return PackedLinear if can_pack(weight) else PlainLinear
+
+
+def can_halve(weight: Tensor) -> bool:
+    """Tell whether FBGEMM is there, and takes a float32 weight as it is."""
+    if weight.device.type != "cpu" or weight.dtype is not torch.float32:
+        return False
+    quantized = torch.backends.quantized
+    if FBGEMM not in quantized.supported_engines or quantized.engine not in FBGEMM_ENGINES:
+        return False
+    scaled = weight * _scale_to_half(weight)
+    return torch.equal(scaled.half().float(), scaled)
+
+
+def _scale_to_half(weight: Tensor) -> float:
+    """Return the largest power of two by which no number becomes too large for 16 bits."""
+    _, exponent = math.frexp(weight.abs().max().item())
+    return 2.0 ** (HALF_EXPONENT - exponent)
 
 
 def can_pack(weight: Tensor) -> bool:

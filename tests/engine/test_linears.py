@@ -17,6 +17,7 @@ from planner_node.engine.linears import (
 )
 from planner_node.engine.plain import (
     FEW_ROWS,
+    HalvedLinear,
     PackedLinear,
     PlainLinear,
     head_linear,
@@ -197,3 +198,48 @@ def test_quantized_head_of_a_large_model_is_int8_only(monkeypatch: pytest.Monkey
     weight = weights(2_048).bfloat16()
     monkeypatch.setattr(linears, "PACKED_HEAD_BYTES", weight.nbytes - 1)
     assert type(quantized_head(weight)) is Int8Linear
+
+
+@pytest.mark.parametrize("rows", [1, 3, 40])
+@pytest.mark.parametrize("has_bias", [False, True])
+@pytest.mark.parametrize("stored", [torch.float16, torch.bfloat16])
+def test_product_from_halves_is_that_of_the_float32_weight(
+    rows: int,
+    has_bias: bool,  # noqa: FBT001  a parameter
+    stored: torch.dtype,
+) -> None:
+    weight = (0.01 * weights(2_048)).to(stored).float()
+    bias = torch.randn(2_048) if has_bias else None
+    product = plain_linear(weight, bias)
+    assert type(product) is HalvedLinear
+    assert isinstance(head_linear(weight), HalvedLinear)
+    x, total = inputs_of(rows), torch.randn(rows, 2_048)
+    expected = (x.double() @ weight.double().T + (0.0 if bias is None else bias)).float()
+    with torch.inference_mode():
+        found, added = product(x), product.add_to(total, x)
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)  # 1e-4 were x in 16 bits
+    torch.testing.assert_close(added, total + expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("spoilt", [1.0 + 2.0**-12, 2.0**-50])
+def test_a_weight_with_a_single_finer_number_is_not_halved(spoilt: float) -> None:
+    weight = weights(2_048).half().float()
+    weight[-1, -1] = spoilt
+    assert type(plain_linear(weight, None)) is PackedLinear
+
+
+@pytest.mark.parametrize("largest", [1e-30, 65_504.0, 2.0**100])
+def test_the_largest_number_of_a_weight_does_not_matter(largest: float) -> None:
+    weight = torch.full((4_096, 64), largest).bfloat16().float()
+    product = plain_linear(weight, None)
+    assert type(product) is HalvedLinear
+    torch.testing.assert_close(product(torch.ones(1, 64))[0, 0], 64 * weight[0, 0])
+
+
+def test_weights_of_zero_stay_zero() -> None:
+    assert plain_linear(torch.zeros(4_096, 64), None)(torch.ones(1, 64)).abs().max() == 0
+
+
+def test_without_fbgemm_nothing_is_halved(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plain, "FBGEMM", "none")
+    assert type(plain_linear(weights(2_048).half().float(), None)) is PackedLinear
