@@ -176,7 +176,7 @@ class Drafter:
         tokens, output = sequence.tokens, len(sequence.request.prompt)
         for token_id in tokens[max(lookup.num_learned, output) :]:
             lookup.trail.step(token_id)
-        lookup.trail.seek()
+        lookup.trail.seek(anew=True)
         lookup.own.learn(tokens, lookup.num_learned)
         lookup.num_learned = len(tokens)
 

@@ -47,13 +47,14 @@ class Trail:
 
     def fork(self) -> Self:
         forked = copy(self)
-        forked._follower = copy(self._follower)  # noqa: SLF001  of its own kind
+        forked._follower = self._follower.fork()  # noqa: SLF001  of its own kind
         return forked
 
     def step(self, token_id: int) -> None:
         """Go on with the id that came."""
+        was_within_name = self._follower.is_within_name
         self._follower.step(token_id)
-        self._is_sought = False
+        self._is_sought = was_within_name and self._follower.is_within_name
         self._part = (*self._part, token_id)
         if token_id in self._milestones:
             self._earlier = (*self._earlier, self._part)[-TELLING_PARTS:]
@@ -65,19 +66,19 @@ class Trail:
         self.seek()
         return self._follower.guess()
 
-    def seek(self) -> None:
+    def seek(self, *, anew: bool = False) -> None:
         """Where nothing is followed, or what is written differs, look for what goes better with it.
 
         That is the latest part with the same beginning; before there is one, what came after the
-        latest part like the last.
+        latest part like the last. Within a name it is looked for once, unless ``anew``.
         """
-        if self._is_sought or not self._follower.is_lost:
+        if not self._follower.is_lost or (self._is_sought and not anew):
             return
         self._is_sought = True
         begin = self._log.part_like(self._part) if self._part else self._next_part()
         if begin is None:
             return
-        other = copy(self._follower)
+        other = self._follower.fork()
         other.go_to_part(begin, self._part, self._earlier)
         if not self._follower.is_within_name or other.hits > self._follower.hits:
             self._follower = other

@@ -1,7 +1,6 @@
 """A row beside an earlier output: what it expects, where it parts, and how it comes back."""
 
 from collections.abc import Sequence
-from copy import copy
 
 import pytest
 from hypothesis import given
@@ -39,7 +38,7 @@ def walked(follower: Follower, *token_ids: int) -> Follower:
 
 def ahead(follower: Follower, number: int = 20) -> list[int]:
     """What is expected, as long as it comes so."""
-    guessing = copy(follower)
+    guessing = follower.fork()
     found: list[int] = []
     while len(found) < number and (token_id := guessing.expected()) is not None:
         guessing.step(token_id)
@@ -172,9 +171,9 @@ def test_names_are_bounded() -> None:
     assert max(map(len, follower._swaps.values())) <= MOST_ALIKE
 
 
-def test_a_copy_goes_its_own_way() -> None:
+def test_a_fork_goes_its_own_way() -> None:
     follower = walked(beside(EARLIER), FIND, THE, RED)
-    walked(copy(follower), CUP, STOP, TAKE)
+    walked(follower.fork(), CUP, STOP, TAKE)
     assert follower.expected() is None
     assert ahead(walked(follower, CUP, STOP))[:4] == [TAKE, THE, RED, CUP]
 
