@@ -104,8 +104,7 @@ class Follower:
         """Go on with the id that came."""
         if self._place is None:
             return
-        is_at_name = self._gap is not None or self._rest or token_id in self._swaps
-        if (self.expected() if is_at_name else self._log.id_at(self._place)) == token_id:
+        if self.expected() == token_id:
             self._go_on(self._place)
         elif self._gap is not None or (self._rest and self._origin is None):
             self._meet(self._place, token_id, nearest=0)

@@ -16,6 +16,8 @@ from planner_node.engine.request import Request
 
 SHORTEST_LIKENESS: Final = 2  # ids in a row that two prompts must share, to count as alike
 TELLING_PARTS: Final = 2  # parts before this one that tell whose name stands for whose
+LONGEST_PART: Final = 128  # ids; what goes on for longer without a milestone is no part of a plan
+LONGEST_PROMPT: Final = 512  # ids of a prompt's end, where the instruction is, that are compared
 Part: TypeAlias = tuple[int, ...]
 
 
@@ -25,16 +27,17 @@ class Trail:
     __slots__ = ("_earlier", "_follower", "_is_sought", "_log", "_milestones", "_part", "words")
 
     def __init__(self, request: Request, log: PlanLog) -> None:
-        self.words = frozenset(request.prompt[request.prefix_tokens :])
+        asked = request.prompt[request.prefix_tokens :]
+        self.words = frozenset(asked)
         self._log = log
         self._milestones = request.milestone_tokens
         self._earlier: tuple[Part, ...] = ()  # the latest parts that are whole
         self._part: Part = ()  # what is written of the next
         self._is_sought = False
         self._follower = Follower(log, None, self.words)
-        likest = self._likest(request.prompt, request.prefix_tokens)
-        if likest is not None:
-            self._follower.start(likest, request.prompt[request.prefix_tokens :])
+        first = max(request.prefix_tokens, len(request.prompt) - LONGEST_PROMPT)
+        if (likest := self._likest(request.prompt, first)) is not None:
+            self._follower.start(likest, asked[-LONGEST_PROMPT:])
 
     @property
     def run(self) -> int:
@@ -55,7 +58,8 @@ class Trail:
         was_within_name = self._follower.is_within_name
         self._follower.step(token_id)
         self._is_sought = was_within_name and self._follower.is_within_name
-        self._part = (*self._part, token_id)
+        if len(self._part) < LONGEST_PART:
+            self._part = (*self._part, token_id)
         if token_id in self._milestones:
             self._earlier = (*self._earlier, self._part)[-TELLING_PARTS:]
             self._part = ()
@@ -73,6 +77,8 @@ class Trail:
         latest part like the last. Within a name it is looked for once, unless ``anew``.
         """
         if not self._follower.is_lost or (self._is_sought and not anew):
+            return
+        if len(self._part) >= LONGEST_PART:
             return
         self._is_sought = True
         begin = self._log.part_like(self._part) if self._part else self._next_part()

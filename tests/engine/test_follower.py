@@ -123,6 +123,11 @@ def test_parts_before_tell_the_names_of_the_part_that_is_gone_to() -> None:
     assert (follower.run, follower.hits) == (0, 1)
 
 
+def test_a_name_that_comes_as_exchanged_is_no_reason_to_part() -> None:
+    follower = walked(beside(EARLIER), FIND, THE, RED, CUP, STOP)
+    assert walked(follower, TAKE, THE, RED, CUP, STOP).run == 5
+
+
 def test_kinds_of_guesses_are_told_apart() -> None:
     follower = beside_asked(RED, CUP, TO, BED)
     found = []

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from planner_node.engine.plan_log import PlanLog
 from planner_node.engine.request import Request
-from planner_node.engine.trail import Trail
+from planner_node.engine.trail import LONGEST_PART, LONGEST_PROMPT, Trail
 
 PUT, ON, BRING, TO, FIND, TAKE, GO, GIVE, STOP = range(1, 10)
 BOOK, CUP, DESK, BED, EVE, MUG, RACK = range(20, 27)
@@ -79,3 +79,22 @@ def test_a_row_that_writes_a_name_stays_with_its_part() -> None:
     trail = trail_of(log, [CUP, EVE, ON, DESK], TAKE, CUP)  # the prompts tell no name
     assert trail.is_within_name
     assert ahead(trail_of(log, [CUP, EVE, ON, DESK], TAKE, CUP, EVE, STOP), 2) == [GO, DESK]
+
+
+def test_a_part_that_does_not_end_is_not_compared_for_ever() -> None:
+    trail = trail_of(shipped(), [PUT, MUG, ON, DESK], *range(100, 100 + 2 * LONGEST_PART))
+    assert len(trail._part) == LONGEST_PART
+    assert trail.guess() is None
+    trail.step(STOP)
+    assert trail._part == ()
+    for token_id in (GO, RACK):
+        trail.step(token_id)
+    assert ahead(trail, 1) == [STOP]
+
+
+def test_of_a_long_prompt_the_end_is_compared() -> None:
+    filler = list(range(1_000, 1_000 + LONGEST_PROMPT))
+    log = log_of(([PUT, BOOK, ON, DESK, *filler], ON_DESK), ([BRING, CUP, TO, EVE], TO_EVE))
+    asked_first, asked_last = [PUT, BOOK, ON, DESK, *filler[::-1]], [*filler, PUT, MUG, ON, DESK]
+    assert ahead(trail_of(log, asked_first), 1) == [FIND]  # as the latest, nothing else is alike
+    assert ahead(trail_of(log, asked_last), 1) == [TAKE]
