@@ -27,7 +27,8 @@ FBGEMM_ENGINES: Final = frozenset({FBGEMM, "x86"})  # those that hand such produ
 PACKED_TYPES: Final = frozenset({torch.float32, torch.bfloat16})
 PACKED_NUMBERS: Final = range(1 << 17, 1 << 22)  # in a weight of a layer
 PACKED_HEAD_BYTES: Final = 1 << 28  # of the head, which is one weight only
-HALF_EXPONENT: Final = 15  # below 2 to this all 16-bit numbers have ten digits behind the first
+HALF_EXPONENT: Final = 15  # what is scaled for 16 bits stays below 2 to this
+MOST_SCALE_EXPONENT: Final = 64  # so that scaled sums are far from float32's largest number
 FEW_ROWS: Final = 3  # up to here a product of float32 may be better off without blocks
 _TRIALS: Final = 7
 _TRIED_NUMBERS: Final = 1 << 25  # in all weights that are tried: half a second on a slow machine
@@ -152,9 +153,9 @@ def can_halve(weight: Tensor) -> bool:
 
 
 def _scale_to_half(weight: Tensor) -> float:
-    """Return the largest power of two by which no number becomes too large for 16 bits."""
+    """Return a power of two by which no number becomes too large, and few too small, for 16 bits."""
     _, exponent = math.frexp(weight.abs().max().item())
-    return 2.0 ** (HALF_EXPONENT - exponent)
+    return 2.0 ** min(HALF_EXPONENT - exponent, MOST_SCALE_EXPONENT)
 
 
 def can_pack(weight: Tensor) -> bool:
