@@ -153,7 +153,7 @@ def can_halve(weight: Tensor) -> bool:
 
 
 def _scale_to_half(weight: Tensor) -> float:
-    """Return a power of two by which no number becomes too large, and few too small, for 16 bits."""
+    """Return a power of two that brings all numbers, and nearly all digits, into 16 bits."""
     _, exponent = math.frexp(weight.abs().max().item())
     return 2.0 ** min(HALF_EXPONENT - exponent, MOST_SCALE_EXPONENT)
 
