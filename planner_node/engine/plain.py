@@ -93,9 +93,8 @@ class HalvedLinear(PlainLinear):
     It lies there times a power of two, by which the product is divided again.
     """
 
-    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
+    def __init__(self, weight: Tensor, bias: Tensor | None, scale: float) -> None:
         super().__init__(weight, bias)
-        scale = _scale_to_half(weight)
         scaled_bias = None if bias is None else bias * scale
         self._halves = torch.ops.quantized.linear_prepack_fp16(weight * scale, scaled_bias)
         self._unscale = 1.0 / scale
@@ -125,37 +124,36 @@ def over_blocks(x: Tensor, blocks: Tensor, bias: Tensor | None) -> Tensor:
 
 def plain_linear(weight: Tensor, bias: Tensor | None) -> PlainLinear:
     """Return a product with a layer's weight in floating point; ``settle_blocks`` has to follow."""
-    kind = _kind_of(weight) if weight.numel() in PACKED_NUMBERS else PlainLinear
-    return kind(weight, bias)
+    return _kept(weight, bias) if weight.numel() in PACKED_NUMBERS else PlainLinear(weight, bias)
 
 
 def head_linear(weight: Tensor) -> PlainLinear:
     """Return the product with the head's weight in floating point."""
-    kind = _kind_of(weight) if weight.nbytes <= PACKED_HEAD_BYTES else PlainLinear
-    return kind(weight, None)
+    return _kept(weight, None) if weight.nbytes <= PACKED_HEAD_BYTES else PlainLinear(weight, None)
 
 
-def _kind_of(weight: Tensor) -> type[PlainLinear]:
-    if can_halve(weight):
-        return HalvedLinear
-    return PackedLinear if can_pack(weight) else PlainLinear
+def _kept(weight: Tensor, bias: Tensor | None) -> PlainLinear:
+    """Return the product over what is kept besides the weight, where anything can be."""
+    scale = _half_scale(weight)
+    if scale is not None:
+        return HalvedLinear(weight, bias, scale)
+    return (PackedLinear if can_pack(weight) else PlainLinear)(weight, bias)
 
 
-def can_halve(weight: Tensor) -> bool:
-    """Tell whether FBGEMM is there, and takes a float32 weight as it is."""
+def _half_scale(weight: Tensor) -> float | None:
+    """Return the power of two by which a float32 weight has 16-bit numbers only.
+
+    None where there is none, or no FBGEMM.
+    """
     if weight.device.type != "cpu" or weight.dtype is not torch.float32:
-        return False
+        return None
     quantized = torch.backends.quantized
     if FBGEMM not in quantized.supported_engines or quantized.engine not in FBGEMM_ENGINES:
-        return False
-    scaled = weight * _scale_to_half(weight)
-    return torch.equal(scaled.half().float(), scaled)
-
-
-def _scale_to_half(weight: Tensor) -> float:
-    """Return a power of two that brings all numbers, and nearly all digits, into 16 bits."""
+        return None
     _, exponent = math.frexp(weight.abs().max().item())
-    return 2.0 ** min(HALF_EXPONENT - exponent, MOST_SCALE_EXPONENT)
+    scale: float = 2.0 ** min(HALF_EXPONENT - exponent, MOST_SCALE_EXPONENT)
+    scaled = weight * scale
+    return scale if torch.equal(scaled.half().float(), scaled) else None
 
 
 def can_pack(weight: Tensor) -> bool:

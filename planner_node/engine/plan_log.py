@@ -83,6 +83,13 @@ class PlanLog:
         found = self._young.get(key)
         return self._old.get(key) if found is None else found
 
+    def longest_behind(self, keys: Many[int], shortest: int = 1) -> tuple[int, int] | None:
+        """Return the place behind the longest run that was seen, and its ids; the first has one."""
+        for size in range(len(keys), shortest - 1, -1):
+            if (place := self.place_behind(keys[size - 1])) is not None:
+                return place, size
+        return None
+
     def id_at(self, place: int) -> int:
         """Return the id at a place, ``END`` behind a row and where nothing is known."""
         index = place - self._first
@@ -100,11 +107,10 @@ class PlanLog:
 
     def part_like(self, part: Many[int]) -> int | None:
         """Return where the latest part begins that has the same first ids, as many as there are."""
-        keys = _opening_keys(part)
-        for size in range(len(keys), 0, -1):
-            if (place := self.place_behind(keys[size - 1])) is not None:
-                return place - size
-        return None
+        if (found := self.longest_behind(_opening_keys(part))) is None:
+            return None
+        place, size = found
+        return place - size
 
     def part_after(self, part: Many[int]) -> int | None:
         """Return where the part begins that came after the latest one like this."""

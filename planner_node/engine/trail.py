@@ -97,9 +97,8 @@ class Trail:
         likeness: dict[int, int] = {}
         for stop in range(first + SHORTEST_LIKENESS, len(prompt) + 1):
             keys = ngram_keys(prompt, stop, PROMPT)
-            for size in range(len(keys), SHORTEST_LIKENESS - 1, -1):
-                if (place := self._log.place_behind(keys[size - 1])) is not None:
-                    begin = self._log.row_at(place).begin
-                    likeness[begin] = likeness.get(begin, 0) + size
-                    break
+            if (found := self._log.longest_behind(keys, SHORTEST_LIKENESS)) is not None:
+                place, size = found
+                begin = self._log.row_at(place).begin
+                likeness[begin] = likeness.get(begin, 0) + size
         return max(likeness, key=lambda begin: (likeness[begin], begin), default=self._log.latest)
