@@ -23,7 +23,13 @@ from benchmarks.results import command_of, keep
 from messages.task import TaskCommand
 from messages.wire import new_id
 from planner_node.completion.loading import EMBEDDED, LocalModel
-from planner_node.completion.request import Completed, Completer, CompletionRequest, TextChunk
+from planner_node.completion.request import (
+    Completed,
+    Completer,
+    CompletionRequest,
+    CompletionUsage,
+    TextChunk,
+)
 from planner_node.prompt.catalog import Catalog, load_catalog
 from planner_node.prompt.conversation import DECOMPOSE_TASK, task_conversation
 from planner_node.settings import Settings, load
@@ -53,6 +59,7 @@ class Planned:
     first_subtask_ms: float
     whole_plan_ms: float
     tokens: int
+    forward_passes: int
 
 
 def instructions(plans: int) -> list[str]:
@@ -69,7 +76,7 @@ def instructions(plans: int) -> list[str]:
 
 async def plan(completer: Completer, request: CompletionRequest) -> Planned:
     """Ask once; SystemExit where the answer is no plan."""
-    reader, closed_ms, tokens = CallReader(), [], 0
+    reader, closed_ms, usage = CallReader(), [], CompletionUsage(0, 0, 0, 0.0, 0.0)
     began_s = time.perf_counter()
     async with aclosing(completer.stream(request)) as events:
         async for event in events:
@@ -77,11 +84,18 @@ async def plan(completer: Completer, request: CompletionRequest) -> Planned:
                 closed = sum(isinstance(e, SubtaskClosed) for e in reader.feed(event.text))
                 closed_ms += [(time.perf_counter() - began_s) * 1_000] * closed
             elif isinstance(event, Completed):
-                tokens = event.usage.completion_tokens
+                usage = event.usage
     whole_ms = (time.perf_counter() - began_s) * 1_000
     if not closed_ms:
         raise SystemExit(f"no plan for {request.messages[-1].content!r}")
-    return Planned(request.language or "", len(closed_ms), closed_ms[0], whole_ms, tokens)
+    return Planned(
+        request.language or "",
+        len(closed_ms),
+        closed_ms[0],
+        whole_ms,
+        usage.completion_tokens,
+        usage.forward_passes,
+    )
 
 
 def ask(said: str, settings: Settings, catalog: Catalog) -> CompletionRequest:

@@ -33,6 +33,7 @@ from planner_node.node.measures import (
 from planner_node.planner.handlers import load_handlers
 from planner_node.planner.planner import Planner
 from planner_node.planner.ports import PlannerParts
+from planner_node.planner.rehearsal import rehearse
 from planner_node.prompt.catalog import load_catalog
 from planner_node.settings import Settings
 
@@ -72,19 +73,18 @@ class Node:
         self._door: MqttDoor | None = None
         self._embedded: EmbeddedBroker | None = None
         self.journal = journal_of(settings.journal, settings.node_id, outbox=broker)
-        self.planner = Planner(
-            PlannerParts(
-                node_id=settings.node_id,
-                journal=self.journal,
-                completer=self.completer,
-                catalog=self._catalog,
-                handlers=tools,
-                clock=clock,
-                planner=settings.planner,
-                queue=settings.queue,
-                generation=settings.generation,
-            )
+        self._parts = PlannerParts(
+            node_id=settings.node_id,
+            journal=self.journal,
+            completer=self.completer,
+            catalog=self._catalog,
+            handlers=tools,
+            clock=clock,
+            planner=settings.planner,
+            queue=settings.queue,
+            generation=settings.generation,
         )
+        self.planner = Planner(self._parts)
         self.api_parts = ApiParts(
             planner=self.planner,
             completer=lambda: self.completer.real,
@@ -148,12 +148,20 @@ class Node:
         """Load the model behind open doors, let the planner begin, then watch over the engine."""
         self._say(NodeState.LOADING_MODEL)
         self._warn_of_unlearned_tools()
-        self.completer.arrive(self._given or await self._model.start())
-        await asyncio.to_thread(self.completer.check, self._answers)
+        completer = self._given or await self._model.start()
+        await asyncio.to_thread(completer.check, self._answers)
+        if self._given is None and self.settings.engine.kind == "local":
+            await self._rehearse(completer)
+        self.completer.arrive(completer)
         self.model_ready.set()
         self._model_changed()
         if self._given is None:
             await self._model.wait_ended()
+
+    async def _rehearse(self, completer: Completer) -> None:
+        if limit_s := self.settings.engine.rehearsal_s:
+            plans = await rehearse(completer, self._parts, limit_s)
+            logger.info("rehearsed plans=%d", plans)
 
     def _warn_of_unlearned_tools(self) -> None:
         settings = self.settings

@@ -8,6 +8,7 @@ Rule 4: a path counts from where it is written: from the file's folder, or from 
 
 from planner_node.settings.endpoints import EndpointSettings, StructuredOutput
 from planner_node.settings.loading import load, secret
+from planner_node.settings.mqtt import MqttSettings
 from planner_node.settings.sections import (
     EngineSettings,
     GenerationSettings,
@@ -15,7 +16,6 @@ from planner_node.settings.sections import (
     JournalSettings,
     LogSettings,
     ModelSettings,
-    MqttSettings,
     PlannerSettings,
     QueueSettings,
     Settings,

@@ -38,25 +38,25 @@ class Hall:
     queue: QueueSettings = field(default_factory=QueueSettings)
     generation: GenerationSettings = field(default_factory=GenerationSettings)
     works: bool = True  # False: tasks wait until ``go_to_work``
+    parts: PlannerParts = field(init=False)
     planner: Planner = field(init=False)
     _work: asyncio.Task[None] | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         known: TaskJournal = self.journal
-        self.planner = Planner(
-            PlannerParts(
-                node_id="planner-1",
-                journal=known,
-                completer=self.completer,
-                catalog=shipped_catalog(),
-                handlers=self.handlers,
-                clock=self.clock,
-                planner=self.settings,
-                queue=self.queue,
-                generation=self.generation,
-                backoff=QUICK,
-            )
+        self.parts = PlannerParts(
+            node_id="planner-1",
+            journal=known,
+            completer=self.completer,
+            catalog=shipped_catalog(),
+            handlers=self.handlers,
+            clock=self.clock,
+            planner=self.settings,
+            queue=self.queue,
+            generation=self.generation,
+            backoff=QUICK,
         )
+        self.planner = Planner(self.parts)
 
     async def open(self) -> None:
         """Recover, and go to work unless the hall was built with ``works=False``."""
