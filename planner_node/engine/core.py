@@ -17,8 +17,9 @@ from planner_node.engine.limits import EngineLimits, EngineStats
 from planner_node.engine.model import Forward
 from planner_node.engine.news import News
 from planner_node.engine.request import Event, Finish, Request
-from planner_node.engine.sampler import NOTHING, Pick, Sampler
+from planner_node.engine.sampler import Pick, Sampler
 from planner_node.engine.scheduler import Scheduler, Turn
+from planner_node.engine.scores import NOTHING
 from planner_node.engine.sequence import Sequence
 from planner_node.engine.threads import ThreadChoice
 from planner_node.errors import ContextTooLong

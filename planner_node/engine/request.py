@@ -36,7 +36,7 @@ class Constraint(Protocol):
     def legal(self, token_id: int) -> bool:
         """Tell whether ``accept`` would take the id; much cheaper than a mask of all ids.
 
-        May say no where ``fill`` would allow the id, never the other way round.
+        May say no to every id where ``fill`` allows some. Where it says yes to one, the two agree.
         """
         ...
 

@@ -1,8 +1,9 @@
 """From logits to one token a row: greedy where it is legal, else under the constraint's mask.
 
 A mask of all ids costs a large grammar about a millisecond, to ask after one id costs two
-microseconds. So a greedy row takes the best id of all and asks whether it may; only where it may
-not, the mask is made. The result is the same. Rows with a temperature always need their mask.
+microseconds. So a greedy row takes the best id of all and asks whether it may, then the next best;
+only where none of a few may, the mask is made. The result is the same. Rows with a temperature
+always need their mask.
 """
 
 from collections.abc import Sequence as Many
@@ -14,10 +15,10 @@ import torch
 from torch import Tensor
 
 from planner_node.engine.model import Forward
+from planner_node.engine.scores import NOTHING, Scores
 from planner_node.engine.sequence import Draft, Sequence
 
 WORD_BITS: Final = 32
-NOTHING: Final = -1  # in the place of an id, where a row has no finite best score
 
 
 class MaskTable:
@@ -84,28 +85,27 @@ class Sampler:
             return []
         self._masks.fill([sequence for sequence in sampling if not sequence.is_greedy])
         biases = [s.biases_after(n) for s in sampling for n in range(len(s.draft.token_ids) + 1)]
-        scores = biased(self._forward.scores(hidden), biases)
-        picks = _picks(sampling, greedy(scores))
+        scores = Scores(self._forward.scores(hidden), biases)
+        picks = _picks(sampling, scores.best())
         self._draw([pick for pick in picks if not pick.sequence.is_greedy], scores)
         self._mend([pick for pick in picks if _is_refused(pick)], scores)
         return picks
 
-    def _draw(self, picks: list[Pick], scores: Tensor) -> None:
+    def _draw(self, picks: list[Pick], scores: Scores) -> None:
         """Choose for rows with a temperature; their masks are filled."""
         if picks:
-            draws = draws_of([pick.sequence for pick in picks])
-            _put(picks, choose(self._masked(picks, scores), draws))
+            forbidden = self._masks.forbidden(len(picks))
+            part = scores.of(_places(picks)).masked_fill_(forbidden, float("-inf"))
+            _put(picks, choose(part, draws_of([pick.sequence for pick in picks])))
 
-    def _mend(self, picks: list[Pick], scores: Tensor) -> None:
+    def _mend(self, picks: list[Pick], scores: Scores) -> None:
         """Choose again for greedy rows whose best id of all may not stand."""
-        if picks:
-            self._masks.fill([pick.sequence for pick in picks])
-            _put(picks, greedy(self._masked(picks, scores)))
-
-    def _masked(self, picks: list[Pick], scores: Tensor) -> Tensor:
-        """Return a copy of the picks' scores in which what is forbidden has no chance."""
-        part = scores[[pick.place for pick in picks]]
-        return part.masked_fill_(self._masks.forbidden(len(picks)), float("-inf"))
+        ranked = scores.ranked(_places(picks)) if picks else []
+        left = [pick for pick, ids in zip(picks, ranked, strict=True) if not _is_mended(pick, ids)]
+        if left:
+            self._masks.fill([pick.sequence for pick in left])
+            allowed = scores.best_allowed(_places(left), self._masks.forbidden(len(left)))
+            _put(left, allowed)
 
 
 def _picks(sampling: Many[Sequence], best: list[int]) -> list[Pick]:
@@ -132,22 +132,22 @@ def _is_refused(pick: Pick) -> bool:
     return not sequence.allows(pick.token_id)
 
 
+def _is_mended(pick: Pick, ranked: list[int]) -> bool:
+    """Take the first of the ranked ids that may stand, if one may."""
+    for token_id in ranked:
+        if token_id != pick.token_id and pick.sequence.allows(token_id):
+            pick.token_id = token_id
+            return True
+    return False
+
+
+def _places(picks: list[Pick]) -> list[int]:
+    return [pick.place for pick in picks]
+
+
 def _put(picks: list[Pick], token_ids: list[int]) -> None:
     for pick, token_id in zip(picks, token_ids, strict=True):
         pick.token_id = token_id
-
-
-def greedy(scores: Tensor) -> list[int]:
-    """Return the best id of each row of ``scores`` [rows, vocabulary], or ``NOTHING``."""
-    if scores.device.type == "cpu":  # NumPy finds the place of a maximum ten times faster
-        table = scores.float().numpy()
-        ids = table.argmax(-1)
-        is_finite = np.isfinite(table[np.arange(len(ids)), ids])
-        numbers: list[int] = np.where(is_finite, ids, NOTHING).tolist()
-        return numbers
-    best, chosen = scores.max(dim=-1)
-    on_host: list[int] = chosen.masked_fill(~best.isfinite(), NOTHING).tolist()
-    return on_host
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,19 +157,6 @@ class Draw:
     temperature: float
     top_p: float
     chance: float
-
-
-def biased(scores: Tensor, biases: Many[tuple[tuple[int, float], ...]]) -> Tensor:
-    """Return ``scores`` [rows, vocabulary] with the (id, logits) of each row added."""
-    entries = [
-        (row, token_id, logits) for row, of_row in enumerate(biases) for token_id, logits in of_row
-    ]
-    if not entries:
-        return scores
-    rows, ids, logits = zip(*entries, strict=True)
-    where = tuple(torch.tensor(part, device=scores.device) for part in (rows, ids))
-    extra = torch.tensor(logits, device=scores.device, dtype=scores.dtype)
-    return scores.index_put(where, extra, accumulate=True)
 
 
 def draws_of(sequences: Many[Sequence]) -> list[Draw]:

@@ -13,6 +13,7 @@ from planner_node.engine.model import TransformersForward
 from planner_node.engine.request import Event, Request, Sampling
 from tests.engine.conftest import LIMITS, MODEL, MakeEngine
 from tests.fakes.engine import (
+    TINY_VOCABULARY_TOKENS,
     ListedConstraint,
     Outcome,
     constraint_of,
@@ -95,6 +96,34 @@ def test_own_forward_gives_the_logits_of_transformers() -> None:
     run_together(engine, [Request("a", prompt, max_new_tokens=1)])
     expected = MODEL(torch.tensor([prompt])).logits[:, -1]
     torch.testing.assert_close(seen[0], expected, rtol=1e-4, atol=1e-4)
+
+
+class Masked(ListedConstraint):
+    """Says no to whatever it is asked for, as a constraint may: only its masks tell."""
+
+    def legal(self, token_id: int) -> bool:
+        super().legal(token_id)
+        return False
+
+
+class Counted(ListedConstraint):
+    num_masks = 0
+
+    def fill(self, mask: memoryview) -> None:
+        self.num_masks += 1
+        super().fill(mask)
+
+
+def test_asking_for_the_next_best_gives_the_text_of_masks(make_engine: MakeEngine) -> None:
+    rng = random.Random(5)
+    choices = [frozenset(rng.sample(range(3, TINY_VOCABULARY_TOKENS), 60)) for _ in range(12)]
+    asked, masked = Counted(*choices), Masked(*choices)
+    texts = [
+        run_together(make_engine(), [Request("a", prompt_of(1, 9), constraint=constraint)])
+        for constraint in (asked, masked)
+    ]
+    assert tokens_of(texts[0]) == tokens_of(texts[1])
+    assert asked.num_masks == 0
 
 
 def test_forced_tokens_give_the_text_of_masks(make_engine: MakeEngine) -> None:

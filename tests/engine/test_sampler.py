@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from planner_node.engine.request import Request, Sampling
-from planner_node.engine.sampler import NOTHING, Draw, MaskTable, choose, greedy
+from planner_node.engine.sampler import Draw, MaskTable, choose
+from planner_node.engine.scores import BLOCK_IDS, NOTHING, Scores, greedy
 from planner_node.engine.sequence import Sequence
 from tests.fakes.engine import ListedConstraint
 
@@ -21,6 +22,27 @@ def drawn(temperature: float, top_p: float) -> Counter[int]:
 
 def test_greedy_takes_the_highest() -> None:
     assert greedy(torch.tensor([[1.0, 3.0, 2.0], [9.0, 3.0, 2.0]])) == [1, 0]
+
+
+@pytest.mark.parametrize("ids", [5, BLOCK_IDS, 5_972, 40 * BLOCK_IDS])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_ranked_ids_are_the_best_of_all_in_their_order(ids: int, dtype: torch.dtype) -> None:
+    scores = torch.randn(3, ids, generator=torch.Generator().manual_seed(ids)).to(dtype)
+    ordered = scores.float().sort(dim=1, descending=True, stable=True).indices.tolist()
+    ranked = Scores(scores, [(), (), ()]).ranked([2, 0])
+    assert min(map(len, ranked)) >= min(ids, 12)
+    assert ranked == [ordered[2][: len(ranked[0])], ordered[0][: len(ranked[1])]]
+
+
+def test_of_equals_the_lower_id_is_ranked_first_and_none_is_missed() -> None:
+    scores = torch.zeros(1, 40 * BLOCK_IDS)
+    scores[0, [700, 3, 4_000]] = 2.0
+    scores[0, [9, 2_000]] = 1.0
+    assert Scores(scores, [()]).ranked([0]) == [[3, 700, 4_000, 9, 2_000]]
+
+
+def test_bias_counts_in_the_ranking() -> None:
+    assert Scores(torch.tensor([[1.0, 3.0, 2.0]]), [((0, 5.0),)]).ranked([0]) == [[0, 1, 2]]
 
 
 def test_draws_follow_the_probabilities() -> None:
