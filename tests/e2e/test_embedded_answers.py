@@ -7,6 +7,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from planner_node.planner.rehearsal import INSTRUCTIONS
 from tests.fakes.mosquitto import running
 from tests.faults.ending import end_well
 from tests.faults.fleet import Fleet
@@ -30,7 +31,7 @@ async def node(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[tuple[NodeProcess, Fleet]]:
     folder = tmp_path_factory.mktemp("embedded")
-    settings = {"PLANNER__DRAIN_S": "1", "MODEL__ID": "embedded"}
+    settings = {"PLANNER__DRAIN_S": "1", "MODEL__ID": "embedded", "ENGINE__REHEARSAL_S": "60"}
     with running(folder) as broker:
         started = NodeProcess(folder, broker.url, command=REAL, settings=settings)
         started.start()
@@ -49,6 +50,15 @@ async def answered(fleet: Fleet, robot: str, task_id: str, instruction: str) -> 
     fleet.task(robot, task_id, instruction)
     await fleet.until_state(task_id, "PLANNED", "DECLINED", "FAILED", "INPUT_REQUIRED")
     return fleet.states[task_id]
+
+
+async def test_a_node_has_rehearsed_before_it_says_that_it_is_ready(
+    node: tuple[NodeProcess, Fleet],
+) -> None:
+    before, _, after = node[0].log.partition("READY")
+    num_planned = sum(map(len, INSTRUCTIONS.values()))
+    assert f"rehearsed plans={num_planned}" in before
+    assert "rehearsed" not in after
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])
