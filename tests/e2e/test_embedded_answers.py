@@ -52,13 +52,10 @@ async def answered(fleet: Fleet, robot: str, task_id: str, instruction: str) -> 
     return fleet.states[task_id]
 
 
-async def test_a_node_has_rehearsed_before_it_says_that_it_is_ready(
-    node: tuple[NodeProcess, Fleet],
-) -> None:
-    before, _, after = node[0].log.partition("READY")
+async def test_a_node_rehearses_when_it_starts(node: tuple[NodeProcess, Fleet]) -> None:
+    started, fleet = node
     num_planned = sum(map(len, INSTRUCTIONS.values()))
-    assert f"rehearsed plans={num_planned}" in before
-    assert "rehearsed" not in after
+    await fleet.until_true(lambda: f"rehearsed plans={num_planned}" in started.log)
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])
