@@ -40,7 +40,7 @@ def test_every_name_of_a_plan_stands_in_the_sentence(lang: str) -> None:
     for line in (line for spoken, line in LINES if spoken == lang):
         intents, said = drawn(lang, line, 2)
         names = [n for s in plan(intents).steps for n in (*s.things, s.place) if n is not None]
-        heard = said.replace("桌上", "桌子上")  # the one name that people shorten
+        heard = said + said.replace("桌上", "桌子上")  # the one name that people shorten
         assert not [n.text for n in names if n.text not in heard and n.text not in UNSAID], line
 
 

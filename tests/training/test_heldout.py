@@ -54,7 +54,7 @@ def test_listed_things_are_ones_that_training_never_shows() -> None:
     }
     codes = {told_as.value: lang for lang, told_as in LANGUAGES.items()}
     listed = 0
-    for row in held_out_records(400, 6):
+    for row in held_out_records(600, 6):
         if row["category"] not in {"move", "move_from", "keep"}:
             continue
         moved = str(row["goal"]).partition(" @ ")[0]

@@ -1,16 +1,23 @@
 """Names nobody has seen: random characters, syllables, codes and compounds."""
 
 import random
+import re
+from collections import Counter
 from functools import cache
 from typing import Final
 
-from planner_node.training.corpus.lexicon import held_out, sections, words
+from planner_node.training.corpus.lexicon import held_out, of_training, sections, words
 from planner_node.training.corpus.plans.world import Name, Rel
 
 _CONFUSING: Final = frozenset(
     "把將放到在從和跟與及並再先然後的了嗎請幫拿去給裡上下旁前後內中並或但若如果不別沒有是要會能可以也都只就還這那個我你他她它們們"
 )
+_CONFUSING_SHARE: Final = 0.03
+_TRICKY_SHARE: Final = 0.16
 _EN_ROOMS: Final = frozenset({"room", "hall", "wing", "lobby", "corner", "center"})
+_RARE: Final = 12
+_WORD: Final = re.compile(r"(?<![A-Za-z])[a-z]{4,}(?![A-Za-z])")
+_SLOT: Final = re.compile(r"\{\w+\}")
 _HEAD_RELS: Final = {"surface": ("place_head_on", Rel.ON), "container": ("place_head_in", Rel.IN)}
 
 
@@ -27,7 +34,14 @@ def _common_characters() -> tuple[str, ...]:
 
 
 def _characters(rng: random.Random, low: int, high: int) -> str:
-    return "".join(rng.choice(_common_characters()) for _ in range(rng.randint(low, high)))
+    return "".join(_character(rng) for _ in range(rng.randint(low, high)))
+
+
+def _character(rng: random.Random) -> str:
+    """One character; now and then one that elsewhere marks grammar, as in 後車廂 or 往生室."""
+    if rng.random() < _CONFUSING_SHARE:
+        return rng.choice(sorted(_CONFUSING))
+    return rng.choice(_common_characters())
 
 
 @cache
@@ -42,9 +56,25 @@ def _names(file: str) -> tuple[str, ...]:
     return tuple(name for header in sections("en", file) for name in words("en", file, header))
 
 
+@cache
+def _said_words() -> tuple[str, ...]:
+    """Every rarer word that the English patterns say: ``flood``, ``mind``, ``bucket``.
+
+    A word that is only ever read is one that a model cannot write; as a name it is copied.
+    """
+    found: Counter[str] = Counter()
+    for file in ("frames", "replies", "clauses", "moving", "acting"):
+        for patterns in sections("en", file).values():
+            for pattern in patterns:
+                found.update(_WORD.findall(_SLOT.sub(" ", pattern)))
+    return tuple(sorted(w for w, times in found.items() if times <= _RARE and not held_out(w)))
+
+
 def _spliced(rng: random.Random) -> str:
     """The head of one word and the tail of another: ``plat`` + ``icle``."""
-    first, second = rng.choice(_english_words()), rng.choice(_english_words())
+    first, second = rng.choice(_said_words()), rng.choice(_english_words())
+    if rng.random() < 0.5:
+        first = rng.choice(_english_words())
     return first[: rng.randint(2, len(first) - 1)] + second[rng.randint(1, len(second) - 2) :]
 
 
@@ -56,9 +86,11 @@ def _letters(rng: random.Random) -> str:
 def _word(rng: random.Random) -> str:
     """One made-up word: syllables, a splice of two words, or letters."""
     kind = rng.random()
-    if kind < 0.3:
+    if kind < 0.2:
+        return rng.choice(_said_words())
+    if kind < 0.45:
         return _syllables(rng)
-    return _spliced(rng) if kind < 0.75 else _letters(rng)
+    return _spliced(rng) if kind < 0.8 else _letters(rng)
 
 
 def _syllables(rng: random.Random) -> str:
@@ -113,7 +145,9 @@ def _english(rng: random.Random) -> str:
 
 
 def thing(rng: random.Random, lang: str) -> Name:
-    """A made-up thing in ``lang``."""
+    """A made-up thing in ``lang``, or a real one whose name is easily cut short."""
+    if rng.random() < _TRICKY_SHARE:
+        return Name(_tricky(rng, lang, "tricky_thing"))
     if lang == "en":
         if rng.random() < 0.06:
             noun = rng.choice(
@@ -159,10 +193,24 @@ def _chinese_words() -> tuple[str, ...]:
     return tuple(sorted(n for n in listed if len(n) > 1 and n[0] > "z" and not held_out(n)))
 
 
+def _tricky(rng: random.Random, lang: str, section: str) -> str:
+    return rng.choice(of_training(words(lang, "others", section)))
+
+
+def _tricky_place(rng: random.Random, lang: str) -> Name:
+    text = _tricky(rng, lang, "tricky_place")
+    for section, rel in _HEAD_RELS.values():
+        if text.endswith(words(lang, "others", section)):
+            return Name(text, rel)
+    return Name(text, Rel.AT)
+
+
 def place(rng: random.Random, lang: str, kind: str) -> Name:
     """A made-up place whose head noun tells whether things go on, in or at it."""
     if kind == "zone" and rng.random() < 0.5:
         return station(rng, lang)
+    if rng.random() < _TRICKY_SHARE:
+        return _tricky_place(rng, lang)
     section, rel = _HEAD_RELS.get(kind, ("place_head_at", Rel.AT))
     if lang == "en":
         if rng.random() < 0.25:

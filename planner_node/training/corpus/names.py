@@ -1,6 +1,6 @@
 """Names of things, places and people: from the lists, composed, or made up.
 
-More than one in four names is made up for each sample: a model can only learn to copy. A tenth
+More than one in three names is made up for each sample: a model can only learn to copy. A tenth
 of the listed names never occurs in training (``held_out``) and measures unseen names.
 """
 
@@ -24,7 +24,7 @@ class Names:
     rng: random.Random
     lang: str
     unseen: bool = False
-    made_up_share: float = 0.28
+    made_up_share: float = 0.36
     used: list[str] = field(default_factory=list)
 
     def thing(self, *categories: str) -> Name:

@@ -42,7 +42,7 @@ _TOLD: Final = {
     "devices": 52,
     "cleaning": 24,
     "state": 34,
-    "twins": 42,
+    "twins": 60,
     "hints": 96,
     "needs": 96,
 }
@@ -59,7 +59,7 @@ FAMILIES: Final[dict[str, tuple[int, Family]]] = {
     "tour": (9, rounds.tour),
     "clean": (5, rounds.clean),
     "nest": (4, scenarios.nest),
-    "fill_or_pour": (4, treatments.fill_or_pour),
+    "fill_or_pour": (40, treatments.fill_or_pour),
     "get": (5, scenarios.get),
     "people": (12, rounds.people),
     "idle": (5, rounds.idle),
