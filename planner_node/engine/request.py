@@ -3,7 +3,9 @@
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
+
+Biases: TypeAlias = tuple[tuple[int, float], ...]  # (id, logits) added to that id's score
 
 
 class Constraint(Protocol):
@@ -94,7 +96,7 @@ class Request:
     sampling: Sampling = field(default_factory=Sampling)
     constraint: Constraint | None = None
     deadline_s: float | None = None
-    biases: tuple[tuple[int, float], ...] = ()  # (id, logits) added to that id's score, see above
+    biases: Biases = ()  # see above
     milestone_tokens: frozenset[int] = frozenset()  # see above
 
     def __post_init__(self) -> None:

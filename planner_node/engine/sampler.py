@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from planner_node.engine.model import Forward
-from planner_node.engine.scores import NOTHING, Scores
+from planner_node.engine.scores import NOTHING, Scores, greedy
 from planner_node.engine.sequence import Draft, Sequence
 
 WORD_BITS: Final = 32
@@ -94,9 +94,8 @@ class Sampler:
     def _draw(self, picks: list[Pick], scores: Scores) -> None:
         """Choose for rows with a temperature; their masks are filled."""
         if picks:
-            forbidden = self._masks.forbidden(len(picks))
-            part = scores.of(_places(picks)).masked_fill_(forbidden, float("-inf"))
-            _put(picks, choose(part, draws_of([pick.sequence for pick in picks])))
+            draws = draws_of([pick.sequence for pick in picks])
+            _put(picks, choose(self._allowed(picks, scores), draws))
 
     def _mend(self, picks: list[Pick], scores: Scores) -> None:
         """Choose again for greedy rows whose best id of all may not stand."""
@@ -104,8 +103,11 @@ class Sampler:
         left = [pick for pick, ids in zip(picks, ranked, strict=True) if not _is_mended(pick, ids)]
         if left:
             self._masks.fill([pick.sequence for pick in left])
-            allowed = scores.best_allowed(_places(left), self._masks.forbidden(len(left)))
-            _put(left, allowed)
+            _put(left, greedy(self._allowed(left, scores)))
+
+    def _allowed(self, picks: list[Pick], scores: Scores) -> Tensor:
+        """Return the picks' scores under their masks, which are filled."""
+        return scores.allowed(_places(picks), self._masks.forbidden(len(picks)))
 
 
 def _picks(sampling: Many[Sequence], best: list[int]) -> list[Pick]:

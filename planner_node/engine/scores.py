@@ -9,13 +9,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import pad
 
+from planner_node.engine.request import Biases
+
 BLOCK_IDS: Final = 128  # that are looked at together
 TOP_BLOCKS: Final = 24  # that the best ids are looked for in
 MOST_IDS: Final = 32  # that are worth asking for, before a mask is made
 NOTHING: Final = -1  # in the place of an id, where a row has no finite best score
 Ids: TypeAlias = NDArray[np.int64]
 Numbers: TypeAlias = NDArray[np.float32]
-Biases: TypeAlias = tuple[tuple[int, float], ...]  # (id, logits) of one row
 
 
 class Scores:
@@ -35,24 +36,26 @@ class Scores:
         """
         if self._scores.device.type != "cpu":  # a mask costs no more there than to ask for them
             return [[] for _ in places]
-        part = self.of(places).float()
+        part = self._of(places).float()
         missing = -part.shape[1] % BLOCK_IDS
         return top_ids(pad(part, (0, missing), value=float("-inf")) if missing else part)
 
-    def best_allowed(self, places: Many[int], forbidden: Tensor) -> list[int]:
-        """Return the best id of these outputs that is not forbidden (bool [places, ids])."""
-        return greedy(self.of(places).masked_fill_(forbidden, float("-inf")))
+    def allowed(self, places: Many[int], forbidden: Tensor) -> Tensor:
+        """Return these outputs' scores, where what is forbidden (of the same shape) has no chance.
 
-    def of(self, places: Many[int]) -> Tensor:
-        """Return a copy of all scores [places, vocabulary] of these outputs."""
+        A copy, [places, vocabulary].
+        """
+        return self._of(places).masked_fill_(forbidden, float("-inf"))
+
+    def _of(self, places: Many[int]) -> Tensor:
         return self._scores.index_select(0, torch.tensor([*places], device=self._scores.device))
 
 
 def top_ids(scores: Tensor) -> list[list[int]]:
     """Return for each row of float32 [rows, whole blocks of ids] its best ids, the best first.
 
-    No id that is left out has as much as the last. Looking for them block by block takes a fifth of
-    the time of torch's ``topk``.
+    What is left out comes behind them. Looking for them block by block takes a fifth of the time of
+    torch's ``topk``.
     """
     blocks = scores.view(len(scores), -1, BLOCK_IDS)
     order, bars = _top_blocks(blocks.amax(2).numpy())

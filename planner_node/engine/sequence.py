@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final, Self
 
 from planner_node.engine.kv_cache import Prefix
-from planner_node.engine.request import Finish, Request, Usage
+from planner_node.engine.request import Biases, Finish, Request, Usage
 
 URGENT_TOKENS: Final = 96  # of output; a row that has no milestone by then may never have one
 
@@ -186,7 +186,7 @@ class Sequence:
         self._settle()
         return taken
 
-    def biases_after(self, num_drafted: int) -> tuple[tuple[int, float], ...]:
+    def biases_after(self, num_drafted: int) -> Biases:
         """Return the biases behind so many ids of the draft."""
         if not self.biases or self._is_choice(self.draft.token_ids[:num_drafted]):
             return ()

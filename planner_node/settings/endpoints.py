@@ -4,9 +4,10 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, model_validator
 
 from planner_node.settings.addresses import check_port, parts_of
+from planner_node.settings.section import Section
 
 # Named for the field of the request's body that carries the schema; auto asks the server who it is.
 StructuredOutput = Literal[
@@ -14,10 +15,8 @@ StructuredOutput = Literal[
 ]
 
 
-class EndpointSettings(BaseModel):
+class EndpointSettings(Section):
     """One OpenAI-compatible server."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     url: str
     model: str = ""

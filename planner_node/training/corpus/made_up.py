@@ -84,7 +84,7 @@ def _letters(rng: random.Random) -> str:
 
 
 def _word(rng: random.Random) -> str:
-    """One made-up word: syllables, a splice of two words, or letters."""
+    """One word in the place of a name: said elsewhere, of syllables, spliced, or of letters."""
     kind = rng.random()
     if kind < 0.2:
         return rng.choice(_said_words())
