@@ -1,8 +1,9 @@
 """Turns samples into padded parts of similar length, the answer marked for the loss."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 from transformers import PreTrainedTokenizerFast
@@ -13,6 +14,7 @@ from planner_node.training.tokenizer import render
 IGNORED = -100
 LONGEST_TOKENS = 768
 Row = tuple[list[int], list[int]]
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,7 @@ def _pool(tokenizer: PreTrainedTokenizerFast, seed: int, pool: int, size: Size) 
     numbers = range(pool * size.pool_samples, (pool + 1) * size.pool_samples)
     rows = [render(tokenizer, sample(seed, number)) for number in numbers]
     fitting = sorted((row for row in rows if _length(row) <= LONGEST_TOKENS), key=_length)
-    groups = _grouped(fitting, min(size.part_tokens, size.batch_tokens))
+    groups = grouped(fitting, min(size.part_tokens, size.batch_tokens), _length)
     random.Random(f"{seed}:{pool}").shuffle(groups)
     return groups
 
@@ -96,10 +98,13 @@ def _length(row: Row) -> int:
     return len(row[0]) + len(row[1])
 
 
-def _grouped(rows: list[Row], part_tokens: int) -> list[list[Row]]:
-    groups: list[list[Row]] = [[]]
+def grouped(
+    rows: Iterable[Item], part_tokens: int, length: Callable[[Item], int]
+) -> list[list[Item]]:
+    """Cut ``rows``, sorted by ``length``, where more would not fit a part when padded."""
+    groups: list[list[Item]] = [[]]
     for row in rows:
-        if (len(groups[-1]) + 1) * _length(row) > part_tokens and groups[-1]:
+        if (len(groups[-1]) + 1) * length(row) > part_tokens and groups[-1]:
             groups.append([])
         groups[-1].append(row)
     return groups

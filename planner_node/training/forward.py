@@ -15,7 +15,7 @@ from transformers import LlamaForCausalLM
 from transformers.models.llama.modeling_llama import LlamaDecoderLayer, LlamaRMSNorm
 
 from planner_node.training.batches import IGNORED, Part
-from planner_node.training.kernels import Attention, Gate, Heads, Norm, Places, Surprise
+from planner_node.training.kernels import Attention, Gate, Heads, Norm, Places, Surprise, loss_rows
 
 Tensor = torch.Tensor
 
@@ -30,6 +30,26 @@ def loss_of(model: LlamaForCausalLM, part: Part, precision: torch.dtype) -> Tens
     )
     loss: Tensor = Surprise.apply(state, weight, _sent(flat[chosen], weight.device))  # type: ignore[no-untyped-call]
     return loss
+
+
+@torch.no_grad()
+def losses_of(model: LlamaForCausalLM, part: Part, precision: torch.dtype) -> Tensor:
+    """Summed cross entropy of each row's answer, (rows); no gradient is kept."""
+    weight = model.model.embed_tokens.weight
+    rows, tokens = part.ids.shape
+    flat = part.labels.flatten()
+    places = torch.nonzero(flat != IGNORED).squeeze(1)
+    chosen = _sent(places, weight.device)
+    state = _last_hidden(model, _sent(part.ids, weight.device), chosen, precision)
+    matrix, expected = weight.to(precision), _sent(flat[places], weight.device)
+    at_once = loss_rows(weight.device)
+    losses = [
+        functional.cross_entropy(functional.linear(block, matrix).float(), right, reduction="none")
+        for block, right in zip(
+            torch.split(state, at_once), torch.split(expected, at_once), strict=True
+        )
+    ]
+    return torch.zeros(rows, device=weight.device).index_add(0, chosen // tokens, torch.cat(losses))
 
 
 def _sent(made: Tensor, device: torch.device) -> Tensor:

@@ -139,7 +139,7 @@ class Surprise(torch.autograd.Function):
         matrix = weight.to(state.dtype)
         grads = state.new_empty(len(state), len(matrix))
         loss = torch.zeros((), device=state.device)
-        rows = _LOSS_ROWS.get(state.device.type, _MANY_ROWS)
+        rows = loss_rows(state.device)
         for begin in range(0, len(state), rows):
             block = slice(begin, begin + rows)
             expected = labels[block, None]
@@ -155,6 +155,11 @@ class Surprise(torch.autograd.Function):
         state, matrix, for_logits = ctx.saved_tensors
         for_state = (for_logits @ matrix).mul_(grads[0])
         return for_state, (for_logits.mT @ state).float().mul_(grads[0]), None
+
+
+def loss_rows(device: torch.device) -> int:
+    """How many rows of logits are made at once."""
+    return _LOSS_ROWS.get(device.type, _MANY_ROWS)
 
 
 def _rotated(packed: Tensor, heads: Heads, places: Places, *, sign: int) -> Tensor:

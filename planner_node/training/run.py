@@ -18,6 +18,7 @@ from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 from planner_node.training.batches import Batch, Position, Size
 from planner_node.training.corpus import lexicon
 from planner_node.training.corpus.samples import dump, sample
+from planner_node.training.focus import Focus
 from planner_node.training.forward import precision_for
 from planner_node.training.gradients import Gradients, side_by_side
 from planner_node.training.growth import grown
@@ -39,6 +40,7 @@ class Recipe:
     warmup_tokens: float = 300e3
     decay_share: float = 0.5
     shape: Shape = field(default_factory=Shape)
+    focus: float = 0.0  # nats of an answer from which on it is always learnt from; 0: every row is
     begin_from: str = ""  # folder of exported weights to go on from; empty: random weights
 
     @property
@@ -107,6 +109,8 @@ class Run:
         each = side_by_side(workers)
         self.optimizers = optimizers(self.model, recipe.lr, self.precision, each)
         self._gradients = Gradients(self.model, self.precision, each)
+        self._focus = Focus(self.model, self.precision, each, recipe.focus, recipe.size.part_tokens)
+        self.learnt_share = 1.0
 
     @property
     def checkpoint(self) -> Path:
@@ -186,7 +190,9 @@ class Run:
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = rate
-        loss = self._gradients.put(batch)
+        learnt = self._focus.chosen(batch)
+        self.learnt_share = learnt.tokens / batch.tokens
+        loss = self._gradients.put(learnt)
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), CLIP)
         for optimizer in self.optimizers:
             optimizer.step()

@@ -69,7 +69,10 @@ class Shown:
             return
         self._put = time.monotonic()
         rate = self._run.recipe.rate(self._run.progress.tokens)
-        bar.set_postfix(loss=f"{self._smooth.item():.4f}", lr=f"{rate:.1e}", refresh=False)
+        shown = {"loss": f"{self._smooth.item():.4f}", "lr": f"{rate:.1e}"}
+        if self._run.recipe.focus:
+            shown["learnt"] = f"{self._run.learnt_share:.0%}"
+        bar.set_postfix(shown, refresh=False)
 
 
 def train(run: Run, source: Iterator[Batch], pace: Pace) -> None:
@@ -104,6 +107,10 @@ _OF_RECIPE: Final = {
     "lr": (float, "highest learning rate"),
     "warmup_tokens": (float, "until the rate is full"),
     "decay_share": (float, "last share of the run, rate falls to zero"),
+    "focus": (
+        float,
+        "learn from answers with this loss in nats or more, and one in ten others; 0: from all",
+    ),
 }
 _OF_SIZE: Final = {
     "batch_tokens": (int, "tokens per update"),
