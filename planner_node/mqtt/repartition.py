@@ -5,6 +5,7 @@ session. What comes before it is everybody's by the old number, what comes after
 one, so no command is planned twice and none by nobody, whoever is down or slow meanwhile.
 """
 
+import logging
 from collections.abc import Callable
 from typing import Final, Protocol
 
@@ -14,6 +15,8 @@ from messages.problem import ProblemCode
 from planner_node.mqtt.packets import Delivery
 from planner_node.mqtt.partition import IsOurs, partition
 from planner_node.tasks.part import Part
+
+logger = logging.getLogger(__name__)
 
 _NO_QOS: Final = "send it at QoS 1: at QoS 0 a node that is away would never hear of it"
 _NO_EXPIRY: Final = (
@@ -124,4 +127,7 @@ def read_change(delivery: Delivery) -> int:
         raise Refused(ProblemCode.SCHEMA_INVALID, {"reason": _NO_EXPIRY})
     if delivery.qos == 0:
         raise Refused(ProblemCode.SCHEMA_INVALID, {"reason": _NO_QOS})
-    return decode(PartitionChange, delivery.payload).message.partition_count
+    change = decode(PartitionChange, delivery.payload)
+    for warning in change.warnings:  # nobody gets an answer to it
+        logger.warning("! %s: %s", delivery.topic, warning)
+    return change.message.partition_count

@@ -232,6 +232,15 @@ async def test_a_journal_that_cannot_be_read_is_waited_for() -> None:
     assert (await node.take(task(1))).planned == ["t1"]
 
 
+async def test_what_a_change_says_beyond_its_number_is_named_in_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    node = Node(1)
+    await node.take(replace(change(), payload=b'{"partition_count": 3, "grace_s": 5}'))
+    assert node.parts.said.count == 3
+    assert [line for line in caplog.messages if "grace_s" in line and "fleet/partition" in line]
+
+
 @pytest.mark.parametrize(
     ("fields", "code"),
     [
