@@ -3,7 +3,8 @@
     python -m benchmarks.training_speed                # 12 batches each, in both precisions
 
 One thread, forward and backward without the optimizer, the shipped tokenizer and the corpus of the
-recipe; the first batch warms up. Kept in benchmarks/results/training_speed.json.
+recipe; the first batch warms up. "Only looking" is the forward pass that tells what a run with
+--focus learns from. Kept in benchmarks/results/training_speed.json.
 """
 
 import argparse
@@ -20,11 +21,12 @@ from benchmarks.machine import describe
 from benchmarks.results import command_of, keep
 from planner_node.completion.loading import EMBEDDED_FOLDER
 from planner_node.training.batches import IGNORED, Batch, Part, Position, batches
-from planner_node.training.forward import loss_of
+from planner_node.training.forward import loss_of, losses_of
 from planner_node.training.network import create
 from planner_node.training.run import Recipe
 
 Loss = Callable[[LlamaForCausalLM, Part, torch.dtype], torch.Tensor]
+Pass = Callable[[LlamaForCausalLM, Part, torch.dtype], object]
 
 
 def transformers_loss(model: LlamaForCausalLM, part: Part, precision: torch.dtype) -> torch.Tensor:
@@ -36,14 +38,19 @@ def transformers_loss(model: LlamaForCausalLM, part: Part, precision: torch.dtyp
     return functional.cross_entropy(logits.float(), part.labels[chosen], reduction="sum")
 
 
+def learning(loss: Loss) -> Pass:
+    """Forward and backward."""
+    return lambda model, part, precision: torch.autograd.backward(loss(model, part, precision))
+
+
 def tokens_a_cpu_second(
-    model: LlamaForCausalLM, loss: Loss, found: Sequence[Batch], precision: torch.dtype
+    model: LlamaForCausalLM, go: Pass, found: Sequence[Batch], precision: torch.dtype
 ) -> float:
     """Padding included, over all batches but the first."""
     began_s, tokens = time.process_time(), 0
     for number, batch in enumerate(found):
         for part in batch.parts:
-            torch.autograd.backward(loss(model, part, precision))
+            go(model, part, precision)
         model.zero_grad()
         if number == 0:
             began_s, tokens = time.process_time(), 0
@@ -66,12 +73,16 @@ def main() -> None:
     source = batches(tokenizer, recipe.seed, Position(), recipe.size)
     found = list(islice(source, arguments.batches + 1))
     model = create(recipe.shape, tokenizer, recipe.seed)
-    passes: dict[str, Loss] = {"transformers": transformers_loss, "own": loss_of}
+    passes: dict[str, Pass] = {
+        "transformers": learning(transformers_loss),
+        "own": learning(loss_of),
+        "own, only looking": losses_of,
+    }
     speeds = {
         f"{name}, {precision}".replace("torch.", ""): round(
-            tokens_a_cpu_second(model, loss, found, precision)
+            tokens_a_cpu_second(model, go, found, precision)
         )
-        for name, loss in passes.items()
+        for name, go in passes.items()
         for precision in (torch.float32, torch.bfloat16)
     }
     report = {
