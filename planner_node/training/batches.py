@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import torch
+from torch.nn.utils.rnn import pad_sequence
 from transformers import PreTrainedTokenizerFast
 
 from planner_node.training.corpus.samples import sample
@@ -14,6 +15,7 @@ from planner_node.training.tokenizer import render
 IGNORED = -100
 LONGEST_TOKENS = 768
 Row = tuple[list[int], list[int]]
+Shifted = tuple[torch.Tensor, torch.Tensor]  # ids and labels of one row
 Item = TypeVar("Item")
 
 
@@ -23,6 +25,21 @@ class Part:
 
     ids: torch.Tensor
     labels: torch.Tensor
+
+    @classmethod
+    def of(cls, rows: Iterable[Shifted]) -> "Part":
+        """The rows, padded to the longest."""
+        ids, labels = zip(*rows, strict=True)
+        return cls(
+            pad_sequence(list(ids), batch_first=True),
+            pad_sequence(list(labels), batch_first=True, padding_value=IGNORED),
+        )
+
+    def rows(self) -> Iterator[Shifted]:
+        """Each row without its padding: a row ends with its answer."""
+        for ids, labels in zip(self.ids, self.labels, strict=True):
+            end = int(torch.nonzero(labels != IGNORED)[-1]) + 1
+            yield ids[:end], labels[:end]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +97,8 @@ def batches(
                 continue
             last = number == len(cuts) - 1
             after = Position(pool + 1) if last else Position(pool, number + 1)
-            yield Batch(tuple(_padded(group) for group in groups[cut : cut + width]), after)
+            parts = (Part.of(map(_shifted, group)) for group in groups[cut : cut + width])
+            yield Batch(tuple(parts), after)
         pool, skip = pool + every, 0
 
 
@@ -110,12 +128,10 @@ def grouped(
     return groups
 
 
-def _padded(group: list[Row]) -> Part:
-    width = max(_length(row) for row in group) - 1
-    ids = torch.zeros((len(group), width), dtype=torch.long)
-    labels = torch.full((len(group), width), IGNORED, dtype=torch.long)
-    for number, (prompt, answer) in enumerate(group):
-        whole = torch.tensor([*prompt, *answer])
-        ids[number, : len(whole) - 1] = whole[:-1]
-        labels[number, len(prompt) - 1 : len(whole) - 1] = whole[len(prompt) :]
-    return Part(ids, labels)
+def _shifted(row: Row) -> Shifted:
+    """Each token's label is the next one, from where the answer begins."""
+    prompt, answer = row
+    whole = torch.tensor([*prompt, *answer])
+    labels = whole[1:].clone()
+    labels[: len(prompt) - 1] = IGNORED
+    return whole[:-1], labels

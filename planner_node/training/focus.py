@@ -5,17 +5,15 @@ Losers"): most rows of a late stage teach nothing, and a forward pass, which tel
 of learning from them. One in ten of what is known is learnt from all the same, so that it stays so.
 """
 
-from collections.abc import Iterator, Sequence
 from typing import Final
 
 import torch
 from transformers import LlamaForCausalLM
 
-from planner_node.training.batches import IGNORED, Batch, Part, grouped
+from planner_node.training.batches import Batch, Part, Shifted, grouped
 from planner_node.training.forward import losses_of
 from planner_node.training.gradients import Each
 
-Row = tuple[torch.Tensor, torch.Tensor]
 KNOWN_EVERY: Final = 10
 
 
@@ -43,27 +41,12 @@ class Focus:
             return batch
         found = self._each(lambda part: losses_of(self._model, part, self._precision), batch.parts)
         losses = torch.cat(list(found)).tolist()
-        rows = [row for part in batch.parts for row in _rows(part)]
+        rows = [row for part in batch.parts for row in part.rows()]
         hard = [row for row, loss in zip(rows, losses, strict=True) if loss >= self._least_loss]
         known = [row for row, loss in zip(rows, losses, strict=True) if loss < self._least_loss]
         learnt = sorted([*hard, *known[::KNOWN_EVERY]], key=_length)
-        return Batch(tuple(map(_padded, grouped(learnt, self._part_tokens, _length))), batch.after)
+        return Batch(tuple(map(Part.of, grouped(learnt, self._part_tokens, _length))), batch.after)
 
 
-def _rows(part: Part) -> Iterator[Row]:
-    """Ids and labels of each row, without the padding behind its answer."""
-    for ids, labels in zip(part.ids, part.labels, strict=True):
-        end = int(torch.nonzero(labels != IGNORED)[-1]) + 1
-        yield ids[:end], labels[:end]
-
-
-def _length(row: Row) -> int:
+def _length(row: Shifted) -> int:
     return len(row[0])
-
-
-def _padded(rows: Sequence[Row]) -> Part:
-    ids, labels = zip(*rows, strict=True)
-    return Part(
-        torch.nn.utils.rnn.pad_sequence(list(ids), batch_first=True),
-        torch.nn.utils.rnn.pad_sequence(list(labels), batch_first=True, padding_value=IGNORED),
-    )

@@ -22,34 +22,37 @@ Tensor = torch.Tensor
 
 def loss_of(model: LlamaForCausalLM, part: Part, precision: torch.dtype) -> Tensor:
     """Summed cross entropy over the answers' tokens of one part; products run in ``precision``."""
+    state, expected, _ = _predicting(model, part, precision)
     weight = model.model.embed_tokens.weight
-    flat = part.labels.flatten()
-    chosen = torch.nonzero(flat != IGNORED).squeeze(1)  # before it is sent: a GPU is not waited for
-    state = _last_hidden(
-        model, _sent(part.ids, weight.device), _sent(chosen, weight.device), precision
-    )
-    loss: Tensor = Surprise.apply(state, weight, _sent(flat[chosen], weight.device))  # type: ignore[no-untyped-call]
+    loss: Tensor = Surprise.apply(state, weight, expected)  # type: ignore[no-untyped-call]
     return loss
 
 
 @torch.no_grad()
 def losses_of(model: LlamaForCausalLM, part: Part, precision: torch.dtype) -> Tensor:
     """Summed cross entropy of each row's answer, (rows); no gradient is kept."""
-    weight = model.model.embed_tokens.weight
-    rows, tokens = part.ids.shape
-    flat = part.labels.flatten()
-    places = torch.nonzero(flat != IGNORED).squeeze(1)
-    chosen = _sent(places, weight.device)
-    state = _last_hidden(model, _sent(part.ids, weight.device), chosen, precision)
-    matrix, expected = weight.to(precision), _sent(flat[places], weight.device)
-    at_once = loss_rows(weight.device)
+    state, expected, chosen = _predicting(model, part, precision)
+    matrix, at_once = model.model.embed_tokens.weight.to(precision), loss_rows(state.device)
     losses = [
         functional.cross_entropy(functional.linear(block, matrix).float(), right, reduction="none")
         for block, right in zip(
             torch.split(state, at_once), torch.split(expected, at_once), strict=True
         )
     ]
-    return torch.zeros(rows, device=weight.device).index_add(0, chosen // tokens, torch.cat(losses))
+    rows, tokens = part.ids.shape
+    return torch.zeros(rows, device=state.device).index_add(0, chosen // tokens, torch.cat(losses))
+
+
+def _predicting(
+    model: LlamaForCausalLM, part: Part, precision: torch.dtype
+) -> tuple[Tensor, Tensor, Tensor]:
+    """States, labels and places (all rows counted through) of the tokens that predict an answer."""
+    device = model.model.embed_tokens.weight.device
+    flat = part.labels.flatten()
+    places = torch.nonzero(flat != IGNORED).squeeze(1)  # before it is sent: a GPU is not waited for
+    chosen = _sent(places, device)
+    state = _last_hidden(model, _sent(part.ids, device), chosen, precision)
+    return state, _sent(flat[places], device), chosen
 
 
 def _sent(made: Tensor, device: torch.device) -> Tensor:
