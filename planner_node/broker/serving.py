@@ -18,6 +18,7 @@ from amqtt.plugins.base import BaseAuthPlugin
 from amqtt.session import Session
 
 from planner_node.broker.filters import Filters, has_too_many_levels
+from planner_node.broker.listening import listening
 
 _LISTENER: Final = "default"
 _SESSION_EXPIRY_S: Final = 86_400
@@ -180,11 +181,10 @@ async def serve(host: str, port: int, node_id: str | None = None) -> AsyncIterat
     async def admit(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await _admit(broker, reader, writer)
 
-    server = await asyncio.start_server(admit, host, port)
     try:
-        yield server.sockets[0].getsockname()[1]
+        async with listening(admit, host, port) as taken:
+            yield taken
     finally:
-        server.close()
         with contextlib.suppress(Exception):  # it is going away anyhow
             async with asyncio.timeout(_SHUTDOWN_TIMEOUT_S):
                 await broker.shutdown()
@@ -213,7 +213,6 @@ async def _admit(
         return
     if level is not None:
         writer.write(_CONNACK_UNACCEPTABLE_LEVEL)
-    writer.close()
 
 
 async def _first_packet(reader: asyncio.StreamReader) -> bytes:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
+from planner_node.broker.listening import listening
 from tests.fakes.encoding import text_bytes
 
 CONNECT, CONNACK, PUBLISH, PUBACK, SUBSCRIBE, SUBACK, PINGREQ = 1, 2, 3, 4, 8, 9, 12
@@ -77,7 +78,6 @@ class Script:
                 self.packets.append(kind)
                 if not self._answer(kind, flags, body, writer):
                     break
-        writer.close()
 
     def _answer(self, kind: int, flags: int, body: bytes, writer: asyncio.StreamWriter) -> bool:
         if kind == CONNECT:
@@ -110,14 +110,8 @@ class Script:
 @asynccontextmanager
 async def scripted(script: Script) -> AsyncIterator[Script]:
     """Run the broker for the length of the block."""
-    server = await asyncio.start_server(script.serve, "127.0.0.1", 0)
-    script.port = server.sockets[0].getsockname()[1]
-    try:
+    async with listening(script.serve, "127.0.0.1", 0) as script.port:
         yield script
-    finally:
-        server.close()
-        for writer in script._writers:
-            writer.close()
 
 
 async def _packet(reader: asyncio.StreamReader) -> tuple[int, int, bytes]:

@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Final, Self
 
+from planner_node.broker.listening import close
 from tests.faults.packets import Framer, Meddler
 
 _READ_BYTES: Final = 65_536
@@ -41,6 +42,7 @@ class Proxy:
         self._target_port = target_port
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
+        self._serving: set[asyncio.Task[None]] = set()
         self._pubacks = 0
 
     async def __aenter__(self) -> Self:
@@ -53,11 +55,13 @@ class Proxy:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.hang_up()
+        if self._server is not None:
+            await close(self._server)
+        self.cut()
 
     async def listen(self) -> None:
         """Take connections: at any free port at first, at the same one after ``hang_up``."""
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+        self._server = await asyncio.start_server(self._admit, "127.0.0.1", self.port)
         self.port = self._server.sockets[0].getsockname()[1]
 
     def hang_up(self) -> None:
@@ -88,9 +92,14 @@ class Proxy:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             writer.transport.abort()
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def _admit(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
-        # Known from its first moment: a cut may come before the far side is reached.
+        self._writers.add(writer)  # from its first moment: a cut may come before all else
+        task = asyncio.create_task(self._serve(reader, writer))
+        self._serving.add(task)
+        task.add_done_callback(self._serving.discard)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         async with self._open(writer):
             with contextlib.suppress(OSError):
                 far = await asyncio.open_connection("127.0.0.1", self._target_port)
