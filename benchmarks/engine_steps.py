@@ -28,6 +28,8 @@ from benchmarks.results import command_of, keep
 from planner_node.engine.assembly import choice_of_threads, forward_of
 from planner_node.engine.core import Engine
 from planner_node.engine.limits import EngineLimits
+from planner_node.engine.loading import LoadedModel
+from planner_node.engine.model import Forward
 from planner_node.grammar.vocabulary import TextDecoder
 from planner_node.stream.subtasks import CallReader, SubtaskClosed
 
@@ -82,10 +84,17 @@ class Reader:
 class Bench:
     """An engine over the workload's model, with its forward passes timed."""
 
-    def __init__(self, workload: Workload, rows: int, threads: int = 1, **limited: int) -> None:
+    def __init__(
+        self,
+        workload: Workload,
+        rows: int,
+        threads: int = 1,
+        make: Callable[[LoadedModel, EngineLimits], Forward] = forward_of,
+        **limited: int,
+    ) -> None:
         """Build an engine of so many rows; ``limited`` are further fields of its limits."""
         limits = EngineLimits(rows, 4 * rows, CONTEXT_TOKENS, **limited)
-        forward = forward_of(workload.loaded, limits)
+        forward = make(workload.loaded, limits)
         self._hidden, self._scores = Timed(forward.hidden), Timed(forward.scores)
         forward.hidden, forward.scores = self._hidden, self._scores  # type: ignore[method-assign]
         self._workload = workload

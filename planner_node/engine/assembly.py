@@ -74,7 +74,13 @@ def forward_of(loaded: LoadedModel, limits: EngineLimits) -> Forward:
         return TransformersForward(loaded.model, slots)
     if loaded.model.get_input_embeddings().weight.device.type == "cuda":
         return _recorded(loaded, slots)
-    return LlamaForward(loaded.model, slots)
+    return _compiled(LlamaForward(loaded.model, slots))
+
+
+def _compiled(plain: LlamaForward) -> Forward:
+    from planner_node.engine.cpu.forward import CompiledLlama, weights_of  # noqa: PLC0415  imports numba
+
+    return CompiledLlama(plain) if weights_of(plain) else plain
 
 
 def _recorded(loaded: LoadedModel, slots: KvSlots) -> Forward:

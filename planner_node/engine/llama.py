@@ -7,6 +7,7 @@ from one product, gate and up from another (see ``linears``).
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Final
 
 import numpy as np
@@ -99,15 +100,15 @@ class LlamaForward:
         self._int8 = int8
         self.slots = slots
         self.vocabulary_tokens: int = model.lm_head.out_features
-        self._embedding: Tensor = model.model.embed_tokens.weight.detach()
-        self.device = self._embedding.device
-        self._dtype = self._embedding.dtype
+        self.embedding: Tensor = model.model.embed_tokens.weight.detach()
+        self.device = self.embedding.device
+        self.dtype = self.embedding.dtype
         size: int = model.model.layers[0].self_attn.head_dim
         self.heads = Heads(config.num_attention_heads, config.num_key_value_heads, size)
         self._norm = RmsNorm(model.model.norm.weight, config.rms_norm_eps)
         tail = (2, self.heads.keys, self.heads.size)
         count = len(model.model.layers)
-        self.kv = slots.make_layers(count, tail, self._dtype, self.device)
+        self.kv = slots.make_layers(count, tail, self.dtype, self.device)
         self._prefixes = PrefixViews()
         self._layers = [
             self._layer(layer, config.rms_norm_eps, kv)
@@ -118,7 +119,7 @@ class LlamaForward:
             [self._head, *(product for one in self._layers for product in (one.qkv, one.gate_up))],
             [product for one in self._layers for product in (one.out, one.down)],
         )
-        self._cosine, self._sine = self._rope_tables(model.model.rotary_emb)
+        self.rope = self._rope_tables(model.model.rotary_emb)
 
     def _layer(self, layer: Any, epsilon: float, kv: Tensor) -> Layer:  # noqa: ANN401  untyped
         attention, mlp = layer.self_attn, layer.mlp
@@ -138,8 +139,8 @@ class LlamaForward:
         With the sign in the table, rotating a half is a plain roll.
         """
         positions = torch.arange(self.slots.context_tokens + 1, device=self.device)
-        cosine, sine = rotary(self._embedding, positions[None])
-        signs = torch.ones(self.heads.size, dtype=self._dtype, device=self.device)
+        cosine, sine = rotary(self.embedding, positions[None])
+        signs = torch.ones(self.heads.size, dtype=self.dtype, device=self.device)
         signs[: self.heads.size // 2] = -1.0
         return cosine[0, :, None], (sine[0] * signs)[:, None]
 
@@ -164,8 +165,8 @@ class LlamaForward:
         With ``outputs`` it is [outputs, hidden], the rows of these tokens: behind the last layer's
         attention the others have nothing more to say.
         """
-        cosine, sine = self._cosine[positions], self._sine[positions]
-        x = functional.embedding(token_ids, self._embedding)
+        cosine, sine = (table[positions] for table in self.rope)
+        x = functional.embedding(token_ids, self.embedding)
         for index, layer in enumerate(self._layers):
             qkv = self._qkv(layer, x, cosine, sine)
             layer.kv_cells.index_copy_(0, kv_cells, qkv[:, self.heads.queries :])
@@ -182,6 +183,16 @@ class LlamaForward:
     def scores(self, hidden: Tensor) -> Tensor:
         """Return the logits [outputs, vocabulary] of what ``hidden`` returned."""
         return self._head(hidden)
+
+    def products(self) -> list[Linear]:
+        """Return all products: four of each layer in the order of ``Layer``, then the head's."""
+        layers = [(one.qkv, one.out, one.gate_up, one.down) for one in self._layers]
+        return [*chain.from_iterable(layers), self._head]
+
+    def norms(self) -> list[RmsNorm]:
+        """Return all norms: two of each layer, then the last."""
+        layers = [(one.attention_norm, one.mlp_norm) for one in self._layers]
+        return [*chain.from_iterable(layers), self._norm]
 
     def _qkv(self, layer: Layer, x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
         """Return queries, keys and values [tokens, all heads, size], the first two turned."""

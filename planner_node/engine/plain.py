@@ -42,6 +42,15 @@ class PlainLinear:
         self._turned = weight.t()
         self._bias = bias
 
+    @property
+    def weight(self) -> Tensor:
+        """Return the weight [outputs, inputs] as it was loaded."""
+        return self._turned.t()
+
+    @property
+    def has_bias(self) -> bool:
+        return self._bias is not None
+
     def __call__(self, x: Tensor) -> Tensor:
         if self._bias is None:
             return torch.mm(x, self._turned)
@@ -63,10 +72,6 @@ class PackedLinear(PlainLinear):
         super().__init__(weight, bias)
         self.fewest_rows = 1
         self._blocks = blocks_of(weight)
-
-    @property
-    def weight(self) -> Tensor:
-        return self._turned.t()
 
     def __call__(self, x: Tensor) -> Tensor:
         if x.shape[0] < self.fewest_rows:
@@ -134,13 +139,13 @@ def head_linear(weight: Tensor) -> PlainLinear:
 
 def _kept(weight: Tensor, bias: Tensor | None) -> PlainLinear:
     """Return the product over what is kept besides the weight, where anything can be."""
-    scale = _half_scale(weight)
+    scale = half_scale(weight)
     if scale is not None:
         return HalvedLinear(weight, bias, scale)
     return (PackedLinear if can_pack(weight) else PlainLinear)(weight, bias)
 
 
-def _half_scale(weight: Tensor) -> float | None:
+def half_scale(weight: Tensor) -> float | None:
     """Return the power of two by which a float32 weight has 16-bit numbers only.
 
     None where there is none, or no FBGEMM.

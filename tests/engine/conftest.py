@@ -5,8 +5,10 @@ import planner_node.engine  # noqa: F401  isort: skip  before torch: sets how it
 from collections.abc import Callable
 
 import pytest
+from transformers import LlamaForCausalLM
 
 from planner_node.engine.core import Engine
+from planner_node.engine.cpu.forward import CompiledLlama
 from planner_node.engine.kv_cache import KvSlots
 from planner_node.engine.limits import EngineLimits
 from planner_node.engine.llama import LlamaForward
@@ -19,13 +21,17 @@ LIMITS = EngineLimits(rows=4, waiting=32, prefill_tokens=24, prefixes=2)
 MakeEngine = Callable[..., Engine]
 
 
-@pytest.fixture(params=[LlamaForward, TransformersForward])
+def compiled(model: LlamaForCausalLM, slots: KvSlots) -> CompiledLlama:
+    return CompiledLlama(LlamaForward(model, slots))
+
+
+@pytest.fixture(params=[LlamaForward, TransformersForward, compiled])
 def make_engine(request: pytest.FixtureRequest) -> MakeEngine:
     """Return a maker of engines over one model, once with each forward pass."""
-    forward_class: type[LlamaForward | TransformersForward] = request.param
+    forward_of: Callable[[LlamaForCausalLM, KvSlots], Forward] = request.param
 
     def make(limits: EngineLimits = LIMITS, context_tokens: int = TINY_CONTEXT_TOKENS) -> Engine:
-        forward: Forward = forward_class(MODEL, KvSlots(limits.rows, context_tokens))
+        forward = forward_of(MODEL, KvSlots(limits.rows, context_tokens))
         return Engine(forward, limits)
 
     return make

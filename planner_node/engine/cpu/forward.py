@@ -1,0 +1,258 @@
+"""Steps of a few tokens of a float32 Llama on a CPU, compiled; longer ones go through torch."""
+
+from collections import Counter
+from collections.abc import Iterable
+from functools import partial
+from itertools import accumulate, chain
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from planner_node.engine.attention import FEWEST_SHARED_TOKENS
+from planner_node.engine.batch import Chunk
+from planner_node.engine.cpu.attention_kernel import KEYS
+from planner_node.engine.cpu.crew import MOST_PARTS, Crew
+from planner_node.engine.cpu.lanes_kernel import LANES
+from planner_node.engine.cpu.llama_kernel import run
+from planner_node.engine.cpu.products_kernel import TOKENS
+from planner_node.engine.cpu.weights import Kept, Numbers, keep_all
+from planner_node.engine.kv_cache import Prefix
+from planner_node.engine.llama import LlamaForward
+from planner_node.engine.plain import PlainLinear
+
+MOST_TOKENS: Final = 64  # of a compiled step; more are better off with torch's products
+MOST_NUMBERS: Final = 1 << 28  # in all weights: of a larger model the calls are a small part
+
+
+class Shape(NamedTuple):
+    """Sizes of a model; ``active`` is the width inside the feed-forward."""
+
+    layers: int
+    hidden: int
+    active: int
+    heads: int
+    key_heads: int
+    vocabulary: int
+
+
+class Model(NamedTuple):
+    """What stays the same: ``head`` is as long as a head is wide, which the compiler then knows.
+
+    ``weights`` [layers + 1, 4] are addresses of qkv, out, gate with up, down; the last is the head
+    of the model; ``number`` is one of their numbers; ``kv`` [layers, cells, 2 x key heads, size].
+    """
+
+    shape: Shape
+    head: tuple[int, ...]
+    number: Any
+    embedding: Numbers
+    weights: Numbers
+    scales: Numbers
+    norms: Numbers
+    epsilon: np.float32
+    cosine: Numbers
+    sine: Numbers
+    kv: Numbers
+
+
+class Buffers(NamedTuple):
+    """What is overwritten at each step; the last five have a table for each part."""
+
+    x: Numbers
+    qkv: Numbers
+    mixed: Numbers
+    ups: Numbers
+    active: Numbers
+    mine: Numbers
+    queries: Numbers
+    weights: Numbers
+    found: Numbers
+    top: Numbers
+    total: Numbers
+    tops: Numbers
+    totals: Numbers
+
+
+class Step(NamedTuple):
+    """One step's tokens: ids, positions and cells [tokens], and where they are in these.
+
+    ``runs`` [rows, 5] are of ``apart``, ``groups`` [prefixes, 4] of ``together``, see ``attend``
+    and ``attend_shared``.
+    """
+
+    token_ids: Numbers
+    positions: Numbers
+    cells: Numbers
+    apart: Numbers
+    runs: Numbers
+    together: Numbers
+    groups: Numbers
+    outputs: Numbers
+    scores: Numbers
+
+
+class CompiledLlama:
+    """Computes what ``plain`` computes, over the same slots; steps of few tokens in one call."""
+
+    def __init__(self, plain: LlamaForward, most_tokens: int = MOST_TOKENS) -> None:
+        self._plain = plain
+        self.slots = plain.slots
+        self.vocabulary_tokens = plain.vocabulary_tokens
+        self.device = plain.device
+        self._most_tokens = most_tokens
+        self._kept = keep_all(weights_of(plain) or [])
+        self._model = _model(plain, self._kept)
+        self._buffers = _buffers(self._model, most_tokens, plain.slots.context_tokens)
+        self._scores = _table(_padded(most_tokens, TOKENS), self.vocabulary_tokens)
+        self._crew = Crew()
+
+    def hidden(self, chunks: list[Chunk]) -> Tensor:
+        """Run the chunks and return the logits [outputs, vocabulary] already.
+
+        Those of few tokens are good until the next step.
+        """
+        if sum(len(chunk.token_ids) for chunk in chunks) > self._most_tokens:
+            return self._plain.scores(self._plain.hidden(chunks))
+        step = self._step(chunks)
+        parts = min(torch.get_num_threads(), MOST_PARTS)
+        self._crew.run(partial(_run, self._model, self._buffers, step), parts)
+        return torch.from_numpy(self._scores)[: len(step.outputs)]
+
+    def scores(self, hidden: Tensor) -> Tensor:
+        return hidden
+
+    def _step(self, chunks: list[Chunk]) -> Step:
+        row_cells = self.slots.context_tokens + 1
+        lengths = [len(chunk.token_ids) for chunk in chunks]
+        stops = list(accumulate(lengths))
+        met = _shared_tokens(chunks)
+        runs = np.array(
+            [
+                (stop - length, stop, chunk.slot * row_cells, chunk.start, met[n])
+                for n, (stop, length, chunk) in enumerate(zip(stops, lengths, chunks, strict=True))
+            ]
+        )
+        together, groups = _groups(chunks, runs)
+        positions = _numbers(at for chunk in chunks for at in range(chunk.start, chunk.stop))
+        outputs = (
+            range(stop - chunk.num_outputs, stop) for stop, chunk in zip(stops, chunks, strict=True)
+        )
+        return Step(
+            token_ids=_numbers(chain.from_iterable(chunk.token_ids for chunk in chunks)),
+            positions=positions,
+            cells=positions + np.repeat(runs[:, 2], lengths),
+            outputs=_numbers(chain.from_iterable(outputs)),
+            apart=np.arange(stops[-1]),
+            runs=runs,
+            together=together,
+            groups=groups,
+            scores=self._scores,
+        )
+
+
+def _shared_tokens(chunks: list[Chunk]) -> list[int]:
+    """Return how many keys each chunk meets together with others: those of a prefix they share."""
+    users = Counter(chunk.prefix for chunk in chunks)
+    return [
+        chunk.prefix.num_tokens
+        if chunk.prefix is not None
+        and users[chunk.prefix] > 1
+        and FEWEST_SHARED_TOKENS <= chunk.prefix.num_tokens <= chunk.start
+        else 0
+        for chunk in chunks
+    ]
+
+
+def _groups(chunks: list[Chunk], runs: Numbers) -> tuple[Numbers, Numbers]:
+    """Return the tokens of rows that share a prefix, those of one after those of another.
+
+    And for each prefix where these begin and end, the cells of a row that holds it, its length.
+    """
+    rows: dict[Prefix, list[int]] = {}
+    for row, chunk in enumerate(chunks):
+        if chunk.prefix is not None and runs[row, 4]:
+            rows.setdefault(chunk.prefix, []).append(row)
+    together: list[int] = []
+    groups = []
+    for prefix, sharing in rows.items():
+        first = len(together)
+        together += (token for row in sharing for token in range(runs[row, 0], runs[row, 1]))
+        groups.append((first, len(together), runs[sharing[0], 2], prefix.num_tokens))
+    return _numbers(together), np.array(groups, np.int64).reshape(-1, 4)
+
+
+def weights_of(plain: LlamaForward) -> list[Tensor]:
+    """Return the weights of all products, or none if they cannot be compiled.
+
+    That is float32 on a CPU, without biases, and small.
+    """
+    products = [each for each in plain.products() if isinstance(each, PlainLinear)]
+    weights = [product.weight for product in products if not product.has_bias]
+    is_whole = len(weights) == len(plain.products())
+    is_float = plain.device.type == "cpu" and plain.dtype is torch.float32
+    is_small = sum(weight.numel() for weight in weights) <= MOST_NUMBERS
+    return weights if is_whole and is_float and is_small else []
+
+
+def _run(model: Model, buffers: Buffers, step: Step, *where: Any) -> None:  # noqa: ANN401
+    run(*where, model, buffers, step)
+
+
+def _numbers(values: Iterable[int]) -> Numbers:
+    return np.fromiter(values, np.int64)
+
+
+def _model(plain: LlamaForward, kept: list[Kept]) -> Model:
+    heads, norms = plain.heads, plain.norms()
+    layers = len(plain.kv)
+    addresses, scales = np.zeros((layers + 1, 4), np.int64), np.zeros((layers + 1, 4), np.float32)
+    for place, one in enumerate(kept):
+        addresses.flat[place] = one.numbers.ctypes.data
+        scales.flat[place] = one.scale
+    vocabulary, hidden = kept[-1].numbers.shape
+    active = kept[3].numbers.shape[1]
+    cosine, sine = plain.rope
+    return Model(
+        shape=Shape(layers, hidden, active, heads.queries, heads.keys, vocabulary),
+        head=(0,) * heads.size,
+        number=kept[0].numbers.dtype.type(0),
+        embedding=plain.embedding.numpy(),
+        weights=addresses,
+        scales=scales,
+        norms=torch.stack([norm.weight for norm in norms]).numpy(),
+        epsilon=np.float32(norms[0].epsilon),
+        cosine=cosine[:, 0].contiguous().numpy(),
+        sine=sine[:, 0].contiguous().numpy(),
+        kv=plain.kv.view(layers, -1, 2 * heads.keys, heads.size).numpy(),
+    )
+
+
+def _buffers(model: Model, most_tokens: int, context_tokens: int) -> Buffers:
+    shape, size = model.shape, len(model.head)
+    tokens = _padded(most_tokens, TOKENS)
+    width = max(shape.hidden, shape.heads * size)
+    return Buffers(
+        x=_table(tokens, shape.hidden),
+        qkv=_table(tokens, (shape.heads + 2 * shape.key_heads) * size),
+        mixed=_table(tokens, shape.heads * size),
+        ups=_table(tokens, shape.active),
+        active=_table(tokens, shape.active),
+        mine=_table(MOST_PARTS, tokens, width),
+        queries=_table(MOST_PARTS, size * LANES),
+        weights=_table(MOST_PARTS, _padded(context_tokens, KEYS) * LANES),
+        found=_table(MOST_PARTS, size * LANES),
+        top=_table(MOST_PARTS, LANES),
+        total=_table(MOST_PARTS, LANES),
+        tops=_table(tokens, shape.heads),
+        totals=_table(tokens, shape.heads),
+    )
+
+
+def _padded(count: int, step: int) -> int:
+    return -(-count // step) * step
+
+
+def _table(*shape: int) -> Numbers:
+    return np.zeros(shape, np.float32)

@@ -1,0 +1,106 @@
+"""A whole forward of a Llama over a few tokens, from ids to logits, as one compiled function.
+
+Each thread of a crew runs it with its own ``part``: it makes a share of the columns of every
+product and of the heads of every attention, and waits for the others before it reads theirs.
+"""
+
+from numba import carray, njit
+
+from planner_node.engine.cpu.attention_kernel import attend, attend_shared, turn
+from planner_node.engine.cpu.compiling import prepare
+from planner_node.engine.cpu.intrinsics_kernel import arrive, arrived, give_way, pointer_to
+from planner_node.engine.cpu.products_kernel import MATH, multiply, multiply_gated, normalize
+
+_IS_KEPT = prepare()
+_PATIENCE_LOOKS = 4_000  # some ten microseconds: longer than any peer is behind on a quiet machine
+
+
+@njit(error_model="numpy")
+def _wait(counter, goal):
+    looks = 0
+    while arrived(counter) < goal:
+        looks += 1
+        if looks > _PATIENCE_LOOKS:
+            give_way()
+
+
+@njit(error_model="numpy")
+def meet(counter, goal, parts):
+    """Wait for all parts, and return the count of arrivals that this meant."""
+    goal += parts
+    if parts > 1:
+        arrive(counter)
+        _wait(counter, goal)
+    return goal
+
+
+@njit(error_model="numpy")
+def _share(count, part, parts):
+    """Return where a part of ``count`` columns begins: at a whole line of the nearest cache."""
+    return count if part == parts else count * part // parts // 16 * 16
+
+
+@njit(fastmath=MATH, error_model="numpy")
+def _keep(kv, cells, qkv, tokens, first, last, heads, head):
+    """Put the keys and values among heads ``first`` to ``last`` into their cells."""
+    size = len(head)
+    for token in range(tokens):
+        for one in range(max(first, heads), last):
+            for i in range(size):
+                kv[cells[token], one - heads, i] = qkv[token, one * size + i]
+
+
+@njit(fastmath=MATH, error_model="numpy", nogil=True, cache=_IS_KEPT)
+def run(part, parts, counter, goal, model, buffers, step):
+    """Do a part of the forward; see ``forward`` for the three named tuples."""
+    shape, head, number = model.shape, model.head, model.number
+    size, hidden, heads, key_heads = len(head), shape.hidden, shape.heads, shape.key_heads
+    all_heads, tokens, outputs = heads + 2 * key_heads, len(step.token_ids), len(step.outputs)
+    sharing = heads // key_heads
+    x, qkv, mixed, active = buffers.x, buffers.qkv, buffers.mixed, buffers.active
+    mine = buffers.mine[part]
+    first_head, last_head = all_heads * part // parts, all_heads * (part + 1) // parts
+    first, last = _share(hidden, part, parts), _share(hidden, part + 1, parts)
+    first_active = _share(shape.active, part, parts)
+    last_active = _share(shape.active, part + 1, parts)
+    for token in range(tokens):
+        x[token, first:last] = model.embedding[step.token_ids[token], first:last]
+    goal = meet(counter, goal, parts)
+    for layer in range(shape.layers):
+        address, scale, kv = model.weights[layer], model.scales[layer], model.kv[layer]
+        normalize(x, model.norms[2 * layer], model.epsilon, mine, tokens)
+        weight = carray(pointer_to(address[0], number), (all_heads * size, hidden))
+        multiply(weight, scale[0], mine, qkv, tokens, first_head * size, last_head * size, False)
+        last_turned = min(last_head, heads + key_heads)
+        turn(qkv, model.cosine, model.sine, step.positions, tokens, first_head, last_turned, head)
+        _keep(kv, step.cells, qkv, tokens, first_head, last_head, heads, head)
+        goal = meet(counter, goal, parts)
+        for key_head in range(part, key_heads, parts):
+            for group in step.groups:
+                attend_shared(kv, group, step.together, key_head, sharing, buffers, part, head)
+            for one in step.runs:
+                attend(kv, one, step.apart, key_head, sharing, buffers, part, head)
+        goal = meet(counter, goal, parts)
+        attended = mixed
+        if layer == shape.layers - 1:  # the other tokens have nothing more to say
+            attended, tokens = mine, outputs
+            for n in range(outputs):
+                x[n, first:last] = x[step.outputs[n], first:last]
+                mine[n, : heads * size] = mixed[step.outputs[n]]
+        weight = carray(pointer_to(address[1], number), (hidden, heads * size))
+        multiply(weight, scale[1], attended, x, tokens, first, last, True)
+        goal = meet(counter, goal, parts)
+        normalize(x, model.norms[2 * layer + 1], model.epsilon, mine, tokens)
+        weight = carray(pointer_to(address[2], number), (2 * shape.active, hidden))
+        multiply_gated(
+            weight, scale[2], mine, buffers.ups, active, tokens, first_active, last_active
+        )
+        goal = meet(counter, goal, parts)
+        weight = carray(pointer_to(address[3], number), (hidden, shape.active))
+        multiply(weight, scale[3], active, x, tokens, first, last, True)
+        goal = meet(counter, goal, parts)
+    normalize(x, model.norms[2 * shape.layers], model.epsilon, mine, tokens)
+    weight = carray(pointer_to(model.weights[shape.layers, 0], number), (shape.vocabulary, hidden))
+    first, last = _share(shape.vocabulary, part, parts), _share(shape.vocabulary, part + 1, parts)
+    multiply(weight, model.scales[shape.layers, 0], mine, step.scores, tokens, first, last, False)
+    meet(counter, goal, parts)

@@ -1,0 +1,183 @@
+"""Products of a few tokens with weights in memory as float32, as halves or as bfloat16.
+
+A row of a weight meets up to eight tokens at a time: each number is read once, is made float32 in
+a register, and all sums stay in registers. They are float32 as well.
+"""
+
+import numpy as np
+from numba import njit, types
+from numba.extending import overload
+
+from planner_node.engine.cpu.intrinsics_kernel import bits_as_float, half_as_float
+
+TOKENS = 8  # that meet a weight at once; tables of tokens are padded to it
+# Sums may be in any order; infinities and NaN stay what they are, for the engine looks for them.
+MATH = {"reassoc", "contract", "nsz", "arcp"}
+_NEAR_NUMBERS = 8_192  # of a weight that stay in the nearest cache while all tokens meet them
+_LARGEST = np.float32(87.0)  # e to this is a float32, and so is its inverse
+_LOG2_E = np.float32(1.442695040888963)
+_LN_2_HIGH, _LN_2_LOW = np.float32(0.693359375), np.float32(-2.12194440e-4)
+_EXP_5, _EXP_4, _EXP_3 = (
+    np.float32(1.9875691e-4),
+    np.float32(1.3981999e-3),
+    np.float32(8.3334519e-3),
+)
+_EXP_2, _EXP_1, _EXP_0 = np.float32(4.1665796e-2), np.float32(1.6666666e-1), np.float32(0.5)
+
+
+def widen(number):
+    """Return a weight's number as float32: uint16 is a half, int16 a bfloat16."""
+    raise NotImplementedError(number)
+
+
+@overload(widen, inline="always")
+def _widen(number):
+    if number == types.uint16:
+        return lambda number: half_as_float(number)  # noqa: PLW0108  numba compiles a function
+    if number == types.int16:
+        return lambda number: bits_as_float(np.int32(number) << np.int32(16))
+    return lambda number: number
+
+
+@njit(fastmath=MATH, error_model="numpy", inline="always")
+def exponential(x):
+    """Return e to ``x`` <= 87; source: Moshier, Cephes library, ``expf``."""
+    x = max(x, -_LARGEST)
+    power = np.floor(x * _LOG2_E + np.float32(0.5))
+    rest = x - power * _LN_2_HIGH - power * _LN_2_LOW
+    series = ((((_EXP_5 * rest + _EXP_4) * rest + _EXP_3) * rest + _EXP_2) * rest + _EXP_1) * rest
+    series = (series + _EXP_0) * rest * rest + rest + np.float32(1.0)
+    return series * bits_as_float((np.int32(power) + np.int32(127)) << np.int32(23))
+
+
+@njit(fastmath=MATH, error_model="numpy")
+def _one(row, x, token):
+    total = np.float32(0)
+    for i in range(len(row)):
+        total += widen(row[i]) * x[token, i]
+    return (total,)
+
+
+@njit(fastmath=MATH, error_model="numpy")
+def _two(row, x, token):
+    a = b = np.float32(0)
+    for i in range(len(row)):
+        number = widen(row[i])
+        a += number * x[token, i]
+        b += number * x[token + 1, i]
+    return a, b
+
+
+@njit(fastmath=MATH, error_model="numpy")
+def _four(row, x, token):
+    a = b = c = d = np.float32(0)
+    for i in range(len(row)):
+        number = widen(row[i])
+        a += number * x[token, i]
+        b += number * x[token + 1, i]
+        c += number * x[token + 2, i]
+        d += number * x[token + 3, i]
+    return a, b, c, d
+
+
+@njit(fastmath=MATH, error_model="numpy")
+def _eight(row, other, x, token):
+    a0 = a1 = a2 = a3 = a4 = a5 = a6 = a7 = np.float32(0)
+    b0 = b1 = b2 = b3 = b4 = b5 = b6 = b7 = np.float32(0)
+    for i in range(len(row)):
+        a, b = widen(row[i]), widen(other[i])
+        x0, x1, x2, x3 = x[token, i], x[token + 1, i], x[token + 2, i], x[token + 3, i]
+        x4, x5, x6, x7 = x[token + 4, i], x[token + 5, i], x[token + 6, i], x[token + 7, i]
+        a0 += a * x0
+        a1 += a * x1
+        a2 += a * x2
+        a3 += a * x3
+        a4 += a * x4
+        a5 += a * x5
+        a6 += a * x6
+        a7 += a * x7
+        b0 += b * x0
+        b1 += b * x1
+        b2 += b * x2
+        b3 += b * x3
+        b4 += b * x4
+        b5 += b * x5
+        b6 += b * x6
+        b7 += b * x7
+    return (a0, a1, a2, a3, a4, a5, a6, a7), (b0, b1, b2, b3, b4, b5, b6, b7)
+
+
+@njit(fastmath=MATH, error_model="numpy")
+def _put(sums, scale, out, token, column, adds):
+    for n in range(len(sums)):
+        before = out[token + n, column] if adds else np.float32(0)
+        out[token + n, column] = before + sums[n] * scale
+
+
+@njit(fastmath=MATH, error_model="numpy")
+def _multiply_eight(weight, scale, x, out, token, first, last, adds):
+    for column in range(first, last - 1, 2):
+        sums, others = _eight(weight[column], weight[column + 1], x, token)
+        _put(sums, scale, out, token, column, adds)
+        _put(others, scale, out, token, column + 1, adds)
+    if (last - first) % 2:
+        sums, others = _eight(weight[last - 1], weight[last - 1], x, token)
+        _put(sums, scale, out, token, last - 1, adds)
+
+
+@njit(fastmath=MATH, error_model="numpy")
+def _multiply_few(weight, scale, x, out, token, tokens, first, last, adds):
+    for column in range(first, last):
+        row = weight[column]
+        if tokens > 2:
+            _put(_four(row, x, token), scale, out, token, column, adds)
+        elif tokens == 2:
+            _put(_two(row, x, token), scale, out, token, column, adds)
+        else:
+            _put(_one(row, x, token), scale, out, token, column, adds)
+
+
+@njit(fastmath=MATH, error_model="numpy")
+def multiply(weight, scale, x, out, tokens, first, last, adds):
+    """Write out[:tokens, first:last] = x · weight[first:last]ᵀ · scale, or add it.
+
+    What follows in ``out``, up to eight tokens in all, is overwritten too.
+    """
+    step = max(2, _NEAR_NUMBERS // weight.shape[1] // 2 * 2)
+    for block in range(first, last, step):
+        stop, token = min(block + step, last), 0
+        while tokens - token > 4:
+            _multiply_eight(weight, scale, x, out, token, block, stop, adds)
+            token += TOKENS
+        if token < tokens:
+            _multiply_few(weight, scale, x, out, token, tokens - token, block, stop, adds)
+
+
+@njit(fastmath=MATH, error_model="numpy", inline="always")
+def gated(gate, up):
+    """Return silu(gate) · up."""
+    return gate * up / (np.float32(1.0) + exponential(min(-gate, _LARGEST)))
+
+
+@njit(fastmath=MATH, error_model="numpy")
+def multiply_gated(weight, scale, x, ups, out, tokens, first, last):
+    """Write out[:, first:last] = silu(x · gateᵀ) · (x · upᵀ); ``weight`` is gate, and up below."""
+    half = weight.shape[0] // 2
+    multiply(weight, scale, x, out, tokens, first, last, False)
+    multiply(weight[half:], scale, x, ups, tokens, first, last, False)
+    for token in range(tokens):
+        for column in range(first, last):
+            out[token, column] = gated(out[token, column], ups[token, column])
+
+
+@njit(fastmath=MATH, error_model="numpy")
+def normalize(x, weight, epsilon, y, tokens):
+    """Write y = x / sqrt(mean(x²) + epsilon) · weight; see ``norm``."""
+    size = len(weight)
+    for token in range(tokens):
+        total = np.float32(0)
+        for i in range(size):
+            total += x[token, i] * x[token, i]
+        factor = np.float32(1.0) / np.sqrt(total / np.float32(size) + epsilon)
+        for i in range(size):
+            y[token, i] = x[token, i] * factor * weight[i]
