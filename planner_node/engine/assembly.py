@@ -78,9 +78,9 @@ def forward_of(loaded: LoadedModel, limits: EngineLimits) -> Forward:
 
 
 def _compiled(plain: LlamaForward) -> Forward:
-    from planner_node.engine.cpu.forward import CompiledLlama, weights_of  # noqa: PLC0415  imports numba
+    from planner_node.engine.cpu.forward import CompiledLlama, products_of  # noqa: PLC0415  slow
 
-    return CompiledLlama(plain) if weights_of(plain) else plain
+    return CompiledLlama(plain) if products_of(plain) else plain
 
 
 def _recorded(loaded: LoadedModel, slots: KvSlots) -> Forward:

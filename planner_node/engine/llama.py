@@ -28,7 +28,7 @@ from planner_node.engine.linears import (
     quantized_head,
 )
 from planner_node.engine.norm import RmsNorm
-from planner_node.engine.plain import head_linear, settle_blocks
+from planner_node.engine.plain import head_linear
 
 FAMILIES: Final = frozenset({"llama", "mistral", "qwen2"})
 # Angles that depend on the position alone; others change with the length of the sequence.
@@ -115,10 +115,6 @@ class LlamaForward:
             for layer, kv in zip(model.model.layers, self.kv, strict=True)
         ]
         self._head = _head(model)
-        settle_blocks(
-            [self._head, *(product for one in self._layers for product in (one.qkv, one.gate_up))],
-            [product for one in self._layers for product in (one.out, one.down)],
-        )
         self.rope = self._rope_tables(model.model.rotary_emb)
 
     def _layer(self, layer: Any, epsilon: float, kv: Tensor) -> Layer:  # noqa: ANN401  untyped

@@ -1,8 +1,5 @@
 """Products over weights as they were loaded: int8 next to what it stands for."""
 
-import sys
-from collections.abc import Callable
-
 import pytest
 import torch
 from torch import nn
@@ -15,15 +12,7 @@ from planner_node.engine.linears import (
     linear_of,
     quantized_head,
 )
-from planner_node.engine.plain import (
-    FEW_ROWS,
-    HalvedLinear,
-    PackedLinear,
-    PlainLinear,
-    head_linear,
-    plain_linear,
-    settle_blocks,
-)
+from planner_node.engine.plain import PackedLinear, PlainLinear, head_linear, plain_linear
 
 
 def weights(outputs: int = 48, inputs: int = 64) -> torch.Tensor:
@@ -80,13 +69,11 @@ def test_modules_of_a_fused_product_hold_no_weights_of_their_own() -> None:
 
 @pytest.mark.parametrize("outputs", [2_048, 8_192])
 @pytest.mark.parametrize("rows", [1, 3, 4, 40])
-@pytest.mark.parametrize("fewest_rows", [1, FEW_ROWS + 1])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("has_bias", [False, True])
 def test_packed_product_is_the_plain_one(
     outputs: int,
     rows: int,
-    fewest_rows: int,
     dtype: torch.dtype,
     has_bias: bool,  # noqa: FBT001  a parameter
 ) -> None:
@@ -95,7 +82,6 @@ def test_packed_product_is_the_plain_one(
     bias = torch.randn(outputs, dtype=dtype) if has_bias else None
     product = plain_linear(weight, bias)
     assert isinstance(product, PackedLinear)
-    product.fewest_rows = fewest_rows
     x, total = inputs_of(rows).to(dtype), torch.randn(rows, outputs, dtype=dtype)
     before = total.clone()
     expected = x.float() @ weight.float().T + (0.0 if bias is None else bias.float())
@@ -109,51 +95,6 @@ def test_packed_product_is_the_plain_one(
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_small_weights_are_in_memory_once(dtype: torch.dtype) -> None:
     assert type(plain_linear(weights().to(dtype), None)) is PlainLinear
-
-
-def settled(
-    monkeypatch: pytest.MonkeyPatch, plain_ns: int, packed_ns: int, dtype: torch.dtype
-) -> tuple[PackedLinear, PackedLinear]:
-    """A product and one that is only added, after both ways took so long in a trial."""
-    tried: list[list[object]] = []
-
-    def timed(*calls: Callable[[], object]) -> list[int]:
-        tried.append([call() for call in calls])
-        return [plain_ns, packed_ns]
-
-    monkeypatch.setattr(plain, "_fastest_ns", timed)
-    products = [plain_linear(weights(4_096).to(dtype), None) for _ in range(2)]
-    settle_blocks(products[:1], products[1:])
-    assert len(tried) == (dtype is torch.float32)
-    own, added = products
-    assert isinstance(own, PackedLinear)
-    assert isinstance(added, PackedLinear)
-    return own, added
-
-
-def test_few_rows_go_without_blocks_where_these_are_not_clearly_faster(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    own, added = settled(monkeypatch, 100, 95, torch.float32)
-    assert (own.fewest_rows, added.fewest_rows) == (FEW_ROWS + 1, sys.maxsize)
-    torch.testing.assert_close(added(inputs_of(40)), inputs_of(40) @ added.weight.T)
-
-
-def test_few_rows_go_over_blocks_where_these_are_faster(monkeypatch: pytest.MonkeyPatch) -> None:
-    own, added = settled(monkeypatch, 100, 50, torch.float32)
-    assert (own.fewest_rows, added.fewest_rows) == (1, 1)
-
-
-def test_half_precision_always_goes_over_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    own, added = settled(monkeypatch, 50, 100, torch.bfloat16)
-    assert (own.fewest_rows, added.fewest_rows) == (1, 1)
-
-
-def test_the_trial_times_both_ways() -> None:
-    product = plain_linear(weights(4_096), None)
-    settle_blocks([product], [])
-    assert isinstance(product, PackedLinear)
-    assert product.fewest_rows in (1, FEW_ROWS + 1)
 
 
 def test_weight_of_a_type_without_blocks_is_in_memory_once() -> None:
@@ -198,49 +139,3 @@ def test_quantized_head_of_a_large_model_is_int8_only(monkeypatch: pytest.Monkey
     weight = weights(2_048).bfloat16()
     monkeypatch.setattr(linears, "PACKED_HEAD_BYTES", weight.nbytes - 1)
     assert type(quantized_head(weight)) is Int8Linear
-
-
-@pytest.mark.parametrize("rows", [1, 3, 40])
-@pytest.mark.parametrize("has_bias", [False, True])
-@pytest.mark.parametrize("stored", [torch.float16, torch.bfloat16])
-def test_product_from_halves_is_that_of_the_float32_weight(
-    rows: int,
-    has_bias: bool,  # noqa: FBT001  a parameter
-    stored: torch.dtype,
-) -> None:
-    weight = (0.01 * weights(2_048)).to(stored).float()
-    bias = torch.randn(2_048) if has_bias else None
-    product = plain_linear(weight, bias)
-    assert type(product) is HalvedLinear
-    assert isinstance(head_linear(weight), HalvedLinear)
-    x, total = inputs_of(rows), torch.randn(rows, 2_048)
-    expected = (x.double() @ weight.double().T + (0.0 if bias is None else bias)).float()
-    with torch.inference_mode():
-        found, added = product(x), product.add_to(total, x)
-    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)  # 1e-4 were x in 16 bits
-    torch.testing.assert_close(added, total + expected, rtol=1e-5, atol=1e-6)
-
-
-@pytest.mark.parametrize("spoilt", [1.0 + 2.0**-12, 2.0**-50])
-def test_a_weight_with_a_single_finer_number_is_not_halved(spoilt: float) -> None:
-    weight = weights(2_048).half().float()
-    weight[-1, -1] = spoilt
-    assert type(plain_linear(weight, None)) is PackedLinear
-
-
-@pytest.mark.parametrize("largest", [1e-38, 1e-20, 65_504.0, 2.0**100])
-def test_the_largest_number_of_a_weight_does_not_matter(largest: float) -> None:
-    weight = torch.full((4_096, 64), largest).bfloat16().float()
-    product = plain_linear(weight, None)
-    assert isinstance(product, HalvedLinear) is (largest > 1e-24)
-    found = product(torch.ones(1, 64))[0, 0]
-    torch.testing.assert_close(found, 64 * weight[0, 0], rtol=1e-6, atol=0.0)
-
-
-def test_weights_of_zero_stay_zero() -> None:
-    assert plain_linear(torch.zeros(4_096, 64), None)(torch.ones(1, 64)).abs().max() == 0
-
-
-def test_without_fbgemm_nothing_is_halved(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plain, "FBGEMM", "none")
-    assert type(plain_linear(weights(2_048).half().float(), None)) is PackedLinear

@@ -40,8 +40,9 @@ class Shape(NamedTuple):
 class Model(NamedTuple):
     """What stays the same: ``head`` is as long as a head is wide, which the compiler then knows.
 
-    ``weights`` [layers + 1, 4] are addresses of qkv, out, gate with up, down; the last is the head
-    of the model; ``number`` is one of their numbers; ``kv`` [layers, cells, 2 x key heads, size].
+    ``weights`` and ``biases`` are addresses: of qkv, out, gate with up, and down of each layer, at
+    last of the model's head; ``number`` is one of the weights' numbers. ``kv`` [layers, cells,
+    2 x key heads, size].
     """
 
     shape: Shape
@@ -50,6 +51,7 @@ class Model(NamedTuple):
     embedding: Numbers
     weights: Numbers
     scales: Numbers
+    biases: Numbers
     norms: Numbers
     epsilon: np.float32
     cosine: Numbers
@@ -102,7 +104,7 @@ class CompiledLlama:
         self.vocabulary_tokens = plain.vocabulary_tokens
         self.device = plain.device
         self._most_tokens = most_tokens
-        self._kept = keep_all(weights_of(plain) or [])
+        self._kept = keep_all(products_of(plain))  # the model has only addresses
         self._model = _model(plain, self._kept)
         self._buffers = _buffers(self._model, most_tokens, plain.slots.context_tokens)
         self._scores = _table(_padded(most_tokens, TOKENS), self.vocabulary_tokens)
@@ -183,17 +185,13 @@ def _groups(chunks: list[Chunk], runs: Numbers) -> tuple[Numbers, Numbers]:
     return _numbers(together), np.array(groups, np.int64).reshape(-1, 4)
 
 
-def weights_of(plain: LlamaForward) -> list[Tensor]:
-    """Return the weights of all products, or none if they cannot be compiled.
-
-    That is float32 on a CPU, without biases, and small.
-    """
+def products_of(plain: LlamaForward) -> list[PlainLinear]:
+    """Return the products of a small float32 model on a CPU; none of one that is not compiled."""
     products = [each for each in plain.products() if isinstance(each, PlainLinear)]
-    weights = [product.weight for product in products if not product.has_bias]
-    is_whole = len(weights) == len(plain.products())
+    is_whole = len(products) == len(plain.products())
     is_float = plain.device.type == "cpu" and plain.dtype is torch.float32
-    is_small = sum(weight.numel() for weight in weights) <= MOST_NUMBERS
-    return weights if is_whole and is_float and is_small else []
+    is_small = sum(product.weight.numel() for product in products) <= MOST_NUMBERS
+    return products if is_whole and is_float and is_small else []
 
 
 def _run(model: Model, buffers: Buffers, step: Step, *where: Any) -> None:  # noqa: ANN401
@@ -207,10 +205,6 @@ def _numbers(values: Iterable[int]) -> Numbers:
 def _model(plain: LlamaForward, kept: list[Kept]) -> Model:
     heads, norms = plain.heads, plain.norms()
     layers = len(plain.kv)
-    addresses, scales = np.zeros((layers + 1, 4), np.int64), np.zeros((layers + 1, 4), np.float32)
-    for place, one in enumerate(kept):
-        addresses.flat[place] = one.numbers.ctypes.data
-        scales.flat[place] = one.scale
     vocabulary, hidden = kept[-1].numbers.shape
     active = kept[3].numbers.shape[1]
     cosine, sine = plain.rope
@@ -219,8 +213,9 @@ def _model(plain: LlamaForward, kept: list[Kept]) -> Model:
         head=(0,) * heads.size,
         number=kept[0].numbers.dtype.type(0),
         embedding=plain.embedding.numpy(),
-        weights=addresses,
-        scales=scales,
+        weights=_numbers(one.numbers.ctypes.data for one in kept),
+        scales=np.array([one.scale for one in kept], np.float32),
+        biases=_numbers(one.bias.ctypes.data for one in kept),
         norms=torch.stack([norm.weight for norm in norms]).numpy(),
         epsilon=np.float32(norms[0].epsilon),
         cosine=cosine[:, 0].contiguous().numpy(),

@@ -4,12 +4,19 @@ Each thread of a crew runs it with its own ``part``: it makes a share of the col
 product and of the heads of every attention, and waits for the others before it reads theirs.
 """
 
+import numpy as np
 from numba import carray, njit
 
 from planner_node.engine.cpu.attention_kernel import attend, attend_shared, turn
 from planner_node.engine.cpu.compiling import prepare
 from planner_node.engine.cpu.intrinsics_kernel import arrive, arrived, give_way, pointer_to
-from planner_node.engine.cpu.products_kernel import MATH, multiply, multiply_gated, normalize
+from planner_node.engine.cpu.products_kernel import (
+    MATH,
+    Product,
+    multiply,
+    multiply_gated,
+    normalize,
+)
 
 _IS_KEPT = prepare()
 _PATIENCE_LOOKS = 4_000  # some ten microseconds: longer than any peer is behind on a quiet machine
@@ -50,10 +57,17 @@ def _keep(kv, cells, qkv, tokens, first, last, heads, head):
                 kv[cells[token], one - heads, i] = qkv[token, one * size + i]
 
 
+@njit(error_model="numpy")
+def _product(model, place, outputs, inputs):
+    numbers = carray(pointer_to(model.weights[place], model.number), (outputs, inputs))
+    bias = carray(pointer_to(model.biases[place], np.float32(0)), (outputs,))
+    return Product(numbers, model.scales[place], bias)
+
+
 @njit(fastmath=MATH, error_model="numpy", nogil=True, cache=_IS_KEPT)
 def run(part, parts, counter, goal, model, buffers, step):
     """Do a part of the forward; see ``forward`` for the three named tuples."""
-    shape, head, number = model.shape, model.head, model.number
+    shape, head = model.shape, model.head
     size, hidden, heads, key_heads = len(head), shape.hidden, shape.heads, shape.key_heads
     all_heads, tokens, outputs = heads + 2 * key_heads, len(step.token_ids), len(step.outputs)
     sharing = heads // key_heads
@@ -67,10 +81,10 @@ def run(part, parts, counter, goal, model, buffers, step):
         x[token, first:last] = model.embedding[step.token_ids[token], first:last]
     goal = meet(counter, goal, parts)
     for layer in range(shape.layers):
-        address, scale, kv = model.weights[layer], model.scales[layer], model.kv[layer]
+        kv = model.kv[layer]
         normalize(x, model.norms[2 * layer], model.epsilon, mine, tokens)
-        weight = carray(pointer_to(address[0], number), (all_heads * size, hidden))
-        multiply(weight, scale[0], mine, qkv, tokens, first_head * size, last_head * size, False)
+        product = _product(model, 4 * layer, all_heads * size, hidden)
+        multiply(product, mine, qkv, tokens, first_head * size, last_head * size, False)
         last_turned = min(last_head, heads + key_heads)
         turn(qkv, model.cosine, model.sine, step.positions, tokens, first_head, last_turned, head)
         _keep(kv, step.cells, qkv, tokens, first_head, last_head, heads, head)
@@ -87,20 +101,18 @@ def run(part, parts, counter, goal, model, buffers, step):
             for n in range(outputs):
                 x[n, first:last] = x[step.outputs[n], first:last]
                 mine[n, : heads * size] = mixed[step.outputs[n]]
-        weight = carray(pointer_to(address[1], number), (hidden, heads * size))
-        multiply(weight, scale[1], attended, x, tokens, first, last, True)
+        product = _product(model, 4 * layer + 1, hidden, heads * size)
+        multiply(product, attended, x, tokens, first, last, True)
         goal = meet(counter, goal, parts)
         normalize(x, model.norms[2 * layer + 1], model.epsilon, mine, tokens)
-        weight = carray(pointer_to(address[2], number), (2 * shape.active, hidden))
-        multiply_gated(
-            weight, scale[2], mine, buffers.ups, active, tokens, first_active, last_active
-        )
+        product = _product(model, 4 * layer + 2, 2 * shape.active, hidden)
+        multiply_gated(product, mine, buffers.ups, active, tokens, first_active, last_active)
         goal = meet(counter, goal, parts)
-        weight = carray(pointer_to(address[3], number), (hidden, shape.active))
-        multiply(weight, scale[3], active, x, tokens, first, last, True)
+        product = _product(model, 4 * layer + 3, hidden, shape.active)
+        multiply(product, active, x, tokens, first, last, True)
         goal = meet(counter, goal, parts)
     normalize(x, model.norms[2 * shape.layers], model.epsilon, mine, tokens)
-    weight = carray(pointer_to(model.weights[shape.layers, 0], number), (shape.vocabulary, hidden))
+    product = _product(model, 4 * shape.layers, shape.vocabulary, hidden)
     first, last = _share(shape.vocabulary, part, parts), _share(shape.vocabulary, part + 1, parts)
-    multiply(weight, model.scales[shape.layers, 0], mine, step.scores, tokens, first, last, False)
+    multiply(product, mine, step.scores, tokens, first, last, False)
     meet(counter, goal, parts)

@@ -4,11 +4,16 @@ A row of a weight meets up to eight tokens at a time: each number is read once, 
 a register, and all sums stay in registers. They are float32 as well.
 """
 
+from collections import namedtuple
+
 import numpy as np
 from numba import njit, types
 from numba.extending import overload
 
 from planner_node.engine.cpu.intrinsics_kernel import bits_as_float, half_as_float
+
+# A weight's numbers [outputs, inputs], what they are multiplied by, and what is added [outputs].
+Product = namedtuple("Product", ("numbers", "scale", "bias"))  # noqa: PYI024  numba reads its fields
 
 TOKENS = 8  # that meet a weight at once; tables of tokens are padded to it
 # Sums may be in any order; infinities and NaN stay what they are, for the engine looks for them.
@@ -108,49 +113,50 @@ def _eight(row, other, x, token):
 
 
 @njit(fastmath=MATH, error_model="numpy")
-def _put(sums, scale, out, token, column, adds):
+def _put(sums, product, out, token, column, adds):
     for n in range(len(sums)):
         before = out[token + n, column] if adds else np.float32(0)
-        out[token + n, column] = before + sums[n] * scale
+        out[token + n, column] = before + product.bias[column] + sums[n] * product.scale
 
 
 @njit(fastmath=MATH, error_model="numpy")
-def _multiply_eight(weight, scale, x, out, token, first, last, adds):
+def _multiply_eight(product, x, out, token, first, last, adds):
+    weight = product.numbers
     for column in range(first, last - 1, 2):
         sums, others = _eight(weight[column], weight[column + 1], x, token)
-        _put(sums, scale, out, token, column, adds)
-        _put(others, scale, out, token, column + 1, adds)
+        _put(sums, product, out, token, column, adds)
+        _put(others, product, out, token, column + 1, adds)
     if (last - first) % 2:
         sums, others = _eight(weight[last - 1], weight[last - 1], x, token)
-        _put(sums, scale, out, token, last - 1, adds)
+        _put(sums, product, out, token, last - 1, adds)
 
 
 @njit(fastmath=MATH, error_model="numpy")
-def _multiply_few(weight, scale, x, out, token, tokens, first, last, adds):
+def _multiply_few(product, x, out, token, tokens, first, last, adds):
     for column in range(first, last):
-        row = weight[column]
+        row = product.numbers[column]
         if tokens > 2:
-            _put(_four(row, x, token), scale, out, token, column, adds)
+            _put(_four(row, x, token), product, out, token, column, adds)
         elif tokens == 2:
-            _put(_two(row, x, token), scale, out, token, column, adds)
+            _put(_two(row, x, token), product, out, token, column, adds)
         else:
-            _put(_one(row, x, token), scale, out, token, column, adds)
+            _put(_one(row, x, token), product, out, token, column, adds)
 
 
 @njit(fastmath=MATH, error_model="numpy")
-def multiply(weight, scale, x, out, tokens, first, last, adds):
-    """Write out[:tokens, first:last] = x · weight[first:last]ᵀ · scale, or add it.
+def multiply(product, x, out, tokens, first, last, adds):
+    """Write out[:tokens, first:last] = x · numbers[first:last]ᵀ · scale + bias, or add it.
 
     What follows in ``out``, up to eight tokens in all, is overwritten too.
     """
-    step = max(2, _NEAR_NUMBERS // weight.shape[1] // 2 * 2)
+    step = max(2, _NEAR_NUMBERS // product.numbers.shape[1] // 2 * 2)
     for block in range(first, last, step):
         stop, token = min(block + step, last), 0
         while tokens - token > 4:
-            _multiply_eight(weight, scale, x, out, token, block, stop, adds)
+            _multiply_eight(product, x, out, token, block, stop, adds)
             token += TOKENS
         if token < tokens:
-            _multiply_few(weight, scale, x, out, token, tokens - token, block, stop, adds)
+            _multiply_few(product, x, out, token, tokens - token, block, stop, adds)
 
 
 @njit(fastmath=MATH, error_model="numpy", inline="always")
@@ -160,11 +166,12 @@ def gated(gate, up):
 
 
 @njit(fastmath=MATH, error_model="numpy")
-def multiply_gated(weight, scale, x, ups, out, tokens, first, last):
-    """Write out[:, first:last] = silu(x · gateᵀ) · (x · upᵀ); ``weight`` is gate, and up below."""
-    half = weight.shape[0] // 2
-    multiply(weight, scale, x, out, tokens, first, last, False)
-    multiply(weight[half:], scale, x, ups, tokens, first, last, False)
+def multiply_gated(product, x, ups, out, tokens, first, last):
+    """Write out[:, first:last] = silu(x · gateᵀ) · (x · upᵀ); the product is gate, then up."""
+    half = len(product.bias) // 2
+    multiply(product, x, out, tokens, first, last, False)
+    up = Product(product.numbers[half:], product.scale, product.bias[half:])
+    multiply(up, x, ups, tokens, first, last, False)
     for token in range(tokens):
         for column in range(first, last):
             out[token, column] = gated(out[token, column], ups[token, column])

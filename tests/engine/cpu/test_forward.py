@@ -9,7 +9,7 @@ from torch import Tensor
 from transformers import LlamaForCausalLM
 
 from planner_node.engine.batch import Chunk
-from planner_node.engine.cpu.forward import CompiledLlama, weights_of
+from planner_node.engine.cpu.forward import CompiledLlama, products_of
 from planner_node.engine.kv_cache import KvSlots, Prefix
 from planner_node.engine.llama import LlamaForward
 from tests.fakes.engine import TINY_VOCABULARY_TOKENS, prompt_of, tiny_llama
@@ -22,6 +22,7 @@ SHAPES = {
     "odd sizes": {"vocab_size": 301, "intermediate_size": 131, "num_hidden_layers": 1},
     "wide heads": {"head_dim": 32, "hidden_size": 48},
     "own head": {"tie_word_embeddings": False},
+    "biases": {"attention_bias": True},
 }
 NUMBERS = {"float32": torch.float32, "uint16": torch.float16, "int16": torch.bfloat16}
 STEPS = [
@@ -141,6 +142,5 @@ def test_what_is_no_number_is_not_hidden(spoiled: float) -> None:
 
 def test_only_what_it_computes_alike_is_compiled() -> None:
     slots = KvSlots(1, 32)
-    assert weights_of(LlamaForward(tiny_llama(), slots))
-    assert not weights_of(LlamaForward(tiny_llama().bfloat16(), slots))
-    assert not weights_of(LlamaForward(tiny_llama(attention_bias=True), slots))
+    assert products_of(LlamaForward(tiny_llama(), slots))
+    assert not products_of(LlamaForward(tiny_llama().bfloat16(), slots))
