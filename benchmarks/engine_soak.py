@@ -25,6 +25,7 @@ import torch
 
 from benchmarks.machine import describe
 from benchmarks.results import keep
+from planner_node.engine.assembly import compiled
 from planner_node.engine.core import Engine
 from planner_node.engine.kv_cache import KvSlots
 from planner_node.engine.limits import EngineLimits
@@ -93,7 +94,8 @@ async def run(num_requests: int) -> dict[str, object]:
 
     def build() -> Engine:
         torch.set_num_threads(1)
-        return Engine(LlamaForward(model, KvSlots(LIMITS.rows, LIMITS.context_tokens)), LIMITS)
+        plain = LlamaForward(model, KvSlots(LIMITS.rows, LIMITS.context_tokens))
+        return Engine(compiled(plain), LIMITS)
 
     begun_s = time.monotonic()
     async with EngineWorker(build) as worker:

@@ -20,10 +20,11 @@ from torch import Tensor
 
 from benchmarks.machine import describe
 from benchmarks.results import keep
+from planner_node.engine.assembly import forward_of
 from planner_node.engine.batch import Chunk
-from planner_node.engine.kv_cache import KvSlots
-from planner_node.engine.llama import LlamaForward
+from planner_node.engine.limits import EngineLimits
 from planner_node.engine.loading import Dtype, ModelSpec, Quantization, load
+from planner_node.engine.model import Forward
 
 ROWS: Final = (1, 16)
 PROMPT_TOKENS: Final = 64
@@ -35,13 +36,13 @@ SETTINGS: Final[tuple[tuple[Dtype, Quantization], ...]] = (
 )
 
 
-def scores_of(forward: LlamaForward, token_ids: list[int]) -> Tensor:
+def scores_of(forward: Forward, token_ids: list[int]) -> Tensor:
     """Return our scores [tokens, vocabulary] in float32."""
     chunk = Chunk(0, 0, token_ids, len(token_ids))
-    return forward.scores(forward.hidden([chunk])).float()
+    return forward.scores(forward.hidden([chunk])).float().clone()
 
 
-def step_ms(forward: LlamaForward, rows: int, repeats: int = 15) -> float:
+def step_ms(forward: Forward, rows: int, repeats: int = 15) -> float:
     """Return the median of a step of one token for each row."""
     times_s = []
     for _ in range(repeats):
@@ -67,7 +68,7 @@ def measure(
     torch.set_num_threads(threads)
     token_ids = [7 * n % loaded.vocabulary_tokens for n in range(PROMPT_TOKENS)]
     theirs = loaded.model(torch.tensor([token_ids])).logits[0].float()
-    forward = LlamaForward(loaded.model, KvSlots(max(ROWS), 2 * PROMPT_TOKENS))
+    forward = forward_of(loaded, EngineLimits(max(ROWS), context_tokens=2 * PROMPT_TOKENS))
     # one token at a time is the way of few rows, which has a kernel of its own
     ours = torch.cat([scores_of(forward, token_ids[:1]), scores_of(forward, token_ids)[1:]])
     wanted = ours if wanted is None else wanted

@@ -25,7 +25,7 @@ async def listening(handle: Handler, host: str, port: int) -> AsyncIterator[int]
     tasks: set[asyncio.Task[None]] = set()
 
     def admit(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.create_task(handle(reader, writer))
+        task = asyncio.create_task(handle(reader, writer), name="connection")
         tasks.add(task)
         task.add_done_callback(partial(_ended, writer))
         task.add_done_callback(tasks.discard)

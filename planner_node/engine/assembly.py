@@ -74,10 +74,11 @@ def forward_of(loaded: LoadedModel, limits: EngineLimits) -> Forward:
         return TransformersForward(loaded.model, slots)
     if loaded.model.get_input_embeddings().weight.device.type == "cuda":
         return _recorded(loaded, slots)
-    return _compiled(LlamaForward(loaded.model, slots))
+    return compiled(LlamaForward(loaded.model, slots))
 
 
-def _compiled(plain: LlamaForward) -> Forward:
+def compiled(plain: LlamaForward) -> Forward:
+    """Return the forward whose steps of few tokens are compiled, where the model is one for it."""
     from planner_node.engine.cpu.forward import CompiledLlama, products_of  # noqa: PLC0415  slow
 
     return CompiledLlama(plain) if products_of(plain) else plain
