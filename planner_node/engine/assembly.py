@@ -81,7 +81,11 @@ def compiled(plain: LlamaForward) -> Forward:
     """Return the forward whose steps of few tokens are compiled, where the model is one for it."""
     from planner_node.engine.cpu.forward import CompiledLlama, products_of  # noqa: PLC0415  slow
 
-    return CompiledLlama(plain) if products_of(plain) else plain
+    if not products_of(plain):
+        return plain
+    forward = CompiledLlama(plain)
+    forward.prepare()
+    return forward
 
 
 def _recorded(loaded: LoadedModel, slots: KvSlots) -> Forward:

@@ -24,6 +24,11 @@ def prepare() -> bool:
     return _is_writable(Path(config.CACHE_DIR))
 
 
+def is_kept() -> bool:
+    """Whether an earlier start left machine code behind."""
+    return any(Path(config.CACHE_DIR).rglob("*.nbc"))
+
+
 def _folder() -> Path:
     """Return a folder of these kernels: numba looks at the one file of the outermost function."""
     sources = sorted(Path(__file__).parent.glob("*_kernel.py"))

@@ -1,5 +1,6 @@
 """Steps of a few tokens of a float32 Llama on a CPU, compiled; longer ones go through torch."""
 
+import logging
 from collections import Counter
 from collections.abc import Iterable
 from functools import partial
@@ -10,9 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from planner_node.clock import monotonic_s
 from planner_node.engine.attention import FEWEST_SHARED_TOKENS
 from planner_node.engine.batch import Chunk
 from planner_node.engine.cpu.attention_kernel import KEYS
+from planner_node.engine.cpu.compiling import is_kept
 from planner_node.engine.cpu.crew import MOST_PARTS, Crew
 from planner_node.engine.cpu.lanes_kernel import LANES
 from planner_node.engine.cpu.llama_kernel import run
@@ -21,6 +24,8 @@ from planner_node.engine.cpu.weights import Kept, Numbers, keep_all
 from planner_node.engine.kv_cache import Prefix
 from planner_node.engine.llama import LlamaForward
 from planner_node.engine.plain import PlainLinear
+
+log = logging.getLogger(__name__)
 
 MOST_TOKENS: Final = 64  # of a compiled step; more are better off with torch's products
 MOST_NUMBERS: Final = 1 << 28  # in all weights: of a larger model the calls are a small part
@@ -109,6 +114,15 @@ class CompiledLlama:
         self._buffers = _buffers(self._model, most_tokens, plain.slots.context_tokens)
         self._scores = _table(_padded(most_tokens, TOKENS), self.vocabulary_tokens)
         self._crew = Crew()
+
+    @torch.inference_mode()
+    def prepare(self) -> None:
+        """Compile, or load what was compiled before; the first start of all takes seconds."""
+        if not is_kept():
+            log.info("compiling steps of few tokens for this processor: some seconds, once")
+        begun_s = monotonic_s()
+        self.hidden([Chunk(0, 0, [0], 1)])
+        log.info("steps of few tokens are compiled after %.1f s", monotonic_s() - begun_s)
 
     def hidden(self, chunks: list[Chunk]) -> Tensor:
         """Run the chunks and return the logits [outputs, vocabulary] already.
