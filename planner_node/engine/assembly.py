@@ -79,11 +79,12 @@ def forward_of(loaded: LoadedModel, limits: EngineLimits) -> Forward:
 
 def compiled(plain: LlamaForward) -> Forward:
     """Return the forward whose steps of few tokens are compiled, where the model is one for it."""
+    from planner_node.engine.cpu.compiling import has_tiles  # noqa: PLC0415  imports numba
     from planner_node.engine.cpu.forward import CompiledLlama, products_of  # noqa: PLC0415  slow
 
     if not products_of(plain):
         return plain
-    forward = CompiledLlama(plain)
+    forward = CompiledLlama(plain, in_tiles=has_tiles())
     forward.prepare()
     return forward
 

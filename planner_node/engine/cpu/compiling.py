@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 import llvmlite
+import torch
 from llvmlite.binding import get_host_cpu_features
 from numba import config
 
@@ -22,6 +23,13 @@ def prepare() -> bool:
     if not config.CACHE_DIR:
         config.CACHE_DIR = str(_folder())
     return _is_writable(Path(config.CACHE_DIR))
+
+
+def has_tiles() -> bool:
+    """Whether this process may use tile registers that multiply bfloat16 (AMX)."""
+    if not get_host_cpu_features().get("amx-bf16"):
+        return False
+    return torch.cpu._is_amx_tile_supported() and torch.cpu._init_amx()  # noqa: SLF001  asks Linux
 
 
 def is_kept() -> bool:

@@ -20,6 +20,7 @@ from planner_node.engine.cpu.crew import MOST_PARTS, Crew
 from planner_node.engine.cpu.lanes_kernel import LANES
 from planner_node.engine.cpu.llama_kernel import run
 from planner_node.engine.cpu.products_kernel import TOKENS
+from planner_node.engine.cpu.tiles_kernel import DEPTH, PARTS, SHAPE, SIDE
 from planner_node.engine.cpu.weights import Kept, Numbers, keep_all
 from planner_node.engine.kv_cache import Prefix
 from planner_node.engine.llama import LlamaForward
@@ -27,7 +28,8 @@ from planner_node.engine.plain import PlainLinear
 
 log = logging.getLogger(__name__)
 
-MOST_TOKENS: Final = 64  # of a compiled step; more are better off with torch's products
+MOST_TOKENS: Final = 64  # of a compiled step; more are better off with torch's products,
+MOST_TILED_TOKENS: Final = 256  # but not where tile registers multiply
 MOST_NUMBERS: Final = 1 << 28  # in all weights: of a larger model the calls are a small part
 
 
@@ -65,11 +67,14 @@ class Model(NamedTuple):
 
 
 class Buffers(NamedTuple):
-    """What is overwritten at each step; the last five have a table for each part."""
+    """What is overwritten at each step; those after ``active`` have a table for each part."""
 
     x: Numbers
     qkv: Numbers
     mixed: Numbers
+    tiles: Numbers
+    sums: Numbers
+    registers: Numbers
     ups: Numbers
     active: Numbers
     mine: Numbers
@@ -103,16 +108,25 @@ class Step(NamedTuple):
 class CompiledLlama:
     """Computes what ``plain`` computes, over the same slots; steps of few tokens in one call."""
 
-    def __init__(self, plain: LlamaForward, most_tokens: int = MOST_TOKENS) -> None:
+    def __init__(
+        self,
+        plain: LlamaForward,
+        *,
+        in_tiles: bool = False,
+    ) -> None:
+        """Take over the weights; ``in_tiles`` for tile registers, where these have the sizes."""
         self._plain = plain
         self.slots = plain.slots
         self.vocabulary_tokens = plain.vocabulary_tokens
         self.device = plain.device
-        self._most_tokens = most_tokens
-        self._kept = keep_all(products_of(plain))  # the model has only addresses
+        heads_fit = plain.heads.size % SIDE == 0
+        # the model has only addresses
+        self._kept = keep_all(products_of(plain), in_tiles=in_tiles and heads_fit)
         self._model = _model(plain, self._kept)
-        self._buffers = _buffers(self._model, most_tokens, plain.slots.context_tokens)
-        self._scores = _table(_padded(most_tokens, TOKENS), self.vocabulary_tokens)
+        is_tiled = self._kept[0].numbers.dtype == np.int32
+        self._most_tokens = MOST_TILED_TOKENS if is_tiled else MOST_TOKENS
+        self._buffers = _buffers(self._model, self._most_tokens, plain.slots.context_tokens)
+        self._scores = _table(TOKENS, self.vocabulary_tokens)
         self._crew = Crew()
 
     @torch.inference_mode()
@@ -164,8 +178,14 @@ class CompiledLlama:
             runs=runs,
             together=together,
             groups=groups,
-            scores=self._scores,
+            scores=self._room_for_scores(sum(chunk.num_outputs for chunk in chunks)),
         )
+
+    def _room_for_scores(self, outputs: int) -> Numbers:
+        """Return the table of logits, which is as large as the largest step so far needed."""
+        if outputs > len(self._scores):
+            self._scores = _table(_padded(outputs, TOKENS), self.vocabulary_tokens)
+        return self._scores
 
 
 def _shared_tokens(chunks: list[Chunk]) -> list[int]:
@@ -219,11 +239,10 @@ def _numbers(values: Iterable[int]) -> Numbers:
 def _model(plain: LlamaForward, kept: list[Kept]) -> Model:
     heads, norms = plain.heads, plain.norms()
     layers = len(plain.kv)
-    vocabulary, hidden = kept[-1].numbers.shape
-    active = kept[3].numbers.shape[1]
+    hidden, active = plain.embedding.shape[1], len(kept[2].bias) // 2
     cosine, sine = plain.rope
     return Model(
-        shape=Shape(layers, hidden, active, heads.queries, heads.keys, vocabulary),
+        shape=Shape(layers, hidden, active, heads.queries, heads.keys, plain.vocabulary_tokens),
         head=(0,) * heads.size,
         number=kept[0].numbers.dtype.type(0),
         embedding=plain.embedding.numpy(),
@@ -242,10 +261,14 @@ def _buffers(model: Model, most_tokens: int, context_tokens: int) -> Buffers:
     shape, size = model.shape, len(model.head)
     tokens = _padded(most_tokens, TOKENS)
     width = max(shape.hidden, shape.heads * size)
+    widest = _padded(max(width, shape.active), DEPTH)
     return Buffers(
         x=_table(tokens, shape.hidden),
         qkv=_table(tokens, (shape.heads + 2 * shape.key_heads) * size),
         mixed=_table(tokens, shape.heads * size),
+        tiles=np.zeros((MOST_PARTS, PARTS * _padded(most_tokens, SIDE) * widest), np.int16),
+        sums=_table(MOST_PARTS, 4 * SIDE, SIDE),
+        registers=SHAPE,
         ups=_table(tokens, shape.active),
         active=_table(tokens, shape.active),
         mine=_table(MOST_PARTS, tokens, width),

@@ -28,6 +28,16 @@ def bits_as_float(_, bits):
 
 
 @intrinsic
+def float_as_bits(_, number):
+    """Return the 32 bits of a float32."""
+
+    def generate(_, builder, __, args):
+        return builder.bitcast(args[0], ir.IntType(32))
+
+    return types.int32(types.float32), generate
+
+
+@intrinsic
 def pointer_to(_, address, number):
     """Return an address as a pointer to numbers of the type of ``number``."""
 

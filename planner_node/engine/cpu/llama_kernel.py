@@ -17,6 +17,12 @@ from planner_node.engine.cpu.products_kernel import (
     multiply_gated,
     normalize,
 )
+from planner_node.engine.cpu.tiles_kernel import (
+    Scratch,
+    give_registers_back,
+    shape_in_memory,
+    take_registers,
+)
 
 _IS_KEPT = prepare()
 _PATIENCE_LOOKS = 4_000  # some ten microseconds: longer than any peer is behind on a quiet machine
@@ -59,7 +65,8 @@ def _keep(kv, cells, qkv, tokens, first, last, heads, head):
 
 @njit(error_model="numpy")
 def _product(model, place, outputs, inputs):
-    numbers = carray(pointer_to(model.weights[place], model.number), (outputs, inputs))
+    shape = shape_in_memory(model.number, outputs, inputs)
+    numbers = carray(pointer_to(model.weights[place], model.number), shape)
     bias = carray(pointer_to(model.biases[place], np.float32(0)), (outputs,))
     return Product(numbers, model.scales[place], bias)
 
@@ -73,6 +80,8 @@ def run(part, parts, counter, goal, model, buffers, step):
     sharing = heads // key_heads
     x, qkv, mixed, active = buffers.x, buffers.qkv, buffers.mixed, buffers.active
     mine = buffers.mine[part]
+    scratch = Scratch(buffers.tiles[part], buffers.sums[part], buffers.registers)
+    take_registers(model.number, scratch.shape)
     first_head, last_head = all_heads * part // parts, all_heads * (part + 1) // parts
     first, last = _share(hidden, part, parts), _share(hidden, part + 1, parts)
     first_active = _share(shape.active, part, parts)
@@ -84,7 +93,7 @@ def run(part, parts, counter, goal, model, buffers, step):
         kv = model.kv[layer]
         normalize(x, model.norms[2 * layer], model.epsilon, mine, tokens)
         product = _product(model, 4 * layer, all_heads * size, hidden)
-        multiply(product, mine, qkv, tokens, first_head * size, last_head * size, False)
+        multiply(product, scratch, mine, qkv, tokens, first_head * size, last_head * size, False)
         last_turned = min(last_head, heads + key_heads)
         turn(qkv, model.cosine, model.sine, step.positions, tokens, first_head, last_turned, head)
         _keep(kv, step.cells, qkv, tokens, first_head, last_head, heads, head)
@@ -102,17 +111,20 @@ def run(part, parts, counter, goal, model, buffers, step):
                 x[n, first:last] = x[step.outputs[n], first:last]
                 mine[n, : heads * size] = mixed[step.outputs[n]]
         product = _product(model, 4 * layer + 1, hidden, heads * size)
-        multiply(product, attended, x, tokens, first, last, True)
+        multiply(product, scratch, attended, x, tokens, first, last, True)
         goal = meet(counter, goal, parts)
         normalize(x, model.norms[2 * layer + 1], model.epsilon, mine, tokens)
         product = _product(model, 4 * layer + 2, 2 * shape.active, hidden)
-        multiply_gated(product, mine, buffers.ups, active, tokens, first_active, last_active)
+        multiply_gated(
+            product, scratch, mine, buffers.ups, active, tokens, first_active, last_active
+        )
         goal = meet(counter, goal, parts)
         product = _product(model, 4 * layer + 3, hidden, shape.active)
-        multiply(product, active, x, tokens, first, last, True)
+        multiply(product, scratch, active, x, tokens, first, last, True)
         goal = meet(counter, goal, parts)
     normalize(x, model.norms[2 * shape.layers], model.epsilon, mine, tokens)
     product = _product(model, 4 * shape.layers, shape.vocabulary, hidden)
     first, last = _share(shape.vocabulary, part, parts), _share(shape.vocabulary, part + 1, parts)
-    multiply(product, mine, step.scores, tokens, first, last, False)
+    multiply(product, scratch, mine, step.scores, tokens, first, last, False)
+    give_registers_back(model.number)
     meet(counter, goal, parts)

@@ -11,6 +11,7 @@ from numba import njit, types
 from numba.extending import overload
 
 from planner_node.engine.cpu.intrinsics_kernel import bits_as_float, half_as_float
+from planner_node.engine.cpu.tiles_kernel import SIDE, multiply_tiles
 
 # A weight's numbers [outputs, inputs], what they are multiplied by, and what is added [outputs].
 Product = namedtuple("Product", ("numbers", "scale", "bias"))  # noqa: PYI024  numba reads its fields
@@ -38,7 +39,7 @@ def widen(number):
 @overload(widen, inline="always")
 def _widen(number):
     if number == types.uint16:
-        return lambda number: half_as_float(number)  # noqa: PLW0108  numba compiles a function
+        return lambda number: half_as_float(number)
     if number == types.int16:
         return lambda number: bits_as_float(np.int32(number) << np.int32(16))
     return lambda number: number
@@ -143,12 +144,36 @@ def _multiply_few(product, x, out, token, tokens, first, last, adds):
             _put(_one(row, x, token), product, out, token, column, adds)
 
 
-@njit(fastmath=MATH, error_model="numpy")
-def multiply(product, x, out, tokens, first, last, adds):
+def multiply(product, scratch, x, out, tokens, first, last, adds):
     """Write out[:tokens, first:last] = x · numbers[first:last]ᵀ · scale + bias, or add it.
 
-    What follows in ``out``, up to eight tokens in all, is overwritten too.
+    What follows in ``out``, up to eight tokens in all, may be overwritten too.
     """
+    raise NotImplementedError(product, scratch, x, out, tokens, first, last, adds)
+
+
+@overload(multiply)
+def _multiply(product, scratch, x, out, tokens, first, last, adds):
+    way = multiply_tiles if product[0].dtype == types.int32 else _multiply_rows
+    return lambda product, scratch, x, out, tokens, first, last, adds: way(
+        product, scratch, x, out, tokens, first, last, adds
+    )
+
+
+def below(numbers, outputs):
+    """Return the weight of a product without its first ``outputs``."""
+    raise NotImplementedError(numbers, outputs)
+
+
+@overload(below)
+def _below(numbers, outputs):
+    if numbers.dtype == types.int32:
+        return lambda numbers, outputs: numbers[outputs // SIDE :]
+    return lambda numbers, outputs: numbers[outputs:]
+
+
+@njit(fastmath=MATH, error_model="numpy")
+def _multiply_rows(product, scratch, x, out, tokens, first, last, adds):
     step = max(2, _NEAR_NUMBERS // product.numbers.shape[1] // 2 * 2)
     for block in range(first, last, step):
         stop, token = min(block + step, last), 0
@@ -166,12 +191,12 @@ def gated(gate, up):
 
 
 @njit(fastmath=MATH, error_model="numpy")
-def multiply_gated(product, x, ups, out, tokens, first, last):
+def multiply_gated(product, scratch, x, ups, out, tokens, first, last):
     """Write out[:, first:last] = silu(x · gateᵀ) · (x · upᵀ); the product is gate, then up."""
     half = len(product.bias) // 2
-    multiply(product, x, out, tokens, first, last, False)
-    up = Product(product.numbers[half:], product.scale, product.bias[half:])
-    multiply(up, x, ups, tokens, first, last, False)
+    multiply(product, scratch, x, out, tokens, first, last, False)
+    up = Product(below(product.numbers, half), product.scale, product.bias[half:])
+    multiply(up, scratch, x, ups, tokens, first, last, False)
     for token in range(tokens):
         for column in range(first, last):
             out[token, column] = gated(out[token, column], ups[token, column])

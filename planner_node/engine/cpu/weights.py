@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from planner_node.engine.cpu.tiles_kernel import DEPTH, SIDE
 from planner_node.engine.plain import PlainLinear
 
 _HALF_EXPONENT: Final = 15  # what is scaled for 16 bits stays below 2 to this
@@ -26,13 +27,16 @@ class Kept:
     bias: Numbers
 
 
-def keep_all(products: Sequence[PlainLinear]) -> list[Kept]:
+def keep_all(products: Sequence[PlainLinear], *, in_tiles: bool = False) -> list[Kept]:
     """Keep float32 weights, all of them in one type: as halves (uint16), bfloat16 (int16), as is.
 
     Those of a model that was saved in 16 bits are 16-bit numbers still, or such numbers times a
-    power of two: the same products, from half the bytes.
+    power of two: the same products, from half the bytes. ``in_tiles``: those that are bfloat16 lie
+    as the tile registers take them (int32), if their sizes fit these.
     """
     weights = [product.weight for product in products]
+    if in_tiles and all(_fits_tiles(weight) for weight in weights):
+        return _with_biases(products, [(_as_tiles(weight), 1.0) for weight in weights])
     scales = [_half_scale(weight) for weight in weights]
     if None not in scales:
         halves = [_as_halves(w, s) for w, s in zip(weights, scales, strict=True) if s is not None]
@@ -41,6 +45,21 @@ def keep_all(products: Sequence[PlainLinear]) -> list[Kept]:
         bits = [weight.bfloat16().view(torch.int16).numpy() for weight in weights]
         return _with_biases(products, [(each, 1.0) for each in bits])
     return _with_biases(products, [(weight.contiguous().numpy(), 1.0) for weight in weights])
+
+
+def _fits_tiles(weight: Tensor) -> bool:
+    outputs, inputs = weight.shape
+    fits = outputs % SIDE == 0 and inputs % DEPTH == 0
+    return fits and torch.equal(weight.bfloat16().float(), weight)
+
+
+def _as_tiles(weight: Tensor) -> Numbers:
+    """Return int32 [outputs / 16, inputs x 8]: tiles of pairs of inputs [pairs, outputs]."""
+    outputs, inputs = weight.shape
+    bits = weight.bfloat16().view(torch.int16)
+    tiles = bits.view(outputs // SIDE, SIDE, inputs // DEPTH, DEPTH // 2, 2)
+    numbers: Numbers = tiles.permute(0, 2, 3, 1, 4).contiguous().numpy()
+    return numbers.view(np.int32).reshape(outputs // SIDE, -1)
 
 
 def _half_scale(weight: Tensor) -> float | None:

@@ -9,6 +9,7 @@ from torch import Tensor
 from transformers import LlamaForCausalLM
 
 from planner_node.engine.batch import Chunk
+from planner_node.engine.cpu.compiling import has_tiles
 from planner_node.engine.cpu.forward import CompiledLlama, products_of
 from planner_node.engine.kv_cache import KvSlots, Prefix
 from planner_node.engine.llama import LlamaForward
@@ -24,6 +25,7 @@ SHAPES = {
     "own head": {"tie_word_embeddings": False},
     "biases": {"attention_bias": True},
 }
+TILED = {"hidden_size": 64, "head_dim": 16, "vocab_size": 304, "intermediate_size": 160}
 NUMBERS = {"float32": torch.float32, "uint16": torch.float16, "int16": torch.bfloat16}
 STEPS = [
     [(0, 1, 1)],
@@ -47,9 +49,12 @@ def threads(request: pytest.FixtureRequest) -> Iterator[int]:
 class Pair:
     """Both forwards over one model, each with slots of its own; all rows hold some tokens."""
 
-    def __init__(self, model: LlamaForCausalLM, *, prefix_tokens: int = 0) -> None:
+    def __init__(
+        self, model: LlamaForCausalLM, *, prefix_tokens: int = 0, in_tiles: bool = False
+    ) -> None:
         self.plain = LlamaForward(model, KvSlots(4, CONTEXT_TOKENS))
-        self.compiled = CompiledLlama(LlamaForward(model, KvSlots(4, CONTEXT_TOKENS)))
+        plain = LlamaForward(model, KvSlots(4, CONTEXT_TOKENS))
+        self.compiled = CompiledLlama(plain, in_tiles=in_tiles)
         self.held: dict[int, int] = {}
         self.prefixes: list[Prefix | None] = [None] * 4
         for slot in range(4):
@@ -138,6 +143,23 @@ def test_what_is_no_number_is_not_hidden(spoiled: float) -> None:
     hidden = again.hidden([Chunk(0, 3, [token_id], 1), Chunk(1, 14, [5], 1)])
     assert not hidden[0].isfinite().any()
     assert hidden[1].isfinite().all()
+
+
+@pytest.mark.skipif(not has_tiles(), reason="no tile registers (AMX)")
+@torch.inference_mode()
+def test_products_in_tiles_are_those_of_float32(threads: int) -> None:
+    pair = Pair(tiny_llama(**TILED).bfloat16().float(), in_tiles=True, prefix_tokens=40)
+    assert {one.numbers.dtype.name for one in pair.compiled._kept} == {"int32"}
+    for seed, runs in enumerate(STEPS):
+        compiled, plain = pair.step(runs, seed)
+        torch.testing.assert_close(compiled, plain, rtol=1e-4, atol=1e-4)
+
+
+@torch.inference_mode()
+def test_weights_that_are_no_tiles_are_read_in_rows() -> None:
+    for model in (tiny_llama(**TILED), tiny_llama().bfloat16().float()):
+        pair = Pair(model, in_tiles=True)
+        assert {one.numbers.dtype.name for one in pair.compiled._kept} <= {"float32", "uint16"}
 
 
 def test_only_what_it_computes_alike_is_compiled() -> None:

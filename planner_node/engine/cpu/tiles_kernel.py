@@ -1,0 +1,206 @@
+"""Products in the tile registers of Intel's AMX, which multiply bfloat16, exact for float32.
+
+A weight that was saved as bfloat16 is one; a float32 is the sum of three, of eight binary digits
+each. So three products of bfloat16, added up in float32 as AMX does, are the product of float32.
+Source: Henry, Tang, Heinecke, "Leveraging the bfloat16 datatype for higher-precision computations"
+(2019); the layout of a tile is that of TDPBF16PS.
+"""
+
+from collections import namedtuple
+
+import numpy as np
+from llvmlite import ir
+from numba import njit, types
+from numba.core import cgutils
+from numba.extending import intrinsic, overload
+
+from planner_node.engine.cpu.intrinsics_kernel import bits_as_float, float_as_bits
+
+SIDE = 16  # outputs of a tile of weights, tokens of a tile of inputs
+DEPTH = 32  # inputs that a tile of either has
+PARTS = 3  # bfloat16 that a float32 is the sum of
+_TILE_BYTES = 1_024
+_TILE_NUMBERS = SIDE * DEPTH
+_INPUT_TILES = (6, 7)  # registers; sums are in 0 to 3, weights in 4 and 5
+_WEIGHT_TILE = 4
+
+# What a thread needs: tiles of inputs, sums of four tiles, and the shape of all registers.
+Scratch = namedtuple("Scratch", ("tiles", "sums", "shape"))  # noqa: PYI024  numba reads its fields
+
+_BYTE, _PLACE, _VOID = ir.IntType(8), ir.IntType(64), ir.VoidType()
+
+
+# What LDTILECFG reads: eight tiles of sixteen rows of 64 bytes each.
+SHAPE = np.zeros(64, np.uint8)
+SHAPE[0] = 1
+SHAPE[16:32].view(np.uint16)[:] = 64
+SHAPE[48:56] = SIDE
+
+
+def _instruct(builder, name, *args):
+    kind = ir.FunctionType(_VOID, [arg.type for arg in args])
+    builder.call(cgutils.get_or_insert_function(builder.module, kind, f"llvm.x86.{name}"), args)
+
+
+def _bytes_of(context, builder, kind, array):
+    data = context.make_array(kind)(context, builder, array).data
+    return builder.bitcast(data, _BYTE.as_pointer())
+
+
+@intrinsic
+def _configure(_, shape):
+    """Give this thread's tile registers their shape."""
+
+    def generate(context, builder, signature, args):
+        _instruct(builder, "ldtilecfg", _bytes_of(context, builder, signature.args[0], args[0]))
+        return context.get_dummy_value()
+
+    return types.void(shape), generate
+
+
+@intrinsic
+def _release(_):
+    """Give the tile registers back."""
+
+    def generate(context, builder, _, __):
+        _instruct(builder, "tilerelease")
+        return context.get_dummy_value()
+
+    return types.void(), generate
+
+
+def take_registers(number, shape):
+    """Give this thread's registers their shape, if weights of such numbers are tiles."""
+    raise NotImplementedError(number, shape)
+
+
+@overload(take_registers)
+def _take_registers(number, shape):
+    if number == types.int32:
+        return lambda number, shape: _configure(shape)
+    return lambda number, shape: None
+
+
+def give_registers_back(number):
+    """Undo ``take_registers``: a thread with tiles in use is slower to put aside."""
+    raise NotImplementedError(number)
+
+
+@overload(give_registers_back)
+def _give_registers_back(number):
+    return (lambda number: _release()) if number == types.int32 else (lambda number: None)
+
+
+def shape_in_memory(number, outputs, inputs):
+    """Return the shape of a weight of such numbers: of tiles, if they are int32."""
+    raise NotImplementedError(number, outputs, inputs)
+
+
+@overload(shape_in_memory)
+def _shape_in_memory(number, outputs, inputs):
+    if number == types.int32:
+        return lambda number, outputs, inputs: (outputs // SIDE, inputs * SIDE // 2)
+    return lambda number, outputs, inputs: (outputs, inputs)
+
+
+def _meeting(groups, blocks):
+    """Return what multiplies tiles of one or two groups of tokens and blocks of outputs."""
+
+    @intrinsic
+    def meeting(_, inputs, first_input, weights, first_weight, steps, sums):
+        """Write sums [groups, blocks, tokens, outputs] over ``steps``; firsts are in bytes."""
+
+        def generate(context, builder, signature, args):
+            arrays = [_bytes_of(context, builder, signature.args[n], args[n]) for n in (0, 2, 5)]
+            inputs = builder.gep(arrays[0], [args[1]])
+            weights = builder.gep(arrays[1], [args[3]])
+            steps = args[4]
+
+            def load(register, start, place):
+                cell = builder.gep(start, [builder.mul(place, _PLACE(_TILE_BYTES))])
+                _instruct(builder, "tileloadd64", _BYTE(register), cell, _PLACE(64))
+
+            for register in range(groups * blocks):
+                _instruct(builder, "tilezero", _BYTE(register))
+            with cgutils.for_range(builder, steps) as loop:
+                for block in range(blocks):
+                    row = builder.mul(steps, _PLACE(block))
+                    load(_WEIGHT_TILE + block, weights, builder.add(row, loop.index))
+                for group in range(groups):
+                    step = builder.add(builder.mul(steps, _PLACE(group)), loop.index)
+                    for part in range(PARTS):
+                        register = _INPUT_TILES[(group * PARTS + part) % 2]
+                        place = builder.add(builder.mul(step, _PLACE(PARTS)), _PLACE(part))
+                        load(register, inputs, place)
+                        for block in range(blocks):
+                            total = _BYTE(group * blocks + block)
+                            weight = _BYTE(_WEIGHT_TILE + block)
+                            _instruct(builder, "tdpbf16ps", total, _BYTE(register), weight)
+            for register in range(groups * blocks):
+                cell = builder.gep(arrays[2], [_PLACE(register * _TILE_BYTES)])
+                _instruct(builder, "tilestored64", _BYTE(register), cell, _PLACE(64))
+            return context.get_dummy_value()
+
+        place = types.int64
+        return types.void(inputs, place, weights, place, place, sums), generate
+
+    return meeting
+
+
+_one_by_one, _one_by_two = _meeting(1, 1), _meeting(1, 2)
+_two_by_one, _two_by_two = _meeting(2, 1), _meeting(2, 2)
+
+
+@njit(error_model="numpy")
+def _split(x, tokens, size, tiles):
+    """Write x [tokens, size] as tiles [groups, steps, parts] of bfloat16 [tokens, inputs]."""
+    for token in range(tokens):
+        for first in range(0, size, DEPTH):
+            tile = (token // SIDE * (size // DEPTH) + first // DEPTH) * PARTS
+            at = tile * _TILE_NUMBERS + token % SIDE * DEPTH
+            for i in range(DEPTH):
+                number = x[token, first + i]
+                high = float_as_bits(number) >> np.int32(16)
+                rest = number - bits_as_float(high << np.int32(16))
+                middle = float_as_bits(rest) >> np.int32(16)
+                rest -= bits_as_float(middle << np.int32(16))
+                tiles[at + i] = np.int16(high)
+                tiles[at + _TILE_NUMBERS + i] = np.int16(middle)
+                tiles[at + 2 * _TILE_NUMBERS + i] = np.int16(float_as_bits(rest) >> np.int32(16))
+
+
+@njit(error_model="numpy")
+def _put(product, sums, out, token, tokens, column, blocks, adds):
+    for n in range(tokens):
+        for block in range(blocks):
+            row = (n // SIDE * blocks + block) * SIDE + n % SIDE
+            first = column + block * SIDE
+            for i in range(SIDE):
+                before = out[token + n, first + i] if adds else np.float32(0)
+                out[token + n, first + i] = before + product.bias[first + i] + sums[row, i]
+
+
+@njit(error_model="numpy")
+def multiply_tiles(product, scratch, x, out, tokens, first, last, adds):
+    """See ``multiply``; ``first`` and ``last`` are at whole tiles, the registers configured.
+
+    The weight is int32 [outputs / 16, inputs x 8]: tiles of pairs of bfloat16 [pairs, outputs].
+    """
+    weights, sums, tiles = product.numbers, scratch.sums, scratch.tiles
+    steps = weights.shape[1] // 256
+    _split(x, tokens, steps * DEPTH, tiles)
+    for column in range(first, last, 2 * SIDE):
+        blocks = min(2, (last - column) // SIDE)
+        weight_at = column // SIDE * steps * _TILE_BYTES
+        for token in range(0, tokens, 2 * SIDE):
+            left = min(tokens - token, 2 * SIDE)
+            tile_at = token // SIDE * steps * PARTS * _TILE_BYTES
+            if left > SIDE and blocks == 2:
+                _two_by_two(tiles, tile_at, weights, weight_at, steps, sums)
+            elif left > SIDE:
+                _two_by_one(tiles, tile_at, weights, weight_at, steps, sums)
+            elif blocks == 2:
+                _one_by_two(tiles, tile_at, weights, weight_at, steps, sums)
+            else:
+                _one_by_one(tiles, tile_at, weights, weight_at, steps, sums)
+            _put(product, sums, out, token, left, column, blocks, adds)
