@@ -177,7 +177,9 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--model", help="checkpoint folder or hub id, run here with transformers")
+    source.add_argument(
+        "--model", help="checkpoint folder or hub id, run here in the node's own engine"
+    )
     source.add_argument("--url", help="a running node, asked over HTTP (see below)")
     source.add_argument("--baselines", action="store_true", help="no engine: the four baselines")
     parser.add_argument("--limit", type=int, default=0, help="score only so many, spread evenly")

@@ -1,20 +1,21 @@
-"""Asks an engine for its answers: a checkpoint through transformers, or a node over HTTP."""
+"""Asks an engine for its answers: a checkpoint in the node's own, or a node over HTTP."""
 
 import json
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 from planner_node.training.scoring.answers import Answer, read_call, read_text
 from planner_node.training.scoring.records import Record
 from planner_node.training.scoring.terms import AnswerKind, Language
 
 if TYPE_CHECKING:
-    from torch import Tensor
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from planner_node.engine.loading import LoadedModel
+    from planner_node.engine.request import Request
 
 CONFIG: Final = Path(__file__).parents[3] / "config"
 TOOL_NAMES: Final = ("decompose_task", "ask_clarification", "decline_task")
@@ -99,7 +100,7 @@ def read_reply(reply: dict[str, Any]) -> Answer:
 
 @dataclass(slots=True)
 class CheckpointEngine:
-    """A checkpoint folder or hub id, decoded greedily in batches with no grammar.
+    """A checkpoint folder or hub id in the node's own engine, greedy, with no grammar.
 
     ``plan_bias_logits`` are added to the planning tool's name, as ``planner.plan_bias_logits`` of
     a node; the names of the three tools must differ in their first token.
@@ -112,67 +113,72 @@ class CheckpointEngine:
     plan_bias_logits: float = 0.0
 
     def answers(self, records: Sequence[Record]) -> Iterator[Answer]:
-        model, tokenizer = _load(self.model_id, self.device)
-        tools = [{"type": "function", "function": tool} for tool in read_tools()]
-        for start in range(0, len(records), self.batch_size):
-            batch = records[start : start + self.batch_size]
-            prompts = [
-                tokenizer.apply_chat_template(
-                    messages_for(record), tools=tools, add_generation_prompt=True, tokenize=False
-                )
-                for record in batch
-            ]
-            for text in self._generate(model, tokenizer, prompts):
-                yield read_text(text)
+        from planner_node.engine.assembly import assemble  # noqa: PLC0415  scoring needs no torch
+        from planner_node.engine.limits import EngineLimits  # noqa: PLC0415
+        from planner_node.engine.loading import ModelSpec, load  # noqa: PLC0415
 
-    def _generate(
-        self,
-        model: "PreTrainedModel",
-        tokenizer: "PreTrainedTokenizerBase",
-        prompts: list[str],
-    ) -> list[str]:
-        import torch  # noqa: PLC0415  the scorer itself starts without torch
+        on_cpu = self.device == "cpu"
+        dtype: Literal["auto", "bfloat16"] = "auto" if on_cpu else "bfloat16"
+        loaded = load(ModelSpec(self.model_id, dtype, "none", device_map=self.device))
+        limits = EngineLimits(self.batch_size, len(records), loaded.context_tokens)
+        engine = assemble(loaded, limits)
+        for request in self._requests(records, loaded):
+            engine.add(request)
+        written: dict[str, list[int]] = {record.record_id: [] for record in records}
+        running, told = set(written), 0
+        while told < len(records):
+            for event in engine.step():
+                written[event.request_id] += event.token_ids
+                if event.finished is not None:
+                    running.discard(event.request_id)
+            while told < len(records) and records[told].record_id not in running:
+                token_ids = written[records[told].record_id]
+                yield read_text(loaded.tokenizer.decode(token_ids, skip_special_tokens=True))
+                told += 1
 
-        encoded = tokenizer(
-            prompts, return_tensors="pt", padding=True, add_special_tokens=False
-        ).to(model.device)
-        ends = {tokenizer.convert_tokens_to_ids(_TURN_END), tokenizer.eos_token_id} - {None}
-        with torch.inference_mode():
-            output = model.generate(
-                input_ids=encoded["input_ids"],
-                attention_mask=encoded["attention_mask"],
+    def _requests(self, records: Sequence[Record], loaded: "LoadedModel") -> Iterator["Request"]:
+        from planner_node.engine.request import Request  # noqa: PLC0415
+
+        tokenizer = loaded.tokenizer
+        prompts = [_prompt(record, tokenizer) for record in records]
+        asked = list(zip(records, prompts, strict=True))
+        shared = {
+            language: _common_tokens([p for r, p in asked if r.language is language])
+            for language in Language
+        }
+        ends = {tokenizer.convert_tokens_to_ids(_TURN_END), *loaded.eos_token_ids} - {None}
+        for record, prompt in asked:
+            yield Request(
+                record.record_id,
+                tuple(prompt),
+                min(shared[record.language], len(prompt) - 1),
                 max_new_tokens=self.max_new_tokens,
-                do_sample=False,
-                eos_token_id=sorted(ends),
-                pad_token_id=tokenizer.pad_token_id,
-                logits_processor=[self._leaning(tokenizer)] if self.plan_bias_logits else None,
+                stop_tokens=frozenset(ends),
+                biases=_biases(tokenizer, self.plan_bias_logits),
             )
-        fresh = output[:, encoded["input_ids"].shape[1] :]
-        return list(tokenizer.batch_decode(fresh, skip_special_tokens=True))
-
-    def _leaning(
-        self, tokenizer: "PreTrainedTokenizerBase"
-    ) -> Callable[["Tensor", "Tensor"], "Tensor"]:
-        """Adds the bias where an answer has just been opened and its tool is to be named."""
-        opening = tokenizer.encode(_OPENING, add_special_tokens=False)
-        named = tokenizer.encode(_OPENING + TOOL_NAMES[0], add_special_tokens=False)
-        plan = named[len(opening)]
-
-        def lean(ids: "Tensor", scores: "Tensor") -> "Tensor":
-            opened = (ids[:, -len(opening) :] == ids.new_tensor(opening)).all(dim=1)
-            scores[opened, plan] += self.plan_bias_logits
-            return scores
-
-        return lean
 
 
-def _load(model_id: str, device: str) -> tuple["PreTrainedModel", "PreTrainedTokenizerBase"]:
-    import torch  # noqa: PLC0415  the scorer itself starts without torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: PLC0415
+def _prompt(record: Record, tokenizer: Any) -> list[int]:  # noqa: ANN401  untyped
+    tools = [{"type": "function", "function": tool} for tool in read_tools()]
+    text = tokenizer.apply_chat_template(
+        messages_for(record), tools=tools, add_generation_prompt=True, tokenize=False
+    )
+    token_ids: list[int] = tokenizer.encode(text, add_special_tokens=False)
+    return token_ids
 
-    tokenizer = AutoTokenizer.from_pretrained(model_id, padding_side="left")
-    if tokenizer.pad_token is None:
-        tokenizer.pad_token = tokenizer.eos_token or _TURN_END
-    dtype = torch.bfloat16 if device.startswith("cuda") else torch.float32
-    model = AutoModelForCausalLM.from_pretrained(model_id, dtype=dtype)
-    return model.to(device).eval(), tokenizer
+
+def _common_tokens(prompts: list[list[int]]) -> int:
+    """Return how many leading ids all prompts have in common."""
+    alike = takewhile(lambda ids: len(set(ids)) == 1, zip(*prompts, strict=False))
+    return sum(1 for _ in alike)
+
+
+def _biases(tokenizer: Any, logits: float) -> tuple[tuple[int, float], ...]:  # noqa: ANN401  untyped
+    """Return what leans the choice of a tool towards the first, none without ``logits``."""
+    if not logits:
+        return ()
+    opening = len(tokenizer.encode(_OPENING, add_special_tokens=False))
+    firsts = [
+        tokenizer.encode(_OPENING + name, add_special_tokens=False)[opening] for name in TOOL_NAMES
+    ]
+    return tuple((first, logits if n == 0 else 0.0) for n, first in enumerate(firsts))
