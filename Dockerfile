@@ -27,7 +27,8 @@ USER planner
 ENV PLANNER__JOURNAL__URL=sqlite:////data/planner.db \
     PLANNER__HTTP__HOST=0.0.0.0 \
     HF_HOME=/data/models \
-    TRITON_CACHE_DIR=/data/triton
+    TRITON_CACHE_DIR=/data/triton \
+    XDG_CACHE_HOME=/data/cache
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=60s --retries=6 \
     CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8000/readyz', timeout=2)"]
