@@ -6,12 +6,11 @@ from collections import Counter
 from functools import cache
 from typing import Final
 
-from planner_node.training.corpus.lexicon import of_training, sections, words
+from planner_node.training.corpus.lexicon import held_out, of_training, sections, words
 from planner_node.training.corpus.plans.world import Name, Rel
 
-_CONFUSING: Final = (
-    "把將放到在從和跟與及並再先然後的了嗎請幫拿去給裡上下旁前內中"
-    "或但若如果不別沒有是要會能可以也都只就還這那個我你他她它們"
+_CONFUSING: Final = frozenset(
+    "把將放到在從和跟與及並再先然後的了嗎請幫拿去給裡上下旁前後內中並或但若如果不別沒有是要會能可以也都只就還這那個我你他她它們們"
 )
 _CONFUSING_SHARE: Final = 0.03
 _TRICKY_SHARE: Final = 0.16
@@ -41,7 +40,7 @@ def _characters(rng: random.Random, low: int, high: int) -> str:
 def _character(rng: random.Random) -> str:
     """One character; now and then one that elsewhere marks grammar, as in 後車廂 or 往生室."""
     if rng.random() < _CONFUSING_SHARE:
-        return rng.choice(_CONFUSING)
+        return rng.choice(sorted(_CONFUSING))
     return rng.choice(_common_characters())
 
 
@@ -50,7 +49,7 @@ def _english_words() -> tuple[str, ...]:
     """Every lower-case word of the English lists that training may see."""
     listed = (name for file in ("things", "places") for name in _names(file))
     found = {word for name in listed for word in name.split() if word.isalpha() and len(word) > 3}
-    return of_training(tuple(sorted(word for word in found if word.islower())))
+    return tuple(sorted(word for word in found if word.islower() and not held_out(word)))
 
 
 def _names(file: str) -> tuple[str, ...]:
@@ -68,13 +67,14 @@ def _said_words() -> tuple[str, ...]:
         for patterns in sections("en", file).values():
             for pattern in patterns:
                 found.update(_WORD.findall(_SLOT.sub(" ", pattern)))
-    return of_training(tuple(sorted(w for w, times in found.items() if times <= _RARE)))
+    return tuple(sorted(w for w, times in found.items() if times <= _RARE and not held_out(w)))
 
 
 def _spliced(rng: random.Random) -> str:
     """The head of one word and the tail of another: ``plat`` + ``icle``."""
-    heads = _said_words() if rng.random() < 0.5 else _english_words()
-    first, second = rng.choice(heads), rng.choice(_english_words())
+    first, second = rng.choice(_said_words()), rng.choice(_english_words())
+    if rng.random() < 0.5:
+        first = rng.choice(_english_words())
     return first[: rng.randint(2, len(first) - 1)] + second[rng.randint(1, len(second) - 2) :]
 
 
@@ -118,7 +118,7 @@ def code(rng: random.Random) -> str:
     return f"{letter}{number}"
 
 
-def _english(rng: random.Random, *, unseen: bool) -> str:
+def _english(rng: random.Random) -> str:
     shape = rng.randrange(14)
     if shape == 10:  # a compound of known words: "coffee filter bracket"
         return " ".join(rng.choice(_english_words()) for _ in range(rng.choice((2, 2, 2, 3))))
@@ -135,31 +135,26 @@ def _english(rng: random.Random, *, unseen: bool) -> str:
     if shape < 5:
         return f"{_word(rng)} {rng.choice(words('en', 'others', 'head'))}"
     if shape < 7:
-        return _listed(rng, "en", "rare", unseen=unseen)
+        return rng.choice(words("en", "others", "rare"))
     if shape == 7:
         return f"{rng.choice(words('en', 'others', 'color'))} {_word(rng)}"
     if shape == 8:
-        rare = _listed(rng, "en", "rare", unseen=unseen)
-        return f"{rare} {rng.choice(words('en', 'others', 'head'))}"
+        rare, head = words("en", "others", "rare"), words("en", "others", "head")
+        return f"{rng.choice(rare)} {rng.choice(head)}"
     return f"{_word(rng)} {_word(rng)}"
 
 
-def _listed(rng: random.Random, lang: str, section: str, *, unseen: bool) -> str:
-    """A listed name: one that training shows, or with ``unseen`` one that it never does."""
-    return rng.choice(of_training(words(lang, "others", section), unseen=unseen))
-
-
-def thing(rng: random.Random, lang: str, *, unseen: bool = False) -> Name:
-    """A made-up thing in ``lang``, or a real one whose name is rare or easily cut short."""
+def thing(rng: random.Random, lang: str) -> Name:
+    """A made-up thing in ``lang``, or a real one whose name is easily cut short."""
     if rng.random() < _TRICKY_SHARE:
-        return Name(_listed(rng, lang, "tricky_thing", unseen=unseen))
+        return Name(_tricky(rng, lang, "tricky_thing"))
     if lang == "en":
         if rng.random() < 0.06:
             noun = rng.choice(
                 ("box", "pallet", "tray", "bin", "tote", "package", "part", "sample", "crate")
             )
             return Name(f"{noun} {code(rng)}", proper=True)
-        return Name(_english(rng, unseen=unseen))
+        return Name(_english(rng))
     shape = rng.random()
     if shape < 0.30:
         return Name(_compound(rng))
@@ -180,7 +175,7 @@ def thing(rng: random.Random, lang: str, *, unseen: bool = False) -> Name:
             ("箱", "貨箱", "料箱", "棧板", "零件", "包裹", "樣品", "工件", "料盤", "批號", "物料")
         )
         return Name(code(rng) + noun) if rng.random() < 0.4 else Name(noun + code(rng))
-    return Name(_listed(rng, "en", "rare", unseen=unseen), lead=" ")
+    return Name(rng.choice(words("en", "others", "rare")), lead=" ")
 
 
 def _compound(rng: random.Random) -> str:
@@ -195,27 +190,31 @@ def _compound(rng: random.Random) -> str:
 def _chinese_words() -> tuple[str, ...]:
     """The things of the Chinese lists that training may see."""
     listed = {n for header in sections("zh", "things") for n in words("zh", "things", header)}
-    return of_training(tuple(sorted(n for n in listed if len(n) > 1 and n[0] > "z")))
+    return tuple(sorted(n for n in listed if len(n) > 1 and n[0] > "z" and not held_out(n)))
 
 
-def _tricky_place(rng: random.Random, lang: str, *, unseen: bool) -> Name:
-    text = _listed(rng, lang, "tricky_place", unseen=unseen)
+def _tricky(rng: random.Random, lang: str, section: str) -> str:
+    return rng.choice(of_training(words(lang, "others", section)))
+
+
+def _tricky_place(rng: random.Random, lang: str) -> Name:
+    text = _tricky(rng, lang, "tricky_place")
     for section, rel in _HEAD_RELS.values():
         if text.endswith(words(lang, "others", section)):
             return Name(text, rel)
     return Name(text, Rel.AT)
 
 
-def place(rng: random.Random, lang: str, kind: str, *, unseen: bool = False) -> Name:
+def place(rng: random.Random, lang: str, kind: str) -> Name:
     """A made-up place whose head noun tells whether things go on, in or at it."""
     if kind == "zone" and rng.random() < 0.5:
         return station(rng, lang)
     if rng.random() < _TRICKY_SHARE:
-        return _tricky_place(rng, lang, unseen=unseen)
+        return _tricky_place(rng, lang)
     section, rel = _HEAD_RELS.get(kind, ("place_head_at", Rel.AT))
     if lang == "en":
         if rng.random() < 0.25:
-            return Name(_english(rng, unseen=unseen), Rel.AT)
+            return Name(_english(rng), Rel.AT)
         head = rng.choice(words("en", "others", section))
         return Name(f"{_first(rng, lang)} {head}", Rel.IN if head in _EN_ROOMS else rel)
     if rng.random() < 0.12:
