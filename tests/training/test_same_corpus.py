@@ -31,7 +31,7 @@ def drawn(*, unseen: bool) -> list[Sample]:
     ("unseen", "pinned"),
     [
         (False, "1398cdb4da1f9763c8db7cabf690fcd0bf41cbdaeae021fe3383ba765b66edab"),
-        (True, "a2a10a16f9d96dfc57c04ca81064106c4e2a3ec63f3e9059e18850bad929453a"),
+        (True, "bab8c0ba061b0924b2545bfdf787e03122fd0c12e40735644be532b54d2fe2b3"),
     ],
     ids=["seen", "unseen"],
 )

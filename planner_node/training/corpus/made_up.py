@@ -144,10 +144,10 @@ def _english(rng: random.Random) -> str:
     return f"{_word(rng)} {_word(rng)}"
 
 
-def thing(rng: random.Random, lang: str) -> Name:
+def thing(rng: random.Random, lang: str, *, unseen: bool = False) -> Name:
     """A made-up thing in ``lang``, or a real one whose name is easily cut short."""
     if rng.random() < _TRICKY_SHARE:
-        return Name(_tricky(rng, lang, "tricky_thing"))
+        return Name(_tricky(rng, lang, "tricky_thing", unseen=unseen))
     if lang == "en":
         if rng.random() < 0.06:
             noun = rng.choice(
@@ -193,24 +193,24 @@ def _chinese_words() -> tuple[str, ...]:
     return tuple(sorted(n for n in listed if len(n) > 1 and n[0] > "z" and not held_out(n)))
 
 
-def _tricky(rng: random.Random, lang: str, section: str) -> str:
-    return rng.choice(of_training(words(lang, "others", section)))
+def _tricky(rng: random.Random, lang: str, section: str, *, unseen: bool) -> str:
+    return rng.choice(of_training(words(lang, "others", section), unseen=unseen))
 
 
-def _tricky_place(rng: random.Random, lang: str) -> Name:
-    text = _tricky(rng, lang, "tricky_place")
+def _tricky_place(rng: random.Random, lang: str, *, unseen: bool) -> Name:
+    text = _tricky(rng, lang, "tricky_place", unseen=unseen)
     for section, rel in _HEAD_RELS.values():
         if text.endswith(words(lang, "others", section)):
             return Name(text, rel)
     return Name(text, Rel.AT)
 
 
-def place(rng: random.Random, lang: str, kind: str) -> Name:
+def place(rng: random.Random, lang: str, kind: str, *, unseen: bool = False) -> Name:
     """A made-up place whose head noun tells whether things go on, in or at it."""
     if kind == "zone" and rng.random() < 0.5:
         return station(rng, lang)
     if rng.random() < _TRICKY_SHARE:
-        return _tricky_place(rng, lang)
+        return _tricky_place(rng, lang, unseen=unseen)
     section, rel = _HEAD_RELS.get(kind, ("place_head_at", Rel.AT))
     if lang == "en":
         if rng.random() < 0.25:

@@ -71,7 +71,7 @@ class Names:
 
     def _thing(self, category: str) -> Name:
         if self.chance(self.made_up_share):
-            return made_up.thing(self.rng, self.lang)
+            return made_up.thing(self.rng, self.lang, unseen=self.unseen)
         text = self._with_attribute(self.listed(things(self.lang, category)))
         if self.chance(0.06):
             return self._owned(text)
@@ -89,7 +89,7 @@ class Names:
 
     def _place(self, kind: str) -> Name:
         if self.chance(self.made_up_share):
-            return made_up.place(self.rng, self.lang, kind)
+            return made_up.place(self.rng, self.lang, kind, unseen=self.unseen)
         text = self.listed(words(self.lang, "places", kind))
         if self.chance(0.08):
             return self._part_of(text, kind)
@@ -136,7 +136,7 @@ class Names:
 
     def _other(self, section: str) -> Name:
         if self.chance(self.made_up_share * 0.6):
-            return made_up.thing(self.rng, self.lang)
+            return made_up.thing(self.rng, self.lang, unseen=self.unseen)
         return self._marked(
             self._with_attribute(self.listed(words(self.lang, "others", section)), 0.12), Rel.IN
         )
