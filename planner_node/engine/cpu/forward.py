@@ -29,7 +29,7 @@ from planner_node.engine.plain import PlainLinear
 log = logging.getLogger(__name__)
 
 MOST_TOKENS: Final = 64  # of a compiled step; more are better off with torch's products,
-MOST_TILED_TOKENS: Final = 256  # but not where tile registers multiply
+MOST_TILED_TOKENS: Final = 512  # but not where tile registers multiply
 MOST_NUMBERS: Final = 1 << 28  # in all weights: of a larger model the calls are a small part
 
 
