@@ -82,9 +82,10 @@ def compiled(plain: LlamaForward) -> Forward:
     from planner_node.engine.cpu.compiling import has_tiles  # noqa: PLC0415  imports numba
     from planner_node.engine.cpu.forward import CompiledLlama, products_of  # noqa: PLC0415  slow
 
-    if not products_of(plain):
+    in_tiles = has_tiles()
+    if not products_of(plain, in_tiles=in_tiles):
         return plain
-    forward = CompiledLlama(plain, in_tiles=has_tiles())
+    forward = CompiledLlama(plain, in_tiles=in_tiles)
     forward.prepare()
     return forward
 

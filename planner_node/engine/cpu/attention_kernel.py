@@ -19,6 +19,7 @@ from planner_node.engine.cpu.lanes_kernel import (
     spread,
     store,
 )
+from planner_node.engine.cpu.numbers_kernel import rounded, widen
 from planner_node.engine.cpu.products_kernel import MATH, exponential
 
 KEYS = 8  # that are met at a time; tables of scores are padded to it
@@ -26,7 +27,7 @@ _HIDDEN = np.float32(-1e30)  # the score of a key that a query does not see
 
 
 @njit(fastmath=MATH, error_model="numpy")
-def turn(qkv, cosine, sine, positions, tokens, first, last, head):
+def turn(qkv, cosine, sine, positions, tokens, first, last, head, like):
     """Rotate heads ``first`` to ``last``; half of the sines are negated (see ``llama``)."""
     size = len(head)
     half = size // 2
@@ -35,8 +36,10 @@ def turn(qkv, cosine, sine, positions, tokens, first, last, head):
         for start in range(first * size, last * size, size):
             for i in range(half):
                 a, b = qkv[token, start + i], qkv[token, start + half + i]
-                qkv[token, start + i] = a * cosine[at, i] + b * sine[at, i]
-                qkv[token, start + half + i] = b * cosine[at, half + i] + a * sine[at, half + i]
+                c = rounded(a * cosine[at, i], like) + b * sine[at, i]
+                d = rounded(b * cosine[at, half + i], like) + a * sine[at, half + i]
+                qkv[token, start + i] = rounded(c, like)
+                qkv[token, start + half + i] = rounded(d, like)
 
 
 @njit(fastmath=MATH, error_model="numpy")
@@ -51,14 +54,14 @@ def _score(kv, cell, key_head, queries, scores, stop, head):
         a = b = c = d = e = f = g = h = spread(np.float32(0))
         for i in range(len(head)):
             query = load(queries, i * LANES)
-            a = multiply_add(spread(k0[i]), query, a)
-            b = multiply_add(spread(k1[i]), query, b)
-            c = multiply_add(spread(k2[i]), query, c)
-            d = multiply_add(spread(k3[i]), query, d)
-            e = multiply_add(spread(k4[i]), query, e)
-            f = multiply_add(spread(k5[i]), query, f)
-            g = multiply_add(spread(k6[i]), query, g)
-            h = multiply_add(spread(k7[i]), query, h)
+            a = multiply_add(spread(widen(k0[i])), query, a)
+            b = multiply_add(spread(widen(k1[i])), query, b)
+            c = multiply_add(spread(widen(k2[i])), query, c)
+            d = multiply_add(spread(widen(k3[i])), query, d)
+            e = multiply_add(spread(widen(k4[i])), query, e)
+            f = multiply_add(spread(widen(k5[i])), query, f)
+            g = multiply_add(spread(widen(k6[i])), query, g)
+            h = multiply_add(spread(widen(k7[i])), query, h)
         at = key * LANES
         store(scores, at, a)
         store(scores, at + LANES, b)
@@ -92,14 +95,14 @@ def _mix(kv, cell, value_head, weights, mixed, stop, head):
         a = b = c = d = e = f = g = h = spread(np.float32(0))
         for key in range(stop):
             weight, value = load(weights, key * LANES), kv[cell + key, value_head]
-            a = multiply_add(spread(value[i]), weight, a)
-            b = multiply_add(spread(value[i + 1]), weight, b)
-            c = multiply_add(spread(value[i + 2]), weight, c)
-            d = multiply_add(spread(value[i + 3]), weight, d)
-            e = multiply_add(spread(value[i + 4]), weight, e)
-            f = multiply_add(spread(value[i + 5]), weight, f)
-            g = multiply_add(spread(value[i + 6]), weight, g)
-            h = multiply_add(spread(value[i + 7]), weight, h)
+            a = multiply_add(spread(widen(value[i])), weight, a)
+            b = multiply_add(spread(widen(value[i + 1])), weight, b)
+            c = multiply_add(spread(widen(value[i + 2])), weight, c)
+            d = multiply_add(spread(widen(value[i + 3])), weight, d)
+            e = multiply_add(spread(widen(value[i + 4])), weight, e)
+            f = multiply_add(spread(widen(value[i + 5])), weight, f)
+            g = multiply_add(spread(widen(value[i + 6])), weight, g)
+            h = multiply_add(spread(widen(value[i + 7])), weight, h)
         at = i * LANES
         store(mixed, at, a)
         store(mixed, at + LANES, b)
@@ -135,7 +138,7 @@ def _keep(tokens, first_head, sharing, block, used, buffers, part, head):
 
 
 @njit(fastmath=MATH, error_model="numpy")
-def _join(tokens, first_head, sharing, block, used, buffers, part, head, is_shared):
+def _join(tokens, first_head, sharing, block, used, buffers, part, head, is_shared, like):
     """Write what own keys give, or the mean of both, weighed by the sums of their weights."""
     size = len(head)
     for lane in range(used):
@@ -150,7 +153,9 @@ def _join(tokens, first_head, sharing, block, used, buffers, part, head, is_shar
         own, kept = own / total, kept / total
         for i in range(place * size, (place + 1) * size):
             found = buffers.found[part, (i - place * size) * LANES + lane] * own
-            buffers.mixed[token, i] = found + (buffers.mixed[token, i] * kept if is_shared else 0)
+            if is_shared:
+                found += buffers.mixed[token, i] * kept
+            buffers.mixed[token, i] = rounded(found, like)
 
 
 @njit(fastmath=MATH, error_model="numpy")
@@ -192,4 +197,4 @@ def attend(kv, run, tokens, key_head, sharing, buffers, part, head):
                 scores[key * LANES + lane] = _HIDDEN
         _soften(scores, count, buffers.top[part], buffers.total[part])
         _mix(kv, cell, kv.shape[1] // 2 + key_head, scores, buffers.found[part], count, head)
-        _join(mine, first_head, sharing, block, used, buffers, part, head, met > 0)
+        _join(mine, first_head, sharing, block, used, buffers, part, head, met > 0, kv[0, 0, 0])

@@ -21,7 +21,7 @@ from planner_node.engine.cpu.lanes_kernel import LANES
 from planner_node.engine.cpu.llama_kernel import run
 from planner_node.engine.cpu.products_kernel import TOKENS
 from planner_node.engine.cpu.tiles_kernel import DEPTH, PARTS, SHAPE, SIDE
-from planner_node.engine.cpu.weights import Kept, Numbers, keep_all
+from planner_node.engine.cpu.weights import Kept, Numbers, fits_tiles, keep_all
 from planner_node.engine.kv_cache import Prefix
 from planner_node.engine.llama import LlamaForward
 from planner_node.engine.plain import PlainLinear
@@ -121,7 +121,9 @@ class CompiledLlama:
         self.device = plain.device
         heads_fit = plain.heads.size % SIDE == 0
         # the model has only addresses
-        self._kept = keep_all(products_of(plain), in_tiles=in_tiles and heads_fit)
+        self._kept = keep_all(
+            products_of(plain, in_tiles=in_tiles), in_tiles=in_tiles and heads_fit
+        )
         self._model = _model(plain, self._kept)
         is_tiled = self._kept[0].numbers.dtype == np.int32
         self._most_tokens = MOST_TILED_TOKENS if is_tiled else MOST_TOKENS
@@ -219,13 +221,25 @@ def _groups(chunks: list[Chunk], runs: Numbers) -> tuple[Numbers, Numbers]:
     return _numbers(together), np.array(groups, np.int64).reshape(-1, 4)
 
 
-def products_of(plain: LlamaForward) -> list[PlainLinear]:
-    """Return the products of a small float32 model on a CPU; none of one that is not compiled."""
+def products_of(plain: LlamaForward, *, in_tiles: bool = False) -> list[PlainLinear]:
+    """Return the products of a small model on a CPU; none of one that is not compiled.
+
+    That computes in float32, or in bfloat16 where these fit tile registers.
+    """
     products = [each for each in plain.products() if isinstance(each, PlainLinear)]
-    is_whole = len(products) == len(plain.products())
-    is_float = plain.device.type == "cpu" and plain.dtype is torch.float32
+    is_whole = plain.device.type == "cpu" and len(products) == len(plain.products())
     is_small = sum(product.weight.numel() for product in products) <= MOST_NUMBERS
+    is_float = plain.dtype is torch.float32
+    if in_tiles and plain.dtype is torch.bfloat16 and plain.heads.size % SIDE == 0:
+        is_float = all(fits_tiles(product.weight) for product in products)
     return products if is_whole and is_float and is_small else []
+
+
+def _as_numbers(tensor: Tensor) -> Numbers:
+    """Return a tensor as it lies in memory, bfloat16 as int16."""
+    is_bfloat16 = tensor.dtype is torch.bfloat16
+    numbers: Numbers = (tensor.view(torch.int16) if is_bfloat16 else tensor).numpy()
+    return numbers
 
 
 def _run(model: Model, buffers: Buffers, step: Step, *where: Any) -> None:  # noqa: ANN401
@@ -245,15 +259,15 @@ def _model(plain: LlamaForward, kept: list[Kept]) -> Model:
         shape=Shape(layers, hidden, active, heads.queries, heads.keys, plain.vocabulary_tokens),
         head=(0,) * heads.size,
         number=kept[0].numbers.dtype.type(0),
-        embedding=plain.embedding.numpy(),
+        embedding=_as_numbers(plain.embedding),
         weights=_numbers(one.numbers.ctypes.data for one in kept),
         scales=np.array([one.scale for one in kept], np.float32),
         biases=_numbers(one.bias.ctypes.data for one in kept),
-        norms=torch.stack([norm.weight for norm in norms]).numpy(),
+        norms=torch.stack([norm.weight for norm in norms]).float().numpy(),
         epsilon=np.float32(norms[0].epsilon),
-        cosine=cosine[:, 0].contiguous().numpy(),
-        sine=sine[:, 0].contiguous().numpy(),
-        kv=plain.kv.view(layers, -1, 2 * heads.keys, heads.size).numpy(),
+        cosine=cosine[:, 0].float().contiguous().numpy(),
+        sine=sine[:, 0].float().contiguous().numpy(),
+        kv=_as_numbers(plain.kv.view(layers, -1, 2 * heads.keys, heads.size)),
     )
 
 

@@ -10,6 +10,7 @@ from numba import carray, njit
 from planner_node.engine.cpu.attention_kernel import attend, attend_shared, turn
 from planner_node.engine.cpu.compiling import prepare
 from planner_node.engine.cpu.intrinsics_kernel import arrive, arrived, give_way, pointer_to
+from planner_node.engine.cpu.numbers_kernel import narrow, widen
 from planner_node.engine.cpu.products_kernel import (
     MATH,
     Product,
@@ -54,13 +55,13 @@ def _share(count, part, parts):
 
 
 @njit(fastmath=MATH, error_model="numpy")
-def _keep(kv, cells, qkv, tokens, first, last, heads, head):
+def _keep(kv, cells, qkv, tokens, first, last, heads, head, like):
     """Put the keys and values among heads ``first`` to ``last`` into their cells."""
     size = len(head)
     for token in range(tokens):
         for one in range(max(first, heads), last):
             for i in range(size):
-                kv[cells[token], one - heads, i] = qkv[token, one * size + i]
+                kv[cells[token], one - heads, i] = narrow(qkv[token, one * size + i], like)
 
 
 @njit(error_model="numpy")
@@ -74,7 +75,7 @@ def _product(model, place, outputs, inputs):
 @njit(fastmath=MATH, error_model="numpy", nogil=True, cache=_IS_KEPT)
 def run(part, parts, counter, goal, model, buffers, step):
     """Do a part of the forward; see ``forward`` for the three named tuples."""
-    shape, head = model.shape, model.head
+    shape, head, like = model.shape, model.head, model.kv[0, 0, 0, 0]
     size, hidden, heads, key_heads = len(head), shape.hidden, shape.heads, shape.key_heads
     all_heads, tokens, outputs = heads + 2 * key_heads, len(step.token_ids), len(step.outputs)
     sharing = heads // key_heads
@@ -87,16 +88,29 @@ def run(part, parts, counter, goal, model, buffers, step):
     first_active = _share(shape.active, part, parts)
     last_active = _share(shape.active, part + 1, parts)
     for token in range(tokens):
-        x[token, first:last] = model.embedding[step.token_ids[token], first:last]
+        for i in range(first, last):
+            x[token, i] = widen(model.embedding[step.token_ids[token], i])
     goal = meet(counter, goal, parts)
     for layer in range(shape.layers):
         kv = model.kv[layer]
-        normalize(x, model.norms[2 * layer], model.epsilon, mine, tokens)
+        normalize(x, model.norms[2 * layer], model.epsilon, mine, tokens, like)
         product = _product(model, 4 * layer, all_heads * size, hidden)
-        multiply(product, scratch, mine, qkv, tokens, first_head * size, last_head * size, False)
+        multiply(
+            product, scratch, mine, qkv, tokens, first_head * size, last_head * size, False, like
+        )
         last_turned = min(last_head, heads + key_heads)
-        turn(qkv, model.cosine, model.sine, step.positions, tokens, first_head, last_turned, head)
-        _keep(kv, step.cells, qkv, tokens, first_head, last_head, heads, head)
+        turn(
+            qkv,
+            model.cosine,
+            model.sine,
+            step.positions,
+            tokens,
+            first_head,
+            last_turned,
+            head,
+            like,
+        )
+        _keep(kv, step.cells, qkv, tokens, first_head, last_head, heads, head, like)
         goal = meet(counter, goal, parts)
         for key_head in range(part, key_heads, parts):
             for group in step.groups:
@@ -111,20 +125,20 @@ def run(part, parts, counter, goal, model, buffers, step):
                 x[n, first:last] = x[step.outputs[n], first:last]
                 mine[n, : heads * size] = mixed[step.outputs[n]]
         product = _product(model, 4 * layer + 1, hidden, heads * size)
-        multiply(product, scratch, attended, x, tokens, first, last, True)
+        multiply(product, scratch, attended, x, tokens, first, last, True, like)
         goal = meet(counter, goal, parts)
-        normalize(x, model.norms[2 * layer + 1], model.epsilon, mine, tokens)
+        normalize(x, model.norms[2 * layer + 1], model.epsilon, mine, tokens, like)
         product = _product(model, 4 * layer + 2, 2 * shape.active, hidden)
         multiply_gated(
-            product, scratch, mine, buffers.ups, active, tokens, first_active, last_active
+            product, scratch, mine, buffers.ups, active, tokens, first_active, last_active, like
         )
         goal = meet(counter, goal, parts)
         product = _product(model, 4 * layer + 3, hidden, shape.active)
-        multiply(product, scratch, active, x, tokens, first, last, True)
+        multiply(product, scratch, active, x, tokens, first, last, True, like)
         goal = meet(counter, goal, parts)
-    normalize(x, model.norms[2 * shape.layers], model.epsilon, mine, tokens)
+    normalize(x, model.norms[2 * shape.layers], model.epsilon, mine, tokens, like)
     product = _product(model, 4 * shape.layers, shape.vocabulary, hidden)
     first, last = _share(shape.vocabulary, part, parts), _share(shape.vocabulary, part + 1, parts)
-    multiply(product, scratch, mine, step.scores, tokens, first, last, False)
+    multiply(product, scratch, mine, step.scores, tokens, first, last, False, like)
     give_registers_back(model.number)
     meet(counter, goal, parts)

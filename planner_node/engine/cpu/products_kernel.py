@@ -10,7 +10,8 @@ import numpy as np
 from numba import njit, types
 from numba.extending import overload
 
-from planner_node.engine.cpu.intrinsics_kernel import bits_as_float, half_as_float
+from planner_node.engine.cpu.intrinsics_kernel import bits_as_float
+from planner_node.engine.cpu.numbers_kernel import rounded, widen
 from planner_node.engine.cpu.tiles_kernel import SIDE, multiply_tiles
 
 # A weight's numbers [outputs, inputs], what they are multiplied by, and what is added [outputs].
@@ -29,20 +30,6 @@ _EXP_5, _EXP_4, _EXP_3 = (
     np.float32(8.3334519e-3),
 )
 _EXP_2, _EXP_1, _EXP_0 = np.float32(4.1665796e-2), np.float32(1.6666666e-1), np.float32(0.5)
-
-
-def widen(number):
-    """Return a weight's number as float32: uint16 is a half, int16 a bfloat16."""
-    raise NotImplementedError(number)
-
-
-@overload(widen, inline="always")
-def _widen(number):
-    if number == types.uint16:
-        return lambda number: half_as_float(number)
-    if number == types.int16:
-        return lambda number: bits_as_float(np.int32(number) << np.int32(16))
-    return lambda number: number
 
 
 @njit(fastmath=MATH, error_model="numpy", inline="always")
@@ -114,49 +101,50 @@ def _eight(row, other, x, token):
 
 
 @njit(fastmath=MATH, error_model="numpy")
-def _put(sums, product, out, token, column, adds):
+def _put(sums, product, out, token, column, adds, like):
     for n in range(len(sums)):
         before = out[token + n, column] if adds else np.float32(0)
-        out[token + n, column] = before + product.bias[column] + sums[n] * product.scale
+        total = before + product.bias[column] + sums[n] * product.scale
+        out[token + n, column] = rounded(total, like)
 
 
 @njit(fastmath=MATH, error_model="numpy")
-def _multiply_eight(product, x, out, token, first, last, adds):
+def _multiply_eight(product, x, out, token, first, last, adds, like):
     weight = product.numbers
     for column in range(first, last - 1, 2):
         sums, others = _eight(weight[column], weight[column + 1], x, token)
-        _put(sums, product, out, token, column, adds)
-        _put(others, product, out, token, column + 1, adds)
+        _put(sums, product, out, token, column, adds, like)
+        _put(others, product, out, token, column + 1, adds, like)
     if (last - first) % 2:
         sums, others = _eight(weight[last - 1], weight[last - 1], x, token)
-        _put(sums, product, out, token, last - 1, adds)
+        _put(sums, product, out, token, last - 1, adds, like)
 
 
 @njit(fastmath=MATH, error_model="numpy")
-def _multiply_few(product, x, out, token, tokens, first, last, adds):
+def _multiply_few(product, x, out, token, tokens, first, last, adds, like):
     for column in range(first, last):
         row = product.numbers[column]
         if tokens > 2:
-            _put(_four(row, x, token), product, out, token, column, adds)
+            _put(_four(row, x, token), product, out, token, column, adds, like)
         elif tokens == 2:
-            _put(_two(row, x, token), product, out, token, column, adds)
+            _put(_two(row, x, token), product, out, token, column, adds, like)
         else:
-            _put(_one(row, x, token), product, out, token, column, adds)
+            _put(_one(row, x, token), product, out, token, column, adds, like)
 
 
-def multiply(product, scratch, x, out, tokens, first, last, adds):
+def multiply(product, scratch, x, out, tokens, first, last, adds, like):
     """Write out[:tokens, first:last] = x · numbers[first:last]ᵀ · scale + bias, or add it.
 
     What follows in ``out``, up to eight tokens in all, may be overwritten too.
     """
-    raise NotImplementedError(product, scratch, x, out, tokens, first, last, adds)
+    raise NotImplementedError(product, scratch, x, out, tokens, first, last, adds, like)
 
 
 @overload(multiply)
-def _multiply(product, scratch, x, out, tokens, first, last, adds):
+def _multiply(product, scratch, x, out, tokens, first, last, adds, like):
     way = multiply_tiles if product[0].dtype == types.int32 else _multiply_rows
-    return lambda product, scratch, x, out, tokens, first, last, adds: way(
-        product, scratch, x, out, tokens, first, last, adds
+    return lambda product, scratch, x, out, tokens, first, last, adds, like: way(
+        product, scratch, x, out, tokens, first, last, adds, like
     )
 
 
@@ -173,37 +161,38 @@ def _below(numbers, outputs):
 
 
 @njit(fastmath=MATH, error_model="numpy")
-def _multiply_rows(product, scratch, x, out, tokens, first, last, adds):
+def _multiply_rows(product, scratch, x, out, tokens, first, last, adds, like):
     step = max(2, _NEAR_NUMBERS // product.numbers.shape[1] // 2 * 2)
     for block in range(first, last, step):
         stop, token = min(block + step, last), 0
         while tokens - token > 4:
-            _multiply_eight(product, x, out, token, block, stop, adds)
+            _multiply_eight(product, x, out, token, block, stop, adds, like)
             token += TOKENS
         if token < tokens:
-            _multiply_few(product, x, out, token, tokens - token, block, stop, adds)
+            _multiply_few(product, x, out, token, tokens - token, block, stop, adds, like)
 
 
 @njit(fastmath=MATH, error_model="numpy", inline="always")
-def gated(gate, up):
+def gated(gate, up, like):
     """Return silu(gate) · up."""
-    return gate * up / (np.float32(1.0) + exponential(min(-gate, _LARGEST)))
+    opened = gate / (np.float32(1.0) + exponential(min(-gate, _LARGEST)))
+    return rounded(rounded(opened, like) * up, like)
 
 
 @njit(fastmath=MATH, error_model="numpy")
-def multiply_gated(product, scratch, x, ups, out, tokens, first, last):
+def multiply_gated(product, scratch, x, ups, out, tokens, first, last, like):
     """Write out[:, first:last] = silu(x · gateᵀ) · (x · upᵀ); the product is gate, then up."""
     half = len(product.bias) // 2
-    multiply(product, scratch, x, out, tokens, first, last, False)
+    multiply(product, scratch, x, out, tokens, first, last, False, like)
     up = Product(below(product.numbers, half), product.scale, product.bias[half:])
-    multiply(up, scratch, x, ups, tokens, first, last, False)
+    multiply(up, scratch, x, ups, tokens, first, last, False, like)
     for token in range(tokens):
         for column in range(first, last):
-            out[token, column] = gated(out[token, column], ups[token, column])
+            out[token, column] = gated(out[token, column], ups[token, column], like)
 
 
 @njit(fastmath=MATH, error_model="numpy")
-def normalize(x, weight, epsilon, y, tokens):
+def normalize(x, weight, epsilon, y, tokens, like):
     """Write y = x / sqrt(mean(x²) + epsilon) · weight; see ``norm``."""
     size = len(weight)
     for token in range(tokens):
@@ -212,4 +201,4 @@ def normalize(x, weight, epsilon, y, tokens):
             total += x[token, i] * x[token, i]
         factor = np.float32(1.0) / np.sqrt(total / np.float32(size) + epsilon)
         for i in range(size):
-            y[token, i] = x[token, i] * factor * weight[i]
+            y[token, i] = rounded(rounded(x[token, i] * factor, like) * weight[i], like)

@@ -15,10 +15,11 @@ from numba.core import cgutils
 from numba.extending import intrinsic, overload
 
 from planner_node.engine.cpu.intrinsics_kernel import bits_as_float, float_as_bits
+from planner_node.engine.cpu.numbers_kernel import rounded
 
 SIDE = 16  # outputs of a tile of weights, tokens of a tile of inputs
 DEPTH = 32  # inputs that a tile of either has
-PARTS = 3  # bfloat16 that a float32 is the sum of
+PARTS = 3  # bfloat16 that a float32 is the sum of; one where it is a bfloat16 itself
 _TILE_BYTES = 1_024
 _TILE_NUMBERS = SIDE * DEPTH
 _INPUT_TILES = (6, 7)  # registers; sums are in 0 to 3, weights in 4 and 5
@@ -103,7 +104,7 @@ def _shape_in_memory(number, outputs, inputs):
     return lambda number, outputs, inputs: (outputs, inputs)
 
 
-def _meeting(groups, blocks):
+def _meeting(groups, blocks, parts):
     """Return what multiplies tiles of one or two groups of tokens and blocks of outputs."""
 
     @intrinsic
@@ -128,9 +129,9 @@ def _meeting(groups, blocks):
                     load(_WEIGHT_TILE + block, weights, builder.add(row, loop.index))
                 for group in range(groups):
                     step = builder.add(builder.mul(steps, _PLACE(group)), loop.index)
-                    for part in range(PARTS):
-                        register = _INPUT_TILES[(group * PARTS + part) % 2]
-                        place = builder.add(builder.mul(step, _PLACE(PARTS)), _PLACE(part))
+                    for part in range(parts):
+                        register = _INPUT_TILES[(group * parts + part) % 2]
+                        place = builder.add(builder.mul(step, _PLACE(parts)), _PLACE(part))
                         load(register, inputs, place)
                         for block in range(blocks):
                             total = _BYTE(group * blocks + block)
@@ -147,13 +148,63 @@ def _meeting(groups, blocks):
     return meeting
 
 
-_one_by_one, _one_by_two = _meeting(1, 1), _meeting(1, 2)
-_two_by_one, _two_by_two = _meeting(2, 1), _meeting(2, 2)
+def parts_of(like):
+    """Return how many bfloat16 an input is the sum of."""
+    raise NotImplementedError(like)
+
+
+@overload(parts_of)
+def _parts_of(like):
+    return (lambda like: 1) if like == types.int16 else (lambda like: PARTS)
+
+
+def meet_tiles(groups, blocks, inputs, first_input, weights, first_weight, steps, sums, like):
+    """Multiply tiles of so many groups and blocks; inputs have one part if they are bfloat16."""
+    raise NotImplementedError
+
+
+@overload(meet_tiles)
+def _meet_tiles(groups, blocks, inputs, first_input, weights, first_weight, steps, sums, like):
+    parts = 1 if like == types.int16 else PARTS
+    one_by_one, one_by_two = _meeting(1, 1, parts), _meeting(1, 2, parts)
+    two_by_one, two_by_two = _meeting(2, 1, parts), _meeting(2, 2, parts)
+
+    def meet(groups, blocks, inputs, first_input, weights, first_weight, steps, sums, like):
+        if groups == 2 and blocks == 2:
+            two_by_two(inputs, first_input, weights, first_weight, steps, sums)
+        elif groups == 2:
+            two_by_one(inputs, first_input, weights, first_weight, steps, sums)
+        elif blocks == 2:
+            one_by_two(inputs, first_input, weights, first_weight, steps, sums)
+        else:
+            one_by_one(inputs, first_input, weights, first_weight, steps, sums)
+
+    return meet
+
+
+def split(x, tokens, size, tiles, like):
+    """Write x [tokens, size] as tiles [groups, steps, parts] of bfloat16 [tokens, inputs]."""
+    raise NotImplementedError
+
+
+@overload(split)
+def _split(x, tokens, size, tiles, like):
+    way = _copy if like == types.int16 else _split_in_three
+    return lambda x, tokens, size, tiles, like: way(x, tokens, size, tiles)
 
 
 @njit(error_model="numpy")
-def _split(x, tokens, size, tiles):
-    """Write x [tokens, size] as tiles [groups, steps, parts] of bfloat16 [tokens, inputs]."""
+def _copy(x, tokens, size, tiles):
+    for token in range(tokens):
+        for first in range(0, size, DEPTH):
+            tile = token // SIDE * (size // DEPTH) + first // DEPTH
+            at = tile * _TILE_NUMBERS + token % SIDE * DEPTH
+            for i in range(DEPTH):
+                tiles[at + i] = np.int16(float_as_bits(x[token, first + i]) >> np.int32(16))
+
+
+@njit(error_model="numpy")
+def _split_in_three(x, tokens, size, tiles):
     for token in range(tokens):
         for first in range(0, size, DEPTH):
             tile = (token // SIDE * (size // DEPTH) + first // DEPTH) * PARTS
@@ -170,37 +221,33 @@ def _split(x, tokens, size, tiles):
 
 
 @njit(error_model="numpy")
-def _put(product, sums, out, token, tokens, column, blocks, adds):
+def _put(product, sums, out, token, tokens, column, blocks, adds, like):
     for n in range(tokens):
         for block in range(blocks):
             row = (n // SIDE * blocks + block) * SIDE + n % SIDE
             first = column + block * SIDE
             for i in range(SIDE):
                 before = out[token + n, first + i] if adds else np.float32(0)
-                out[token + n, first + i] = before + product.bias[first + i] + sums[row, i]
+                total = before + product.bias[first + i] + sums[row, i]
+                out[token + n, first + i] = rounded(total, like)
 
 
 @njit(error_model="numpy")
-def multiply_tiles(product, scratch, x, out, tokens, first, last, adds):
+def multiply_tiles(product, scratch, x, out, tokens, first, last, adds, like):
     """See ``multiply``; ``first`` and ``last`` are at whole tiles, the registers configured.
 
     The weight is int32 [outputs / 16, inputs x 8]: tiles of pairs of bfloat16 [pairs, outputs].
     """
     weights, sums, tiles = product.numbers, scratch.sums, scratch.tiles
     steps = weights.shape[1] // 256
-    _split(x, tokens, steps * DEPTH, tiles)
+    split(x, tokens, steps * DEPTH, tiles, like)
+    row_bytes = steps * parts_of(like) * _TILE_BYTES
     for column in range(first, last, 2 * SIDE):
         blocks = min(2, (last - column) // SIDE)
         weight_at = column // SIDE * steps * _TILE_BYTES
         for token in range(0, tokens, 2 * SIDE):
             left = min(tokens - token, 2 * SIDE)
-            tile_at = token // SIDE * steps * PARTS * _TILE_BYTES
-            if left > SIDE and blocks == 2:
-                _two_by_two(tiles, tile_at, weights, weight_at, steps, sums)
-            elif left > SIDE:
-                _two_by_one(tiles, tile_at, weights, weight_at, steps, sums)
-            elif blocks == 2:
-                _one_by_two(tiles, tile_at, weights, weight_at, steps, sums)
-            else:
-                _one_by_one(tiles, tile_at, weights, weight_at, steps, sums)
-            _put(product, sums, out, token, left, column, blocks, adds)
+            groups = 2 if left > SIDE else 1
+            tile_at = token // SIDE * row_bytes
+            meet_tiles(groups, blocks, tiles, tile_at, weights, weight_at, steps, sums, like)
+            _put(product, sums, out, token, left, column, blocks, adds, like)

@@ -28,14 +28,14 @@ class Kept:
 
 
 def keep_all(products: Sequence[PlainLinear], *, in_tiles: bool = False) -> list[Kept]:
-    """Keep float32 weights, all of them in one type: as halves (uint16), bfloat16 (int16), as is.
+    """Keep a model's weights, all in one type: as halves (uint16), bfloat16 (int16), as is.
 
     Those of a model that was saved in 16 bits are 16-bit numbers still, or such numbers times a
     power of two: the same products, from half the bytes. ``in_tiles``: those that are bfloat16 lie
     as the tile registers take them (int32), if their sizes fit these.
     """
     weights = [product.weight for product in products]
-    if in_tiles and all(_fits_tiles(weight) for weight in weights):
+    if in_tiles and all(fits_tiles(weight) for weight in weights):
         return _with_biases(products, [(_as_tiles(weight), 1.0) for weight in weights])
     scales = [_half_scale(weight) for weight in weights]
     if None not in scales:
@@ -47,10 +47,11 @@ def keep_all(products: Sequence[PlainLinear], *, in_tiles: bool = False) -> list
     return _with_biases(products, [(weight.contiguous().numpy(), 1.0) for weight in weights])
 
 
-def _fits_tiles(weight: Tensor) -> bool:
+def fits_tiles(weight: Tensor) -> bool:
+    """Whether a weight is one of bfloat16, of whole tiles."""
     outputs, inputs = weight.shape
     fits = outputs % SIDE == 0 and inputs % DEPTH == 0
-    return fits and torch.equal(weight.bfloat16().float(), weight)
+    return fits and torch.equal(weight.bfloat16().to(weight.dtype), weight)
 
 
 def _as_tiles(weight: Tensor) -> Numbers:
@@ -87,5 +88,5 @@ def _with_biases(
 def _bias_of(product: PlainLinear) -> Numbers:
     if product.bias is None:
         return np.zeros(product.weight.shape[0], np.float32)
-    bias: Numbers = product.bias.contiguous().numpy()
+    bias: Numbers = product.bias.float().contiguous().numpy()
     return bias

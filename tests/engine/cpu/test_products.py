@@ -23,6 +23,7 @@ from planner_node.engine.plain import PlainLinear
 
 Numbers = np.ndarray[Any, Any]
 OUTPUTS, INPUTS = 7 * SIDE, 3 * DEPTH
+LIKE = np.float32(0)  # results are not rounded
 NEAR = 1e-6  # of the largest result; bfloat16 alone would be 4e-3 off
 IN_TILES = pytest.param(
     torch.bfloat16, True, marks=pytest.mark.skipif(not has_tiles(), reason="no AMX"), id="tiles"
@@ -35,8 +36,8 @@ def multiplied(
 ) -> None:
     """Multiply twice, the second time on top, so that adding is tried too."""
     take_registers(product.numbers[0, 0], scratch.shape)
-    multiply(product, scratch, x, out, tokens, columns[0], columns[1], False)  # noqa: FBT003
-    multiply(product, scratch, x, out, tokens, columns[0], columns[1], True)  # noqa: FBT003
+    multiply(product, scratch, x, out, tokens, columns[0], columns[1], False, LIKE)  # noqa: FBT003
+    multiply(product, scratch, x, out, tokens, columns[0], columns[1], True, LIKE)  # noqa: FBT003
     give_registers_back(product.numbers[0, 0])
 
 
