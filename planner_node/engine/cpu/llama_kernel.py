@@ -74,7 +74,7 @@ def _product(model, place, outputs, inputs):
 
 @njit(fastmath=MATH, error_model="numpy", nogil=True, cache=_IS_KEPT)
 def run(part, parts, counter, goal, model, buffers, step):
-    """Do a part of the forward; see ``forward`` for the three named tuples."""
+    """Do a part of the forward; see ``tables`` for the three named tuples."""
     shape, head, like = model.shape, model.head, model.kv[0, 0, 0, 0]
     size, hidden, heads, key_heads = len(head), shape.hidden, shape.heads, shape.key_heads
     all_heads, tokens, outputs = heads + 2 * key_heads, len(step.token_ids), len(step.outputs)
