@@ -23,6 +23,7 @@ from planner_node.engine.cpu.numbers_kernel import rounded, widen
 from planner_node.engine.cpu.products_kernel import MATH, exponential
 
 KEYS = 8  # that are met at a time; tables of scores are padded to it
+NUMBERS = 8  # of a value that are mixed at a time; a head is as wide as some of these
 _HIDDEN = np.float32(-1e30)  # the score of a key that a query does not see
 
 
@@ -91,7 +92,7 @@ def _soften(scores, count, tops, totals):
 @njit(fastmath=MATH, error_model="numpy")
 def _mix(kv, cell, value_head, weights, mixed, stop, head):
     """Write mixed [size, lanes]: the values of ``stop`` keys, each times its weight."""
-    for i in range(0, len(head), 8):
+    for i in range(0, len(head), NUMBERS):
         a = b = c = d = e = f = g = h = spread(np.float32(0))
         for key in range(stop):
             weight, value = load(weights, key * LANES), kv[cell + key, value_head]

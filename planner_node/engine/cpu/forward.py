@@ -13,6 +13,7 @@ from torch import Tensor
 from planner_node.clock import monotonic_s
 from planner_node.engine.attention import FEWEST_SHARED_TOKENS
 from planner_node.engine.batch import Chunk
+from planner_node.engine.cpu.attention_kernel import NUMBERS
 from planner_node.engine.cpu.compiling import is_kept
 from planner_node.engine.cpu.crew import MOST_PARTS, Crew
 from planner_node.engine.cpu.llama_kernel import run
@@ -163,11 +164,12 @@ def products_of(plain: LlamaForward, *, in_tiles: bool = False) -> list[PlainLin
     """
     products = [each for each in plain.products() if isinstance(each, PlainLinear)]
     is_whole = plain.device.type == "cpu" and len(products) == len(plain.products())
+    fits = plain.heads.size % NUMBERS == 0
     is_small = sum(product.weight.numel() for product in products) <= MOST_NUMBERS
     is_float = plain.dtype is torch.float32
     if in_tiles and plain.dtype is torch.bfloat16 and plain.heads.size % SIDE == 0:
         is_float = all(fits_tiles(product.weight) for product in products)
-    return products if is_whole and is_float and is_small else []
+    return products if is_whole and fits and is_float and is_small else []
 
 
 def _run(model: Model, buffers: Buffers, step: Step, *where: Any) -> None:  # noqa: ANN401

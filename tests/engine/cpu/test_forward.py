@@ -175,5 +175,6 @@ def test_weights_that_are_no_tiles_are_read_in_rows() -> None:
 def test_only_what_it_computes_alike_is_compiled() -> None:
     slots = KvSlots(1, 32)
     assert products_of(LlamaForward(tiny_llama(), slots))
+    assert not products_of(LlamaForward(tiny_llama(head_dim=12), slots))
     assert not products_of(LlamaForward(tiny_llama(**TILED).bfloat16(), slots))
     assert not products_of(LlamaForward(tiny_llama(head_dim=8).bfloat16(), slots), in_tiles=True)
