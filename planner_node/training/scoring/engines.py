@@ -124,15 +124,15 @@ class CheckpointEngine:
         engine = assemble(loaded, limits)
         for request in self._requests(records, loaded):
             engine.add(request)
-        written: dict[str, list[int]] = {record.record_id: [] for record in records}
+        written: dict[str, list[int]] = {str(number): [] for number in range(len(records))}
         running, told = set(written), 0
         while told < len(records):
             for event in engine.step():
                 written[event.request_id] += event.token_ids
                 if event.finished is not None:
                     running.discard(event.request_id)
-            while told < len(records) and records[told].record_id not in running:
-                token_ids = written[records[told].record_id]
+            while told < len(records) and str(told) not in running:
+                token_ids = written[str(told)]
                 yield read_text(loaded.tokenizer.decode(token_ids, skip_special_tokens=True))
                 told += 1
 
@@ -147,9 +147,9 @@ class CheckpointEngine:
             for language in Language
         }
         ends = {tokenizer.convert_tokens_to_ids(_TURN_END), *loaded.eos_token_ids} - {None}
-        for record, prompt in asked:
+        for number, (record, prompt) in enumerate(asked):
             yield Request(
-                record.record_id,
+                str(number),  # records of several sets may have one id
                 tuple(prompt),
                 min(shared[record.language], len(prompt) - 1),
                 max_new_tokens=self.max_new_tokens,
