@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Final, Self
 
-from planner_node.broker.listening import close
+from planner_node.broker.listening import close, port_of
 from tests.faults.packets import Framer, Meddler
 
 _READ_BYTES: Final = 65_536
@@ -62,7 +62,7 @@ class Proxy:
     async def listen(self) -> None:
         """Take connections: at any free port at first, at the same one after ``hang_up``."""
         self._server = await asyncio.start_server(self._admit, "127.0.0.1", self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
+        self.port = port_of(self._server)
 
     def hang_up(self) -> None:
         """Reset all connections and refuse new ones, as where no broker runs."""

@@ -43,6 +43,19 @@ def turn(qkv, cosine, sine, positions, tokens, first, last, head, like):
                 qkv[token, start + half + i] = rounded(d, like)
 
 
+@njit(error_model="numpy")
+def _store_eight(array, at, a, b, c, d, e, f, g, h):
+    """Put eight lanes one after the other, from ``at`` on."""
+    store(array, at, a)
+    store(array, at + LANES, b)
+    store(array, at + 2 * LANES, c)
+    store(array, at + 3 * LANES, d)
+    store(array, at + 4 * LANES, e)
+    store(array, at + 5 * LANES, f)
+    store(array, at + 6 * LANES, g)
+    store(array, at + 7 * LANES, h)
+
+
 @njit(fastmath=MATH, error_model="numpy")
 def _score(kv, cell, key_head, queries, scores, stop, head):
     """Write scores [keys, lanes] of eight keys after the other, up to ``stop`` and some more."""
@@ -63,15 +76,7 @@ def _score(kv, cell, key_head, queries, scores, stop, head):
             f = multiply_add(spread(widen(k5[i])), query, f)
             g = multiply_add(spread(widen(k6[i])), query, g)
             h = multiply_add(spread(widen(k7[i])), query, h)
-        at = key * LANES
-        store(scores, at, a)
-        store(scores, at + LANES, b)
-        store(scores, at + 2 * LANES, c)
-        store(scores, at + 3 * LANES, d)
-        store(scores, at + 4 * LANES, e)
-        store(scores, at + 5 * LANES, f)
-        store(scores, at + 6 * LANES, g)
-        store(scores, at + 7 * LANES, h)
+        _store_eight(scores, key * LANES, a, b, c, d, e, f, g, h)
 
 
 @njit(fastmath=MATH, error_model="numpy")
@@ -104,15 +109,7 @@ def _mix(kv, cell, value_head, weights, mixed, stop, head):
             f = multiply_add(spread(widen(value[i + 5])), weight, f)
             g = multiply_add(spread(widen(value[i + 6])), weight, g)
             h = multiply_add(spread(widen(value[i + 7])), weight, h)
-        at = i * LANES
-        store(mixed, at, a)
-        store(mixed, at + LANES, b)
-        store(mixed, at + 2 * LANES, c)
-        store(mixed, at + 3 * LANES, d)
-        store(mixed, at + 4 * LANES, e)
-        store(mixed, at + 5 * LANES, f)
-        store(mixed, at + 6 * LANES, g)
-        store(mixed, at + 7 * LANES, h)
+        _store_eight(mixed, i * LANES, a, b, c, d, e, f, g, h)
 
 
 @njit(fastmath=MATH, error_model="numpy")

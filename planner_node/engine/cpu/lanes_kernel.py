@@ -88,11 +88,11 @@ def multiply_add(_, a, b, c):
 
 @intrinsic
 def larger(_, a, b):
-    """Return the larger one, lane by lane; NaN where either is."""
+    """Return the larger one, lane by lane; of a number and NaN the first."""
 
     def generate(_, builder, __, args):
         a, b = args
-        is_a = builder.fcmp_unordered(">", a, b)  # also where one is NaN, which then is a's or lost
+        is_a = builder.fcmp_unordered(">", a, b)  # also where one is NaN
         return builder.select(is_a, a, b)
 
     return lanes(lanes, lanes), generate

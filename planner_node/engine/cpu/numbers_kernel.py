@@ -47,13 +47,7 @@ def _narrow(number, like):
     return lambda number, like: number
 
 
+@njit(error_model="numpy")
 def rounded(number, like):
     """Return a float32 after ``narrow``: what a model of such numbers goes on with."""
-    raise NotImplementedError(number, like)
-
-
-@overload(rounded)
-def _rounded(number, like):
-    if like == types.int16:
-        return lambda number, like: widen(_as_bfloat16(number))
-    return lambda number, like: number
+    return widen(narrow(number, like))

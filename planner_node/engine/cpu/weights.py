@@ -34,24 +34,31 @@ def keep_all(products: Sequence[PlainLinear], *, in_tiles: bool = False) -> list
     power of two: the same products, from half the bytes. ``in_tiles``: those that are bfloat16 lie
     as the tile registers take them (int32), if their sizes fit these.
     """
-    weights = [product.weight for product in products]
+    kept = _smallest([product.weight for product in products], in_tiles=in_tiles)
+    return [
+        Kept(numbers, scale, _bias_of(product))
+        for product, (numbers, scale) in zip(products, kept, strict=True)
+    ]
+
+
+def _smallest(weights: list[Tensor], *, in_tiles: bool) -> list[tuple[Numbers, float]]:
+    """Return the numbers of all weights, and by what products with them are multiplied."""
     if in_tiles and all(fits_tiles(weight) for weight in weights):
-        return _with_biases(products, [(_as_tiles(weight), 1.0) for weight in weights])
+        return [(_as_tiles(weight), 1.0) for weight in weights]
     scales = [_half_scale(weight) for weight in weights]
     if None not in scales:
-        halves = [_as_halves(w, s) for w, s in zip(weights, scales, strict=True) if s is not None]
-        return _with_biases(products, halves)
+        return [_as_halves(w, s) for w, s in zip(weights, scales, strict=True) if s is not None]
     if all(torch.equal(weight.bfloat16().float(), weight) for weight in weights):
-        bits = [weight.bfloat16().view(torch.int16).numpy() for weight in weights]
-        return _with_biases(products, [(each, 1.0) for each in bits])
-    return _with_biases(products, [(weight.contiguous().numpy(), 1.0) for weight in weights])
+        return [(weight.bfloat16().view(torch.int16).numpy(), 1.0) for weight in weights]
+    return [(weight.contiguous().numpy(), 1.0) for weight in weights]
 
 
 def fits_tiles(weight: Tensor) -> bool:
     """Whether a weight is one of bfloat16, of whole tiles."""
     outputs, inputs = weight.shape
-    fits = outputs % SIDE == 0 and inputs % DEPTH == 0
-    return fits and torch.equal(weight.bfloat16().to(weight.dtype), weight)
+    if outputs % SIDE or inputs % DEPTH:
+        return False
+    return weight.dtype is torch.bfloat16 or torch.equal(weight.bfloat16().float(), weight)
 
 
 def _as_tiles(weight: Tensor) -> Numbers:
@@ -74,15 +81,6 @@ def _half_scale(weight: Tensor) -> float | None:
 def _as_halves(weight: Tensor, scale: float) -> tuple[Numbers, float]:
     halves = (weight * scale).half().contiguous().view(torch.int16)
     return halves.numpy().view(np.uint16), 1.0 / scale
-
-
-def _with_biases(
-    products: Sequence[PlainLinear], kept: Sequence[tuple[Numbers, float]]
-) -> list[Kept]:
-    return [
-        Kept(numbers, scale, _bias_of(product))
-        for product, (numbers, scale) in zip(products, kept, strict=True)
-    ]
 
 
 def _bias_of(product: PlainLinear) -> Numbers:

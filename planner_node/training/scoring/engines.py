@@ -140,13 +140,17 @@ class CheckpointEngine:
         from planner_node.engine.request import Request  # noqa: PLC0415
 
         tokenizer = loaded.tokenizer
-        prompts = [_prompt(record, tokenizer) for record in records]
+        tools: list[dict[str, object]] = [
+            {"type": "function", "function": tool} for tool in read_tools()
+        ]
+        prompts = [_prompt(record, tokenizer, tools) for record in records]
         asked = list(zip(records, prompts, strict=True))
         shared = {
             language: _common_tokens([p for r, p in asked if r.language is language])
             for language in Language
         }
         ends = {tokenizer.convert_tokens_to_ids(_TURN_END), *loaded.eos_token_ids} - {None}
+        biases = _biases(tokenizer, self.plan_bias_logits)
         for number, (record, prompt) in enumerate(asked):
             yield Request(
                 str(number),  # records of several sets may have one id
@@ -154,12 +158,15 @@ class CheckpointEngine:
                 min(shared[record.language], len(prompt) - 1),
                 max_new_tokens=self.max_new_tokens,
                 stop_tokens=frozenset(ends),
-                biases=_biases(tokenizer, self.plan_bias_logits),
+                biases=biases,
             )
 
 
-def _prompt(record: Record, tokenizer: Any) -> list[int]:  # noqa: ANN401  untyped
-    tools = [{"type": "function", "function": tool} for tool in read_tools()]
+def _prompt(
+    record: Record,
+    tokenizer: Any,  # noqa: ANN401  untyped
+    tools: list[dict[str, object]],
+) -> list[int]:
     text = tokenizer.apply_chat_template(
         messages_for(record), tools=tools, add_generation_prompt=True, tokenize=False
     )
