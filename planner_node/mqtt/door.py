@@ -175,13 +175,17 @@ class MqttDoor:
             logger.error("! mqtt %s", reason)  # noqa: TRY400  the reason says it all
 
     async def _depart(self) -> None:
+        """Say OFFLINE; where the line does not take it in time, the last will is left to speak."""
+        in_order = not self._link.is_up
         try:
             if self._link.is_up:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(FAREWELL_S):
-                        await self._presence.farewell(await self._link.connection())
+                        heard = await self._presence.farewell(await self._link.connection())
+                        in_order = True
+                        await heard
         finally:
-            await self._link.leave()
+            await self._link.leave(in_order=in_order)
 
     def _subscriptions(self, granted: Granted) -> list[Subscription]:
         """Return what to subscribe to.

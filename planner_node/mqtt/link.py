@@ -119,11 +119,15 @@ class Link:
             return replace(will, qos=0)
         return None
 
-    async def leave(self) -> None:
-        """Say goodbye to the broker and let ``run`` return."""
+    async def leave(self, *, in_order: bool = True) -> None:
+        """Let ``run`` return; ``in_order`` says goodbye first, so that no last will is said."""
         self._is_leaving.set()
-        if self._connection is not None:
+        if self._connection is None:
+            return
+        if in_order:
             await self._connection.close()
+        else:
+            self._connection.abort(Ending(EndKind.CLOSED, "left without a word"))
 
     @property
     def dropped(self) -> int:

@@ -40,6 +40,7 @@ class Session(Protocol):
 
     @property
     def epoch(self) -> int: ...
+    async def send(self, publication: Publication) -> asyncio.Future[PublishOutcome]: ...
     async def publish(self, publication: Publication) -> PublishOutcome: ...
     async def ended(self) -> Ending: ...
 
@@ -131,11 +132,14 @@ class Presence:
                 await session.ended()
                 beating.cancel()
 
-    async def farewell(self, session: Session) -> None:
-        """Say OFFLINE, so that nobody takes an orderly stop for a crash."""
+    async def farewell(self, session: Session) -> asyncio.Future[PublishOutcome]:
+        """Say OFFLINE, so that nobody takes an orderly stop for a crash.
+
+        Returns once it is on its way, with the broker's answer to wait for.
+        """
         self._state, self._since = NodeState.OFFLINE, self._clock.now()
         self._model_ready = False
-        await self._say(session, _retained(self._who.status_topic, encode(self._status())))
+        return await session.send(_retained(self._who.status_topic, encode(self._status())))
 
     def hear(self, delivery: Delivery) -> bool:
         """Look at what stands on our status topic; return whether a rival has spoken.

@@ -1,6 +1,7 @@
 """A TCP proxy between a node and its broker that does to the line what networks do.
 
-All faults are attributes and may change at any time; they hold for what comes next.
+All faults are attributes and may change at any time; they hold for what comes next. Only ``mend``
+also ends what a slow line still owes for what it has taken.
 """
 
 import asyncio
@@ -44,6 +45,7 @@ class Proxy:
         self._writers: set[asyncio.StreamWriter] = set()
         self._serving: set[asyncio.Task[None]] = set()
         self._pubacks = 0
+        self._mended = asyncio.Event()
 
     async def __aenter__(self) -> Self:
         await self.listen()
@@ -69,6 +71,12 @@ class Proxy:
         if self._server is not None:
             self._server.close()
         self.cut()
+
+    def mend(self) -> None:
+        """Let a slow line be quick, from now on and for what is on its way."""
+        self.delay_s, self.jitter_s, self.bytes_per_s = 0.0, 0.0, None
+        self._mended.set()
+        self._mended = asyncio.Event()
 
     @property
     def url(self) -> str:
@@ -158,7 +166,7 @@ class Proxy:
     async def _passed(self, writer: asyncio.StreamWriter, data: bytes, *, to_node: bool) -> bool:
         """Pass one piece on, or do to it what was asked; False when the line was cut."""
         if self.delay_s or self.jitter_s:
-            await asyncio.sleep(max(0.0, random.gauss(self.delay_s, self.jitter_s / 2)))
+            await self._held_up(random.gauss(self.delay_s, self.jitter_s / 2))
         if to_node and self._is_doomed(data):
             self.cut()  # without a cut, TCP's promise would be broken, not MQTT's
             return False
@@ -172,9 +180,14 @@ class Proxy:
             writer.write(piece)
             await writer.drain()
             if self.bytes_per_s is not None:
-                await asyncio.sleep(len(piece) / self.bytes_per_s)
+                await self._held_up(len(piece) / self.bytes_per_s)
             elif self.piece_bytes is not None:
                 await asyncio.sleep(0)
+
+    async def _held_up(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._mended.wait()
 
     def _is_doomed(self, data: bytes) -> bool:
         if self.drop_puback_every is None or data[0] >> 4 != _PUBACK:

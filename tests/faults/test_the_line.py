@@ -119,9 +119,18 @@ async def test_a_slow_line_delivers_whole_plans(tmp_path: Path) -> None:
     async with scene(tmp_path) as on:
         on.proxy.delay_s, on.proxy.jitter_s, on.proxy.bytes_per_s = 0.2, 0.1, 8_000
         await on.fleet.until_planned(*on.fleet.tasks("slow", 5), deadline_s=40)
-        on.proxy.delay_s, on.proxy.jitter_s, on.proxy.bytes_per_s = 0.0, 0.0, None
+        on.proxy.mend()
         await on.node.until_back(on.fleet.history)
         assert on.proxy.connections == 1
+
+
+async def test_a_mended_line_owes_nothing_for_what_it_has_taken(tmp_path: Path) -> None:
+    """Of the line between us, not of the node: what it still held back came after the stop."""
+    async with scene(tmp_path) as on:
+        on.proxy.bytes_per_s = 300
+        [task] = on.fleet.tasks("held-up", 1)
+        await on.fleet.until_state(task, "QUEUED", "PLANNING", "PLANNED")
+        on.proxy.mend()
 
 
 async def test_packets_in_single_bytes_are_understood(tmp_path: Path) -> None:
@@ -236,6 +245,6 @@ async def test_a_node_that_says_ready_hears_what_is_sent_at_once(tmp_path: Path)
         ):
             proxy.delay_s = 0.3  # the model is there long before the first SUBACK
             async with NodeProcess(tmp_path, proxy.url, settings=SETTINGS) as node:
-                proxy.delay_s = 0.0
+                proxy.mend()
                 await fleet.until_planned(*fleet.tasks("first", 1))
                 await end_well(fleet, node)

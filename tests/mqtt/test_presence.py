@@ -177,7 +177,7 @@ async def test_nonsense_on_our_topic_is_covered_and_is_no_rival(payload: bytes) 
 async def test_farewell_says_offline() -> None:
     async with working() as (presence, _, session):
         await session.until_sent(1)
-        await presence.farewell(session)
+        assert (await (await presence.farewell(session))).outcome is Outcome.ACCEPTED
         assert said(session.sent[-1])["state"] == "OFFLINE"
 
 
