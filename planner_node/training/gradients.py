@@ -25,13 +25,11 @@ class Each(Protocol):
 
 
 def side_by_side(workers: int) -> Each:
-    """``map`` by ``workers`` threads with one core each.
+    """``map`` by ``workers`` threads with one core each, be it only one of them.
 
     Products as small as these gain nothing from being split between cores, two of them side by
-    side do.
+    side do. And a product that is split may be rounded otherwise.
     """
-    if workers == 1:
-        return map
     return ThreadPoolExecutor(workers, "part", torch.set_num_threads, (1,)).map
 
 

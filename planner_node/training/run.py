@@ -20,7 +20,7 @@ from planner_node.training.corpus import lexicon
 from planner_node.training.corpus.samples import dump, sample
 from planner_node.training.focus import Focus
 from planner_node.training.forward import precision_for
-from planner_node.training.gradients import Gradients, side_by_side
+from planner_node.training.gradients import Each, Gradients, side_by_side
 from planner_node.training.growth import grown
 from planner_node.training.network import Shape, create, optimizers
 from planner_node.training.tokenizer import load_or_build, pieces_of
@@ -106,7 +106,7 @@ class Run:
         self.data = fingerprint(recipe.seed, self.tokenizer)
         self.model: LlamaForCausalLM = create(recipe.shape, self.tokenizer, recipe.seed)
         self.model.to(device)
-        each = side_by_side(workers)
+        each: Each = side_by_side(workers) if device == "cpu" else map
         self.optimizers = optimizers(self.model, recipe.lr, self.precision, each)
         self._gradients = Gradients(self.model, self.precision, each)
         self._focus = Focus(self.model, self.precision, each, recipe.focus, recipe.size.part_tokens)
