@@ -14,6 +14,7 @@ from planner_node.engine.cpu.numbers_kernel import narrow, widen
 from planner_node.engine.cpu.products_kernel import (
     MATH,
     Product,
+    lay_out,
     multiply,
     multiply_gated,
     normalize,
@@ -95,6 +96,7 @@ def run(part, parts, counter, goal, model, buffers, step):
         kv = model.kv[layer]
         normalize(x, model.norms[2 * layer], model.epsilon, mine, tokens, like)
         product = _product(model, 4 * layer, all_heads * size, hidden)
+        lay_out(product, scratch, mine, tokens, like)
         multiply(
             product, scratch, mine, qkv, tokens, first_head * size, last_head * size, False, like
         )
@@ -123,21 +125,25 @@ def run(part, parts, counter, goal, model, buffers, step):
             attended, tokens = mine, outputs
             for n in range(outputs):
                 x[n, first:last] = x[step.outputs[n], first:last]
-                mine[n, : heads * size] = mixed[step.outputs[n]]
+                mine[n, : heads * size] = mixed[step.outputs[n], : heads * size]
         product = _product(model, 4 * layer + 1, hidden, heads * size)
+        lay_out(product, scratch, attended, tokens, like)
         multiply(product, scratch, attended, x, tokens, first, last, True, like)
         goal = meet(counter, goal, parts)
         normalize(x, model.norms[2 * layer + 1], model.epsilon, mine, tokens, like)
         product = _product(model, 4 * layer + 2, 2 * shape.active, hidden)
+        lay_out(product, scratch, mine, tokens, like)
         multiply_gated(
             product, scratch, mine, buffers.ups, active, tokens, first_active, last_active, like
         )
         goal = meet(counter, goal, parts)
         product = _product(model, 4 * layer + 3, hidden, shape.active)
+        lay_out(product, scratch, active, tokens, like)
         multiply(product, scratch, active, x, tokens, first, last, True, like)
         goal = meet(counter, goal, parts)
     normalize(x, model.norms[2 * shape.layers], model.epsilon, mine, tokens, like)
     product = _product(model, 4 * shape.layers, shape.vocabulary, hidden)
+    lay_out(product, scratch, mine, tokens, like)
     first, last = _share(shape.vocabulary, part, parts), _share(shape.vocabulary, part + 1, parts)
     multiply(product, scratch, mine, step.scores, tokens, first, last, False, like)
     give_registers_back(model.number)

@@ -11,8 +11,17 @@ from numba import njit, types
 from numba.extending import overload
 
 from planner_node.engine.cpu.intrinsics_kernel import bits_as_float
+from planner_node.engine.cpu.lanes_kernel import (
+    LANES,
+    load,
+    multiply_add,
+    rounded_lanes,
+    silu,
+    spread,
+    store,
+)
 from planner_node.engine.cpu.numbers_kernel import rounded, widen
-from planner_node.engine.cpu.tiles_kernel import SIDE, multiply_tiles
+from planner_node.engine.cpu.tiles_kernel import SIDE, multiply_tiles, split_input
 
 # A weight's numbers [outputs, inputs], what they are multiplied by, and what is added [outputs].
 Product = namedtuple("Product", ("numbers", "scale", "bias"))  # noqa: PYI024  numba reads its fields
@@ -132,19 +141,36 @@ def _multiply_few(product, x, out, token, tokens, first, last, adds, like):
             _put(_one(row, x, token), product, out, token, column, adds, like)
 
 
+def lay_out(product, scratch, x, tokens, like):
+    """Make x[:tokens] what ``multiply`` takes, for this product and others of as many inputs."""
+    raise NotImplementedError(product, scratch, x, tokens, like)
+
+
+@overload(lay_out)
+def _lay_out(product, scratch, x, tokens, like):
+    if product[0].dtype == types.int32:
+        return lambda product, scratch, x, tokens, like: split_input(
+            product, scratch, x, tokens, like
+        )
+    return lambda product, scratch, x, tokens, like: None
+
+
 def multiply(product, scratch, x, out, tokens, first, last, adds, like):
     """Write out[:tokens, first:last] = x · numbers[first:last]ᵀ · scale + bias, or add it.
 
-    What follows in ``out``, up to eight tokens in all, may be overwritten too.
+    ``x`` was laid out. What follows in ``out``, up to eight tokens in all, may be overwritten too.
     """
     raise NotImplementedError(product, scratch, x, out, tokens, first, last, adds, like)
 
 
 @overload(multiply)
 def _multiply(product, scratch, x, out, tokens, first, last, adds, like):
-    way = multiply_tiles if product[0].dtype == types.int32 else _multiply_rows
-    return lambda product, scratch, x, out, tokens, first, last, adds, like: way(
-        product, scratch, x, out, tokens, first, last, adds, like
+    if product[0].dtype == types.int32:
+        return lambda product, scratch, x, out, tokens, first, last, adds, like: multiply_tiles(
+            product, scratch, out, tokens, first, last, adds, like
+        )
+    return lambda product, scratch, x, out, tokens, first, last, adds, like: _multiply_rows(
+        product, x, out, tokens, first, last, adds, like
     )
 
 
@@ -161,7 +187,7 @@ def _below(numbers, outputs):
 
 
 @njit(fastmath=MATH, error_model="numpy")
-def _multiply_rows(product, scratch, x, out, tokens, first, last, adds, like):
+def _multiply_rows(product, x, out, tokens, first, last, adds, like):
     step = max(2, _NEAR_NUMBERS // product.numbers.shape[1] // 2 * 2)
     for block in range(first, last, step):
         stop, token = min(block + step, last), 0
@@ -172,23 +198,23 @@ def _multiply_rows(product, scratch, x, out, tokens, first, last, adds, like):
             _multiply_few(product, x, out, token, tokens - token, block, stop, adds, like)
 
 
-@njit(fastmath=MATH, error_model="numpy", inline="always")
-def gated(gate, up, like):
-    """Return silu(gate) · up."""
-    opened = gate / (np.float32(1.0) + exponential(min(-gate, _LARGEST)))
-    return rounded(rounded(opened, like) * up, like)
-
-
 @njit(fastmath=MATH, error_model="numpy")
 def multiply_gated(product, scratch, x, ups, out, tokens, first, last, like):
-    """Write out[:, first:last] = silu(x · gateᵀ) · (x · upᵀ); the product is gate, then up."""
+    """Write out[:, first:last] = silu(x · gateᵀ) · (x · upᵀ); the product is gate, then up.
+
+    And the rest of the last sixteen, which is no number's place.
+    """
     half = len(product.bias) // 2
     multiply(product, scratch, x, out, tokens, first, last, False, like)
     up = Product(below(product.numbers, half), product.scale, product.bias[half:])
     multiply(up, scratch, x, ups, tokens, first, last, False, like)
+    nothing = spread(np.float32(0))
     for token in range(tokens):
-        for column in range(first, last):
-            out[token, column] = gated(out[token, column], ups[token, column], like)
+        row = token * out.shape[1]
+        for cell in range(row + first, row + last, LANES):
+            opened = rounded_lanes(silu(load(out, cell)), like)
+            result = multiply_add(opened, load(ups, cell), nothing)
+            store(out, cell, rounded_lanes(result, like))
 
 
 @njit(fastmath=MATH, error_model="numpy")

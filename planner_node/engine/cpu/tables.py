@@ -3,8 +3,9 @@
 They are named tuples, which the compiled functions read by name.
 """
 
+import math
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import torch
@@ -17,6 +18,8 @@ from planner_node.engine.cpu.products_kernel import TOKENS
 from planner_node.engine.cpu.tiles_kernel import DEPTH, PARTS, SHAPE, SIDE
 from planner_node.engine.cpu.weights import Kept, Numbers
 from planner_node.engine.llama import LlamaForward
+
+_LINE_BYTES: Final = 64  # of every cache
 
 
 class Shape(NamedTuple):
@@ -132,15 +135,15 @@ def buffers_of(model: Model, most_tokens: int, context_tokens: int) -> Buffers:
     width = max(shape.hidden, shape.heads * size)
     widest = padded(max(width, shape.active), DEPTH)
     return Buffers(
-        x=table(tokens, shape.hidden),
-        qkv=table(tokens, (shape.heads + 2 * shape.key_heads) * size),
-        mixed=table(tokens, shape.heads * size),
-        tiles=np.zeros((MOST_PARTS, PARTS * padded(most_tokens, SIDE) * widest), np.int16),
+        x=rows(tokens, shape.hidden),
+        qkv=rows(tokens, (shape.heads + 2 * shape.key_heads) * size),
+        mixed=rows(tokens, shape.heads * size),
+        tiles=table(MOST_PARTS, PARTS * padded(most_tokens, SIDE) * widest, of=np.int16),
         sums=table(MOST_PARTS, 4 * SIDE, SIDE),
         registers=SHAPE,
-        ups=table(tokens, shape.active),
-        active=table(tokens, shape.active),
-        mine=table(MOST_PARTS, tokens, width),
+        ups=rows(tokens, shape.active),
+        active=rows(tokens, shape.active),
+        mine=rows(MOST_PARTS, tokens, width),
         queries=table(MOST_PARTS, size * LANES),
         weights=table(MOST_PARTS, padded(context_tokens, KEYS) * LANES),
         found=table(MOST_PARTS, size * LANES),
@@ -156,6 +159,22 @@ def padded(count: int, step: int) -> int:
     return -(-count // step) * step
 
 
-def table(*shape: int) -> Numbers:
-    """Return float32 zeros."""
-    return np.zeros(shape, np.float32)
+def rows(*shape: int) -> Numbers:
+    """Return a table whose rows are at least so wide, by an odd number of lines.
+
+    Of an even one, as 4,096 bytes are, one column's numbers would meet in a few sets of the caches.
+    """
+    *tokens, width = shape
+    lines = -(-width * 4 // _LINE_BYTES)
+    return table(*tokens, (lines | 1) * _LINE_BYTES // 4)
+
+
+def table(*shape: int, of: type[np.generic] = np.float32) -> Numbers:
+    """Return zeros that begin at a line of the caches, and every whole line of them does.
+
+    Numbers that lie across two lines are read in twice the time, tiles in five times.
+    """
+    count, size_bytes = math.prod(shape), np.dtype(of).itemsize
+    room = np.zeros(count * size_bytes + _LINE_BYTES, np.uint8)
+    begin = -room.ctypes.data % _LINE_BYTES
+    return room[begin : begin + count * size_bytes].view(of).reshape(shape)

@@ -14,10 +14,18 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic, overload
 
-from planner_node.engine.cpu.intrinsics_kernel import bits_as_float, float_as_bits
-from planner_node.engine.cpu.numbers_kernel import rounded
+from planner_node.engine.cpu.lanes_kernel import (
+    LANES,
+    load,
+    multiply_add,
+    rounded_lanes,
+    spread,
+    store,
+    store_upper,
+    upper,
+)
 
-SIDE = 16  # outputs of a tile of weights, tokens of a tile of inputs
+SIDE = LANES  # outputs of a tile of weights, tokens of a tile of inputs
 DEPTH = 32  # inputs that a tile of either has
 PARTS = 3  # bfloat16 that a float32 is the sum of; one where it is a bfloat16 itself
 _TILE_BYTES = 1_024
@@ -196,51 +204,56 @@ def _split(x, tokens, size, tiles, like):
 @njit(error_model="numpy")
 def _copy(x, tokens, size, tiles):
     for token in range(tokens):
-        for first in range(0, size, DEPTH):
+        for first in range(0, size, LANES):
             tile = token // SIDE * (size // DEPTH) + first // DEPTH
-            at = tile * _TILE_NUMBERS + token % SIDE * DEPTH
-            for i in range(DEPTH):
-                tiles[at + i] = np.int16(float_as_bits(x[token, first + i]) >> np.int32(16))
+            at = tile * _TILE_NUMBERS + token % SIDE * DEPTH + first % DEPTH
+            store_upper(tiles, at, load(x, token * x.shape[1] + first))
 
 
 @njit(error_model="numpy")
 def _split_in_three(x, tokens, size, tiles):
+    minus = spread(np.float32(-1))
     for token in range(tokens):
-        for first in range(0, size, DEPTH):
+        for first in range(0, size, LANES):
             tile = (token // SIDE * (size // DEPTH) + first // DEPTH) * PARTS
-            at = tile * _TILE_NUMBERS + token % SIDE * DEPTH
-            for i in range(DEPTH):
-                number = x[token, first + i]
-                high = float_as_bits(number) >> np.int32(16)
-                rest = number - bits_as_float(high << np.int32(16))
-                middle = float_as_bits(rest) >> np.int32(16)
-                rest -= bits_as_float(middle << np.int32(16))
-                tiles[at + i] = np.int16(high)
-                tiles[at + _TILE_NUMBERS + i] = np.int16(middle)
-                tiles[at + 2 * _TILE_NUMBERS + i] = np.int16(float_as_bits(rest) >> np.int32(16))
+            at = tile * _TILE_NUMBERS + token % SIDE * DEPTH + first % DEPTH
+            number = load(x, token * x.shape[1] + first)
+            rest = multiply_add(minus, upper(number), number)
+            store_upper(tiles, at, number)
+            store_upper(tiles, at + _TILE_NUMBERS, rest)
+            last = multiply_add(minus, upper(rest), rest)
+            store_upper(tiles, at + 2 * _TILE_NUMBERS, last)
 
 
 @njit(error_model="numpy")
 def _put(product, sums, out, token, tokens, column, blocks, adds, like):
+    once = spread(np.float32(1))
     for n in range(tokens):
         for block in range(blocks):
             row = (n // SIDE * blocks + block) * SIDE + n % SIDE
             first = column + block * SIDE
-            for i in range(SIDE):
-                before = out[token + n, first + i] if adds else np.float32(0)
-                total = before + product.bias[first + i] + sums[row, i]
-                out[token + n, first + i] = rounded(total, like)
+            cell = (token + n) * out.shape[1] + first
+            total = load(product.bias, first)
+            if adds:
+                total = multiply_add(once, load(out, cell), total)
+            total = multiply_add(once, load(sums, row * SIDE), total)
+            store(out, cell, rounded_lanes(total, like))
 
 
 @njit(error_model="numpy")
-def multiply_tiles(product, scratch, x, out, tokens, first, last, adds, like):
+def split_input(product, scratch, x, tokens, like):
+    """Lay out what ``multiply_tiles`` multiplies, for any product of so many inputs."""
+    split(x, tokens, product.numbers.shape[1] // 256 * DEPTH, scratch.tiles, like)
+
+
+@njit(error_model="numpy")
+def multiply_tiles(product, scratch, out, tokens, first, last, adds, like):
     """See ``multiply``; ``first`` and ``last`` are at whole tiles, the registers configured.
 
     The weight is int32 [outputs / 16, inputs x 8]: tiles of pairs of bfloat16 [pairs, outputs].
     """
     weights, sums, tiles = product.numbers, scratch.sums, scratch.tiles
     steps = weights.shape[1] // 256
-    split(x, tokens, steps * DEPTH, tiles, like)
     row_bytes = steps * parts_of(like) * _TILE_BYTES
     for column in range(first, last, 2 * SIDE):
         blocks = min(2, (last - column) // SIDE)

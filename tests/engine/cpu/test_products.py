@@ -8,7 +8,7 @@ import torch
 from numba import njit
 
 from planner_node.engine.cpu.compiling import has_tiles
-from planner_node.engine.cpu.products_kernel import Product, exponential, multiply
+from planner_node.engine.cpu.products_kernel import Product, exponential, lay_out, multiply
 from planner_node.engine.cpu.tiles_kernel import (
     DEPTH,
     PARTS,
@@ -36,6 +36,7 @@ def multiplied(
 ) -> None:
     """Multiply twice, the second time on top, so that adding is tried too."""
     take_registers(product.numbers[0, 0], scratch.shape)
+    lay_out(product, scratch, x, tokens, LIKE)
     multiply(product, scratch, x, out, tokens, columns[0], columns[1], False, LIKE)  # noqa: FBT003
     multiply(product, scratch, x, out, tokens, columns[0], columns[1], True, LIKE)  # noqa: FBT003
     give_registers_back(product.numbers[0, 0])
