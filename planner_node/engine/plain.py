@@ -2,9 +2,10 @@
 
 Any product on a CPU puts its weight into oneDNN's blocks anew at every call. Kept that way, eight
 rows take half the time in bfloat16 and less in float32 too. That is memory besides the weight as
-it was loaded, so the sizes are bounded. Steps of few tokens of a float32 model: see ``cpu``.
+it was loaded, so the sizes are bounded. Compiled steps need none of it: see ``cpu``.
 """
 
+from functools import cached_property
 from typing import Final
 
 import torch
@@ -39,11 +40,14 @@ class PlainLinear:
 
 
 class PackedLinear(PlainLinear):
-    """A product whose weight is in memory twice: as it was loaded, and in oneDNN's own blocks."""
+    """A product whose weight is in memory twice: as it was loaded, and in oneDNN's own blocks.
 
-    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
-        super().__init__(weight, bias)
-        self._blocks = blocks_of(weight)
+    The second from the first product on: where compiled steps make them all, there is none.
+    """
+
+    @cached_property
+    def _blocks(self) -> Tensor:
+        return blocks_of(self.weight)
 
     def __call__(self, x: Tensor) -> Tensor:
         return over_blocks(x, self._blocks, self.bias)

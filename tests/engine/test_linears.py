@@ -139,3 +139,13 @@ def test_quantized_head_of_a_large_model_is_int8_only(monkeypatch: pytest.Monkey
     weight = weights(2_048).bfloat16()
     monkeypatch.setattr(linears, "PACKED_HEAD_BYTES", weight.nbytes - 1)
     assert type(quantized_head(weight)) is Int8Linear
+
+
+def test_blocks_are_made_for_the_first_product_and_kept() -> None:
+    product = plain_linear(weights(4_096), None)
+    assert isinstance(product, PackedLinear)
+    assert "_blocks" not in vars(product)
+    product(inputs_of(2))
+    blocks = vars(product)["_blocks"]
+    product(inputs_of(2))
+    assert vars(product)["_blocks"] is blocks

@@ -74,6 +74,8 @@ class CompiledLlama:
             log.info("compiling steps of few tokens for this processor: some seconds, once")
         begun_s = monotonic_s()
         self.hidden([Chunk(0, 0, [0], 1)])
+        if self._most_tokens < MOST_TILED_TOKENS:  # torch is given long prompts: make it ready
+            self._plain.scores(self._plain.hidden([Chunk(0, 0, [0], 1)]))
         log.info("steps of few tokens are compiled after %.1f s", monotonic_s() - begun_s)
 
     def hidden(self, chunks: list[Chunk]) -> Tensor:
