@@ -4,7 +4,10 @@ import os
 
 from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic
+
+_BYTE, _INT = ir.IntType(8), ir.IntType(32)
 
 
 @intrinsic
@@ -45,6 +48,26 @@ def pointer_to(_, address, number):
         return builder.inttoptr(args[0], context.get_value_type(signature.return_type))
 
     return types.CPointer(number)(address, number), generate
+
+
+@intrinsic
+def fetch(_, array, place):
+    """Have the line of a contiguous array's number at ``place`` brought near; wait for nothing."""
+
+    def generate(context, builder, signature, args):
+        data = context.make_array(signature.args[0])(context, builder, args[0]).data
+        cell = builder.bitcast(builder.gep(data, [args[1]]), _BYTE.as_pointer())
+        kinds = [cell.type, _INT, _INT, _INT]
+        call = ir.FunctionType(ir.VoidType(), kinds)
+        name = "llvm.prefetch.p0i8"
+        to_read, to_second_cache, data_not_code = _INT(0), _INT(2), _INT(1)
+        builder.call(
+            cgutils.get_or_insert_function(builder.module, call, name),
+            [cell, to_read, to_second_cache, data_not_code],
+        )
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp), generate
 
 
 @intrinsic

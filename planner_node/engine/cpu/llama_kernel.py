@@ -7,7 +7,7 @@ product and of the heads of every attention, and waits for the others before it 
 import numpy as np
 from numba import carray, njit
 
-from planner_node.engine.cpu.attention_kernel import attend, attend_shared, turn
+from planner_node.engine.cpu.attention_kernel import attend, attend_shared, fetch_keys, turn
 from planner_node.engine.cpu.compiling import prepare
 from planner_node.engine.cpu.intrinsics_kernel import arrive, arrived, give_way, pointer_to
 from planner_node.engine.cpu.numbers_kernel import narrow, widen
@@ -66,6 +66,14 @@ def _keep(kv, cells, qkv, tokens, first, last, heads, head, like):
 
 
 @njit(error_model="numpy")
+def _fetch(kv, runs, n, first, last, head):
+    """Have what the run at ``n`` will meet brought near while something else is done."""
+    if n < len(runs):
+        cell, met = runs[n, 2], runs[n, 4]
+        fetch_keys(kv, cell + met, runs[n, 3] - met, first, last, head)
+
+
+@njit(error_model="numpy")
 def _product(model, place, outputs, inputs):
     shape = shape_in_memory(model.number, outputs, inputs)
     numbers = carray(pointer_to(model.weights[place], model.number), shape)
@@ -86,6 +94,7 @@ def run(part, parts, counter, goal, model, buffers, step):
     take_registers(model.number, scratch.shape)
     first_head, last_head = all_heads * part // parts, all_heads * (part + 1) // parts
     first, last = _share(hidden, part, parts), _share(hidden, part + 1, parts)
+    first_key, last_key = key_heads * part // parts, key_heads * (part + 1) // parts
     first_active = _share(shape.active, part, parts)
     last_active = _share(shape.active, part + 1, parts)
     for token in range(tokens):
@@ -94,6 +103,7 @@ def run(part, parts, counter, goal, model, buffers, step):
     goal = meet(counter, goal, parts)
     for layer in range(shape.layers):
         kv = model.kv[layer]
+        _fetch(kv, step.runs, 0, first_key, last_key, head)
         normalize(x, model.norms[2 * layer], model.epsilon, mine, tokens, like)
         product = _product(model, 4 * layer, all_heads * size, hidden)
         lay_out(product, scratch, mine, tokens, like)
@@ -114,11 +124,13 @@ def run(part, parts, counter, goal, model, buffers, step):
         )
         _keep(kv, step.cells, qkv, tokens, first_head, last_head, heads, head, like)
         goal = meet(counter, goal, parts)
-        for key_head in range(part, key_heads, parts):
-            for group in step.groups:
+        for group in step.groups:
+            for key_head in range(first_key, last_key):
                 attend_shared(kv, group, step.together, key_head, sharing, buffers, part, head)
-            for one in step.runs:
-                attend(kv, one, step.apart, key_head, sharing, buffers, part, head)
+        for n in range(len(step.runs)):
+            _fetch(kv, step.runs, n + 1, first_key, last_key, head)
+            for key_head in range(first_key, last_key):
+                attend(kv, step.runs[n], step.apart, key_head, sharing, buffers, part, head)
         goal = meet(counter, goal, parts)
         attended = mixed
         if layer == shape.layers - 1:  # the other tokens have nothing more to say
