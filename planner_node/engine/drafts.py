@@ -48,10 +48,22 @@ def least_chance(num_rows: int) -> float:
 class Lookup:
     """What one row knows for its guesses, and how it does with them."""
 
-    __slots__ = ("kinds", "misses", "num_learned", "own", "pause", "shared", "trail")
+    __slots__ = (
+        "ahead",
+        "guessed",
+        "kinds",
+        "misses",
+        "num_learned",
+        "own",
+        "pause",
+        "shared",
+        "trail",
+    )
 
     def __init__(self, sequence: Sequence, shared: PlanLog) -> None:
         self.trail = Trail(sequence.request, shared)
+        self.guessed: list[int] = []  # the latest draft,
+        self.ahead = self.trail  # and the trail behind it
         self.own = NgramTable()
         self.shared = shared
         self.num_learned = sequence.request.prefix_tokens
@@ -142,6 +154,7 @@ class Drafter:
         lookup.kinds = []
         recent = sequence.tokens[-LONGEST_NGRAM:]
         trail = lookup.trail.fork()
+        lookup.ahead, lookup.guessed = trail, sequence.draft.token_ids
         milestones = sequence.request.milestone_tokens
         chance = 1.0
         while len(sequence.draft.token_ids) < share:
@@ -174,7 +187,11 @@ class Drafter:
     def _catch_up(self, lookup: Lookup, sequence: Sequence) -> None:
         """Learn what the row has come to since its last draft."""
         tokens, output = sequence.tokens, len(sequence.request.prompt)
-        for token_id in tokens[max(lookup.num_learned, output) :]:
+        came, guessed = tokens[max(lookup.num_learned, output) :], lookup.guessed
+        if guessed and not lookup.ahead.has_gone_over and came[: len(guessed)] == guessed:
+            lookup.trail = lookup.ahead
+            del came[: len(guessed)]
+        for token_id in came:
             lookup.trail.step(token_id)
         lookup.trail.seek(anew=True)
         lookup.own.learn(tokens, lookup.num_learned)

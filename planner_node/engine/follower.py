@@ -7,7 +7,7 @@ earlier one had there; from then on the one is expected wherever the other comes
 
 from collections.abc import Iterable, Mapping
 from collections.abc import Sequence as Many
-from typing import Final, Self, TypeAlias
+from typing import Final, Self, TypeAlias, TypeVar
 
 from planner_node.engine.plan_log import END, NO_IDS, PlanLog
 
@@ -22,6 +22,17 @@ KINDS: Final = 4
 Name: TypeAlias = tuple[int, ...]
 Guess: TypeAlias = tuple[int, int]
 _NOTHING: Final[Mapping[int, tuple[tuple[Name, Name], ...]]] = {}
+
+
+Forked = TypeVar("Forked")
+
+
+def fork_of(original: Forked) -> Forked:
+    """Return a copy of an object that has slots only, in a third of ``copy.copy``'s time."""
+    forked = original.__class__.__new__(original.__class__)
+    for name in original.__class__.__slots__:  # type: ignore[attr-defined]
+        setattr(forked, name, getattr(original, name))
+    return forked
 
 
 class Follower:
@@ -58,10 +69,7 @@ class Follower:
         self._swaps = _NOTHING  # their first id → their name and ours, longest first
 
     def fork(self) -> Self:
-        forked = self.__class__.__new__(self.__class__)  # a third of copy.copy's time
-        for name in self.__slots__:
-            setattr(forked, name, getattr(self, name))
-        return forked
+        return fork_of(self)
 
     @property
     def is_lost(self) -> bool:
@@ -79,7 +87,7 @@ class Follower:
         """Return the id that should come next, or None."""
         if self._place is None or self._gap is not None:
             return None
-        if not self._rest:
+        if self._swaps and not self._rest:
             self._exchange(self._place)
         found = self._rest[0] if self._rest else self._log.id_at(self._place)
         return None if found == END else found
@@ -104,9 +112,11 @@ class Follower:
         """Go on with the id that came."""
         if self._place is None:
             return
-        if self.expected() == token_id:
+        if self._gap is not None:
+            self._meet(self._place, token_id, nearest=0)
+        elif self.expected() == token_id:
             self._go_on(self._place)
-        elif self._gap is not None or (self._rest and self._origin is None):
+        elif self._rest and self._origin is None:
             self._meet(self._place, token_id, nearest=0)
         else:
             self._meet(self._place if self._origin is None else self._origin, token_id, nearest=1)

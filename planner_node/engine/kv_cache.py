@@ -19,6 +19,7 @@ class KvSlots:
         self.rows = rows
         self.context_tokens = context_tokens
         self._buffers: list[Tensor] = []
+        self._stacks: list[Tensor] = []  # the same, [layers, rows, context + 1, ...]
 
     @property
     def scratch_position(self) -> int:
@@ -35,6 +36,7 @@ class KvSlots:
         shape = (layers, self.rows, self.context_tokens + 1, *tail)
         whole = torch.zeros(shape, dtype=dtype, device=device)
         self._buffers += whole.unbind(0)
+        self._stacks.append(whole)
         return whole
 
     def make(self, tail: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
@@ -45,16 +47,17 @@ class KvSlots:
         shape = (self.rows, self.context_tokens + 1, *tail)
         buffer = torch.zeros(shape, dtype=dtype, device=device)
         self._buffers.append(buffer)
+        self._stacks.append(buffer[None])
         return buffer
 
     def move(self, source: int, target: int, num_tokens: int) -> None:
-        for buffer in self._buffers:
-            buffer[target, :num_tokens] = buffer[source, :num_tokens]
+        for stack in self._stacks:
+            stack[:, target, :num_tokens] = stack[:, source, :num_tokens]
 
     def wipe(self, slot: int) -> None:
         """Zero a row: what it holds may be NaN, and a masked NaN still spoils who comes next."""
-        for buffer in self._buffers:
-            buffer[slot].zero_()
+        for stack in self._stacks:
+            stack[:, slot].zero_()
 
     def copy_out(self, slot: int, num_tokens: int) -> list[Tensor]:
         """Return the row's first ``num_tokens`` tokens, one [tokens, ...] copy per buffer."""

@@ -6,10 +6,9 @@ to the latest part that begins as its own does, and names are exchanged as the p
 """
 
 from collections.abc import Sequence as Many
-from copy import copy
 from typing import Final, Self, TypeAlias
 
-from planner_node.engine.follower import Follower, Guess
+from planner_node.engine.follower import Follower, Guess, fork_of
 from planner_node.engine.ngrams import ngram_keys
 from planner_node.engine.plan_log import PROMPT, PlanLog
 from planner_node.engine.request import Request
@@ -24,7 +23,16 @@ Part: TypeAlias = tuple[int, ...]
 class Trail:
     """A row's way along earlier plans; ``fork`` gives another that goes on as guessed."""
 
-    __slots__ = ("_earlier", "_follower", "_is_sought", "_log", "_milestones", "_part", "words")
+    __slots__ = (
+        "_earlier",
+        "_follower",
+        "_is_sought",
+        "_log",
+        "_milestones",
+        "_part",
+        "has_gone_over",
+        "words",
+    )
 
     def __init__(self, request: Request, log: PlanLog) -> None:
         asked = request.prompt[request.prefix_tokens :]
@@ -34,6 +42,7 @@ class Trail:
         self._earlier: tuple[Part, ...] = ()  # the latest parts that are whole
         self._part: Part = ()  # what is written of the next
         self._is_sought = False
+        self.has_gone_over = False  # to another part, since it was forked
         self._follower = Follower(log, None, self.words)
         first = max(request.prefix_tokens, len(request.prompt) - LONGEST_PROMPT)
         if (likest := self._likest(request.prompt, first)) is not None:
@@ -49,8 +58,9 @@ class Trail:
         return self._follower.is_within_name
 
     def fork(self) -> Self:
-        forked = copy(self)
+        forked = fork_of(self)
         forked._follower = self._follower.fork()  # noqa: SLF001  of its own kind
+        forked.has_gone_over = False
         return forked
 
     def step(self, token_id: int) -> None:
@@ -88,6 +98,7 @@ class Trail:
         other.go_to_part(begin, self._part, self._earlier)
         if not self._follower.is_within_name or other.hits > self._follower.hits:
             self._follower = other
+            self.has_gone_over = True
 
     def _next_part(self) -> int | None:
         return self._log.part_after(self._earlier[-1]) if self._earlier else None
