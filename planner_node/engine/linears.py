@@ -5,6 +5,7 @@ model's own modules then become views of the fused weights, so memory is equal.
 """
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any, Final, Protocol
 
 import torch
@@ -74,13 +75,13 @@ class Int8Linear:
         bias: Tensor | None,
         product: Int8Product = int8_product,
     ) -> None:
-        self._weight = weight
-        self._scale = scale
-        self._bias = bias
+        self.weight = weight
+        self.scale = scale
+        self.bias = bias
         self._product = product
 
     def __call__(self, x: Tensor) -> Tensor:
-        return self._product(x, self._weight, self._scale, self._bias)
+        return self._product(x, self.weight, self.scale, self.bias)
 
     def add_to(self, total: Tensor, x: Tensor) -> Tensor:
         return total + self(x)
@@ -94,12 +95,15 @@ class Int8Head(Int8Linear):
 
     def __init__(self, weight: Tensor, scale: Tensor) -> None:
         super().__init__(weight, scale, None)
-        self._blocks = blocks_of(weight.bfloat16())
+
+    @cached_property
+    def _blocks(self) -> Tensor:
+        return blocks_of(self.weight.bfloat16())
 
     def __call__(self, x: Tensor) -> Tensor:
         if x.shape[0] < INT8_HEAD_KERNEL_ROWS:
             return super().__call__(x)
-        return over_blocks(x, self._blocks, None).mul_(self._scale.to(x.dtype))
+        return over_blocks(x, self._blocks, None).mul_(self.scale.to(x.dtype))
 
 
 class Nf4Linear:

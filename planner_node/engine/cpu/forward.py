@@ -29,8 +29,9 @@ from planner_node.engine.cpu.tables import (
     table,
 )
 from planner_node.engine.cpu.tiles_kernel import SIDE
-from planner_node.engine.cpu.weights import Numbers, fits_tiles, keep_all
+from planner_node.engine.cpu.weights import Keepable, Numbers, fits_tiles, keep_all
 from planner_node.engine.kv_cache import Prefix
+from planner_node.engine.linears import Int8Linear
 from planner_node.engine.llama import LlamaForward
 from planner_node.engine.plain import PlainLinear
 
@@ -159,17 +160,19 @@ def _groups(chunks: list[Chunk], runs: Numbers) -> tuple[Numbers, Numbers]:
     return numbers_of(together), np.array(groups, np.int64).reshape(-1, 4)
 
 
-def products_of(plain: LlamaForward, *, in_tiles: bool = False) -> list[PlainLinear]:
+def products_of(plain: LlamaForward, *, in_tiles: bool = False) -> list[Keepable]:
     """Return the products of a small model on a CPU; none of one that is not compiled.
 
-    That computes in float32, or in bfloat16 where these fit tile registers.
+    That computes in float32, or in bfloat16 where these fit tile registers, int8 weights too.
     """
-    products = [each for each in plain.products() if isinstance(each, PlainLinear)]
+    is_tileable = in_tiles and plain.dtype is torch.bfloat16 and plain.heads.size % SIDE == 0
+    kinds = (PlainLinear, Int8Linear) if is_tileable else (PlainLinear,)
+    products = [each for each in plain.products() if isinstance(each, kinds)]
     is_whole = plain.device.type == "cpu" and len(products) == len(plain.products())
     fits = plain.heads.size % NUMBERS == 0
     is_small = sum(product.weight.numel() for product in products) <= MOST_NUMBERS
     is_float = plain.dtype is torch.float32
-    if in_tiles and plain.dtype is torch.bfloat16 and plain.heads.size % SIDE == 0:
+    if is_tileable:
         is_float = all(fits_tiles(product.weight) for product in products)
     return products if is_whole and fits and is_float and is_small else []
 

@@ -77,8 +77,9 @@ def _fetch(kv, runs, n, first, last, head):
 def _product(model, place, outputs, inputs):
     shape = shape_in_memory(model.number, outputs, inputs)
     numbers = carray(pointer_to(model.weights[place], model.number), shape)
+    scale = carray(pointer_to(model.scales[place], np.float32(0)), (outputs,))
     bias = carray(pointer_to(model.biases[place], np.float32(0)), (outputs,))
-    return Product(numbers, model.scales[place], bias)
+    return Product(numbers, scale, bias)
 
 
 @njit(fastmath=MATH, error_model="numpy", nogil=True, cache=_IS_KEPT)

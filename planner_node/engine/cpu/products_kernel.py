@@ -23,7 +23,7 @@ from planner_node.engine.cpu.lanes_kernel import (
 from planner_node.engine.cpu.numbers_kernel import rounded, widen
 from planner_node.engine.cpu.tiles_kernel import SIDE, multiply_tiles, split_input
 
-# A weight's numbers [outputs, inputs], what they are multiplied by, and what is added [outputs].
+# A weight's numbers [outputs, inputs]; what each output is multiplied by, and what is added.
 Product = namedtuple("Product", ("numbers", "scale", "bias"))  # noqa: PYI024  numba reads its fields
 
 TOKENS = 8  # that meet a weight at once; tables of tokens are padded to it
@@ -113,7 +113,7 @@ def _eight(row, other, x, token):
 def _put(sums, product, out, token, column, adds, like):
     for n in range(len(sums)):
         before = out[token + n, column] if adds else np.float32(0)
-        total = before + product.bias[column] + sums[n] * product.scale
+        total = before + product.bias[column] + sums[n] * product.scale[column]
         out[token + n, column] = rounded(total, like)
 
 
@@ -206,7 +206,7 @@ def multiply_gated(product, scratch, x, ups, out, tokens, first, last, like):
     """
     half = len(product.bias) // 2
     multiply(product, scratch, x, out, tokens, first, last, False, like)
-    up = Product(below(product.numbers, half), product.scale, product.bias[half:])
+    up = Product(below(product.numbers, half), product.scale[half:], product.bias[half:])
     multiply(up, scratch, x, ups, tokens, first, last, False, like)
     nothing = spread(np.float32(0))
     for token in range(tokens):

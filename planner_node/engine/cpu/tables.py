@@ -36,9 +36,9 @@ class Shape(NamedTuple):
 class Model(NamedTuple):
     """What stays the same: ``head`` is as long as a head is wide, which the compiler then knows.
 
-    ``weights`` and ``biases`` are addresses: of qkv, out, gate with up, and down of each layer, at
-    last of the model's head; ``number`` is one of the weights' numbers. ``kv`` [layers, cells,
-    2 x key heads, size].
+    ``weights``, ``scales`` and ``biases`` are addresses: of qkv, out, gate with up, and down of
+    each layer, at last of the model's head; ``number`` is one of the weights' numbers.
+    ``kv`` [layers, cells, 2 x key heads, size].
     """
 
     shape: Shape
@@ -118,7 +118,7 @@ def model_of(plain: LlamaForward, kept: list[Kept]) -> Model:
         number=kept[0].numbers.dtype.type(0),
         embedding=_as_numbers(plain.embedding),
         weights=numbers_of(one.numbers.ctypes.data for one in kept),
-        scales=np.array([one.scale for one in kept], np.float32),
+        scales=numbers_of(one.scale.ctypes.data for one in kept),
         biases=numbers_of(one.bias.ctypes.data for one in kept),
         norms=torch.stack([norm.weight for norm in norms]).float().numpy(),
         epsilon=np.float32(norms[0].epsilon),

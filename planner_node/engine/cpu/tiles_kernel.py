@@ -236,7 +236,7 @@ def _put(product, sums, out, token, tokens, column, blocks, adds, like):
             total = load(product.bias, first)
             if adds:
                 total = multiply_add(once, load(out, cell), total)
-            total = multiply_add(once, load(sums, row * SIDE), total)
+            total = multiply_add(load(product.scale, first), load(sums, row * SIDE), total)
             store(out, cell, rounded_lanes(total, like))
 
 

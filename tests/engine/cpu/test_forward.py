@@ -1,7 +1,8 @@
 """The compiled forward gives the scores of the plain one, whatever a step carries."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from planner_node.engine.batch import Chunk
 from planner_node.engine.cpu.compiling import has_tiles
 from planner_node.engine.cpu.forward import CompiledLlama, products_of
 from planner_node.engine.kv_cache import KvSlots, Prefix
+from planner_node.engine.linears import quantized_head
 from planner_node.engine.llama import LlamaForward
 from tests.fakes.engine import TINY_VOCABULARY_TOKENS, prompt_of, tiny_llama
 
@@ -50,10 +52,15 @@ class Pair:
     """Both forwards over one model, each with slots of its own; all rows hold some tokens."""
 
     def __init__(
-        self, model: LlamaForCausalLM, *, prefix_tokens: int = 0, in_tiles: bool = False
+        self,
+        model: LlamaForCausalLM,
+        *,
+        prefix_tokens: int = 0,
+        in_tiles: bool = False,
+        change: Callable[[LlamaForward], LlamaForward] = lambda forward: forward,
     ) -> None:
-        self.plain = LlamaForward(model, KvSlots(4, CONTEXT_TOKENS))
-        plain = LlamaForward(model, KvSlots(4, CONTEXT_TOKENS))
+        self.plain = change(LlamaForward(model, KvSlots(4, CONTEXT_TOKENS)))
+        plain = change(LlamaForward(model, KvSlots(4, CONTEXT_TOKENS)))
         self.compiled = CompiledLlama(plain, in_tiles=in_tiles)
         self.held: dict[int, int] = {}
         self.prefixes: list[Prefix | None] = [None] * 4
@@ -165,6 +172,33 @@ def test_a_model_that_computes_in_bfloat16_is_rounded_where_it_rounds(threads: i
     assert torch.cosine_similarity(scores, plain, dim=-1).min() > 0.9995
 
 
+def quantized(forward: LlamaForward) -> LlamaForward:
+    """Make all products int8, as those of a model that was loaded so."""
+    forward._layers = [
+        replace(
+            layer,
+            **{
+                name: quantized_head(getattr(layer, name).weight)
+                for name in ("qkv", "out", "gate_up", "down")
+            },
+        )
+        for layer in forward._layers
+    ]
+    forward._head = quantized_head(forward.embedding)
+    return forward
+
+
+@pytest.mark.skipif(not has_tiles(), reason="no tile registers (AMX)")
+@torch.inference_mode()
+def test_int8_weights_are_whole_numbers_in_tiles(threads: int) -> None:
+    model = tiny_llama(**TILED).bfloat16()
+    pair = Pair(model, in_tiles=True, prefix_tokens=40, change=quantized)
+    assert {one.numbers.dtype.name for one in pair.compiled._kept} == {"int32"}
+    both = [pair.step(runs, seed) for seed, runs in enumerate(STEPS)]
+    scores, plain = (torch.cat(side).double() for side in zip(*both, strict=True))
+    assert torch.cosine_similarity(scores, plain, dim=-1).min() > 0.999
+
+
 @torch.inference_mode()
 def test_weights_that_are_no_tiles_are_read_in_rows() -> None:
     for model in (tiny_llama(**TILED), tiny_llama().bfloat16().float()):
@@ -178,3 +212,6 @@ def test_only_what_it_computes_alike_is_compiled() -> None:
     assert not products_of(LlamaForward(tiny_llama(head_dim=12), slots))
     assert not products_of(LlamaForward(tiny_llama(**TILED).bfloat16(), slots))
     assert not products_of(LlamaForward(tiny_llama(head_dim=8).bfloat16(), slots), in_tiles=True)
+    int8 = quantized(LlamaForward(tiny_llama(**TILED).bfloat16(), slots))
+    assert products_of(int8, in_tiles=True)
+    assert not products_of(int8)

@@ -47,7 +47,7 @@ def results(one: Kept, x: Numbers, tokens: int, columns: tuple[int, int]) -> Num
         np.zeros(PARTS * 4 * SIDE * INPUTS, np.int16), np.zeros((4 * SIDE, SIDE), np.float32), SHAPE
     )
     out = np.zeros((4 * SIDE, OUTPUTS), np.float32)
-    product = Product(one.numbers, np.float32(one.scale), one.bias)
+    product = Product(one.numbers, one.scale, one.bias)
     multiplied(product, scratch, x, out, tokens, np.array(columns))
     return out
 

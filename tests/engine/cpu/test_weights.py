@@ -20,7 +20,9 @@ def as_float(one: Kept) -> Tensor:
     """Return the weight that is meant."""
     numbers = torch.from_numpy(one.numbers.view(one.numbers.dtype.str.replace("u", "i")))
     kinds = {"uint16": torch.float16, "int16": torch.bfloat16, "float32": torch.float32}
-    return numbers.view(kinds[one.numbers.dtype.name]).float() * one.scale
+    return (
+        numbers.view(kinds[one.numbers.dtype.name]).float() * torch.from_numpy(one.scale)[:, None]
+    )
 
 
 @pytest.mark.parametrize(
