@@ -2,6 +2,7 @@
 
     python -m benchmarks.compiled --keep compiled
     python -m benchmarks.compiled --model FOLDER --rows 1 8
+    python -m benchmarks.compiled --without-tiles --keep compiled_rows
 
 Two engines over the same weights do the same plans in turns; each ratio is of one round's pair.
 """
@@ -19,6 +20,7 @@ from benchmarks.machine import describe
 from benchmarks.plan_requests import Workload, workload_of
 from benchmarks.results import command_of, keep
 from planner_node.engine.assembly import forward_of
+from planner_node.engine.cpu.forward import CompiledLlama
 from planner_node.engine.kv_cache import KvSlots
 from planner_node.engine.limits import EngineLimits
 from planner_node.engine.llama import LlamaForward
@@ -31,10 +33,18 @@ def plain_forward(loaded: LoadedModel, limits: EngineLimits) -> LlamaForward:
     return LlamaForward(loaded.model, KvSlots(limits.rows, limits.context_tokens))
 
 
+def in_rows(loaded: LoadedModel, limits: EngineLimits) -> CompiledLlama:
+    """Compile as for a processor that has no tile registers."""
+    forward = CompiledLlama(plain_forward(loaded, limits))
+    forward.prepare()
+    return forward
+
+
 def compare(workload: Workload, rows: int, options: argparse.Namespace) -> dict[str, Any]:
     """Return the medians of both, and of compiled / plain with the least and the most."""
+    make = in_rows if options.without_tiles else forward_of
     plain = Bench(workload, rows, options.threads, make=plain_forward)
-    compiled = Bench(workload, rows, options.threads, make=forward_of)
+    compiled = Bench(workload, rows, options.threads, make=make)
     num_plans = max(options.plans, 2 * rows)
     pairs: list[tuple[Round, Round]] = []
     for turn in range(options.rounds + 1):
@@ -82,6 +92,9 @@ def _options() -> argparse.Namespace:
     asked.add_argument("--rows", type=int, nargs="+", default=[1, 8, 32])
     asked.add_argument("--plans", type=int, default=24, help="a round; at least twice the rows")
     asked.add_argument("--rounds", type=int, default=4)
+    asked.add_argument(
+        "--without-tiles", action="store_true", help="as where a processor has none (AMX)"
+    )
     asked.add_argument("--alike", action="store_true", help="sentences of two patterns a language")
     asked.add_argument("--keep", help="write the report to benchmarks/results/KEEP.json")
     return asked.parse_args()
