@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import json
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Protocol
@@ -41,7 +41,6 @@ class Session(Protocol):
     @property
     def epoch(self) -> int: ...
     async def send(self, publication: Publication) -> asyncio.Future[PublishOutcome]: ...
-    async def publish(self, publication: Publication) -> PublishOutcome: ...
     async def ended(self) -> Ending: ...
 
 
@@ -132,14 +131,15 @@ class Presence:
                 await session.ended()
                 beating.cancel()
 
-    async def farewell(self, session: Session) -> asyncio.Future[PublishOutcome]:
+    async def farewell(self, session: Session) -> Awaitable[Outcome]:
         """Say OFFLINE, so that nobody takes an orderly stop for a crash.
 
         Returns once it is on its way, with the broker's answer to wait for.
         """
         self._state, self._since = NodeState.OFFLINE, self._clock.now()
         self._model_ready = False
-        return await session.send(_retained(self._who.status_topic, encode(self._status())))
+        offline = _retained(self._who.status_topic, encode(self._status()))
+        return self._heard(offline, await session.send(offline))
 
     def hear(self, delivery: Delivery) -> bool:
         """Look at what stands on our status topic; return whether a rival has spoken.
@@ -173,7 +173,12 @@ class Presence:
                 return
 
     async def _say(self, session: Session, publication: Publication) -> Outcome:
-        outcome = await session.publish(publication)
+        return await self._heard(publication, await session.send(publication))
+
+    async def _heard(
+        self, publication: Publication, sent: asyncio.Future[PublishOutcome]
+    ) -> Outcome:
+        outcome = await sent
         if outcome.outcome is Outcome.REFUSED:
             logger.error("! mqtt %s refused: %s", publication.topic, outcome.reason)
         return outcome.outcome

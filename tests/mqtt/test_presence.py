@@ -177,8 +177,18 @@ async def test_nonsense_on_our_topic_is_covered_and_is_no_rival(payload: bytes) 
 async def test_farewell_says_offline() -> None:
     async with working() as (presence, _, session):
         await session.until_sent(1)
-        assert (await (await presence.farewell(session))).outcome is Outcome.ACCEPTED
+        assert await (await presence.farewell(session)) is Outcome.ACCEPTED
         assert said(session.sent[-1])["state"] == "OFFLINE"
+
+
+async def test_farewell_that_the_broker_refuses_is_not_passed_over(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with working() as (presence, _, session):
+        await session.until_sent(1)
+        session.refuse_topics = {STATUS}
+        assert await (await presence.farewell(session)) is Outcome.REFUSED
+    assert f"{STATUS} refused: Not authorized" in caplog.text
 
 
 def node_info() -> NodeInfo:
