@@ -93,9 +93,6 @@ class Int8Head(Int8Linear):
     The int8 kernel takes row by row, and unpacking a head at every step is dearer still.
     """
 
-    def __init__(self, weight: Tensor, scale: Tensor) -> None:
-        super().__init__(weight, scale, None)
-
     @cached_property
     def _blocks(self) -> Tensor:
         return blocks_of(self.weight.bfloat16())
@@ -166,5 +163,5 @@ def quantized_head(weight: Tensor) -> Int8Linear:
     whole = torch.round(weight.float() / scale).to(torch.int8)
     is_packed = weight.dtype is torch.bfloat16 and can_pack(weight)
     if is_packed and weight.nbytes <= PACKED_HEAD_BYTES:
-        return Int8Head(whole, scale.squeeze(1))
+        return Int8Head(whole, scale.squeeze(1), None)
     return Int8Linear(whole, scale.squeeze(1), None)

@@ -10,7 +10,7 @@ What rows begin with alike is met by all of them together; see ``attention`` for
 import numpy as np
 from numba import njit
 
-from planner_node.engine.cpu.intrinsics_kernel import fetch
+from planner_node.engine.cpu.intrinsics_kernel import LINE_BYTES, fetch
 from planner_node.engine.cpu.lanes_kernel import (
     LANES,
     exponential_lanes,
@@ -25,18 +25,20 @@ from planner_node.engine.cpu.products_kernel import MATH, exponential
 
 KEYS = 8  # that are met at a time; tables of scores are padded to it
 NUMBERS = 8  # of a value that are mixed at a time; a head is as wide as some of these
-_LINE_BYTES = 64  # of every cache
 _HIDDEN = np.float32(-1e30)  # the score of a key that a query does not see
 
 
 @njit(error_model="numpy")
-def fetch_keys(kv, cell, count, first, last, head):
-    """Have the keys and values of key heads ``first`` to ``last`` brought near.
+def fetch_keys(kv, runs, n, first, last, head):
+    """Have what the run at ``n``, if there is one, meets of key heads ``first`` to ``last`` near.
 
-    They lie too far apart for the processor to guess what comes next.
+    Its keys and values lie too far apart for the processor to guess what comes next.
     """
-    size, heads, step = len(head), kv.shape[1], _LINE_BYTES // kv.itemsize
-    for row in range(cell * heads, (cell + count) * heads, heads):
+    if n == len(runs):
+        return
+    begin, stop = runs[n, 2] + runs[n, 4], runs[n, 2] + runs[n, 3]  # see ``attend``
+    size, heads, step = len(head), kv.shape[1], LINE_BYTES // kv.itemsize
+    for row in range(begin * heads, stop * heads, heads):
         for place in range((row + first) * size, (row + last) * size, step):
             fetch(kv, place)
             fetch(kv, place + heads // 2 * size)

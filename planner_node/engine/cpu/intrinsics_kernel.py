@@ -7,6 +7,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+LINE_BYTES = 64  # of every cache
 _BYTE, _INT = ir.IntType(8), ir.IntType(32)
 
 

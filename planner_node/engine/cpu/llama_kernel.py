@@ -66,14 +66,6 @@ def _keep(kv, cells, qkv, tokens, first, last, heads, head, like):
 
 
 @njit(error_model="numpy")
-def _fetch(kv, runs, n, first, last, head):
-    """Have what the run at ``n`` will meet brought near while something else is done."""
-    if n < len(runs):
-        cell, met = runs[n, 2], runs[n, 4]
-        fetch_keys(kv, cell + met, runs[n, 3] - met, first, last, head)
-
-
-@njit(error_model="numpy")
 def _product(model, place, outputs, inputs):
     shape = shape_in_memory(model.number, outputs, inputs)
     numbers = carray(pointer_to(model.weights[place], model.number), shape)
@@ -104,7 +96,7 @@ def run(part, parts, counter, goal, model, buffers, step):
     goal = meet(counter, goal, parts)
     for layer in range(shape.layers):
         kv = model.kv[layer]
-        _fetch(kv, step.runs, 0, first_key, last_key, head)
+        fetch_keys(kv, step.runs, 0, first_key, last_key, head)
         normalize(x, model.norms[2 * layer], model.epsilon, mine, tokens, like)
         product = _product(model, 4 * layer, all_heads * size, hidden)
         lay_out(product, scratch, mine, tokens, like)
@@ -129,7 +121,7 @@ def run(part, parts, counter, goal, model, buffers, step):
             for key_head in range(first_key, last_key):
                 attend_shared(kv, group, step.together, key_head, sharing, buffers, part, head)
         for n in range(len(step.runs)):
-            _fetch(kv, step.runs, n + 1, first_key, last_key, head)
+            fetch_keys(kv, step.runs, n + 1, first_key, last_key, head)
             for key_head in range(first_key, last_key):
                 attend(kv, step.runs[n], step.apart, key_head, sharing, buffers, part, head)
         goal = meet(counter, goal, parts)

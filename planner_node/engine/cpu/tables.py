@@ -5,7 +5,7 @@ They are named tuples, which the compiled functions read by name.
 
 import math
 from collections.abc import Iterable
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -13,13 +13,12 @@ from torch import Tensor
 
 from planner_node.engine.cpu.attention_kernel import KEYS
 from planner_node.engine.cpu.crew import MOST_PARTS
+from planner_node.engine.cpu.intrinsics_kernel import LINE_BYTES
 from planner_node.engine.cpu.lanes_kernel import LANES
 from planner_node.engine.cpu.products_kernel import TOKENS
 from planner_node.engine.cpu.tiles_kernel import DEPTH, PARTS, SHAPE, SIDE
 from planner_node.engine.cpu.weights import Kept, Numbers
 from planner_node.engine.llama import LlamaForward
-
-_LINE_BYTES: Final = 64  # of every cache
 
 
 class Shape(NamedTuple):
@@ -165,8 +164,8 @@ def rows(*shape: int) -> Numbers:
     Of an even one, as 4,096 bytes are, one column's numbers would meet in a few sets of the caches.
     """
     *tokens, width = shape
-    lines = -(-width * 4 // _LINE_BYTES)
-    return table(*tokens, (lines | 1) * _LINE_BYTES // 4)
+    lines = -(-width * 4 // LINE_BYTES)
+    return table(*tokens, (lines | 1) * LINE_BYTES // 4)
 
 
 def table(*shape: int, of: type[np.generic] = np.float32) -> Numbers:
@@ -175,6 +174,6 @@ def table(*shape: int, of: type[np.generic] = np.float32) -> Numbers:
     Numbers that lie across two lines are read in twice the time, tiles in five times.
     """
     count, size_bytes = math.prod(shape), np.dtype(of).itemsize
-    room = np.zeros(count * size_bytes + _LINE_BYTES, np.uint8)
-    begin = -room.ctypes.data % _LINE_BYTES
+    room = np.zeros(count * size_bytes + LINE_BYTES, np.uint8)
+    begin = -room.ctypes.data % LINE_BYTES
     return room[begin : begin + count * size_bytes].view(of).reshape(shape)
