@@ -22,7 +22,7 @@ from planner_node.settings import EngineSettings, ModelSettings
 if TYPE_CHECKING:
     from planner_node.engine.core import Engine
     from planner_node.engine.loading import LoadedModel
-    from planner_node.engine.worker import EngineWorker
+    from planner_node.engine.team import EngineTeam
 
 EMBEDDED: Final = "embedded"
 EMBEDDED_FOLDER: Final = Path(__file__).resolve().parents[1] / "models" / "embedded"
@@ -49,30 +49,30 @@ class LocalModel:
         self._model = model
         self._engine = engine
         self._clock = clock or SystemClock()
-        self._worker: EngineWorker | None = None
+        self._team: EngineTeam | None = None
         self._built: _Built | None = None
 
     async def start(self) -> LocalCompleter:
         """Load the model and return what speaks with it; raise ModelNotLoaded with what to do."""
-        from planner_node.engine.worker import EngineWorker  # noqa: PLC0415  imports torch
+        from planner_node.engine.team import EngineTeam  # noqa: PLC0415  imports torch
 
-        self._worker = EngineWorker(self._build)
-        await self._worker.start()
+        self._team = EngineTeam(self._build)
+        await self._team.start()
         if self._built is None:
             raise ModelNotLoaded("the engine started without a model", model=self._model.id)
         context_tokens = min(self._built.loaded.context_tokens, self._engine.context_tokens)
         info = model_info(self._built.loaded, self._model.id, context_tokens)
-        return LocalCompleter(info, self._built.voice, self._worker, self._clock)
+        return LocalCompleter(info, self._built.voice, self._team, self._clock)
 
     async def stop(self) -> None:
-        """End the engine's thread; what still runs ends as canceled."""
-        if self._worker is not None:
-            await self._worker.stop()
+        """End the engines' threads; what still runs ends as canceled."""
+        if self._team is not None:
+            await self._team.stop()
 
     async def wait_ended(self) -> None:
-        """Return when the engine was stopped; raise EngineDied when it died."""
-        if self._worker is not None:
-            await self._worker.wait_ended()
+        """Return when the engines were stopped; raise EngineDied when one died."""
+        if self._team is not None:
+            await self._team.wait_ended()
 
     @property
     def trouble(self) -> str:
@@ -80,13 +80,13 @@ class LocalModel:
         return ""
 
     @property
-    def worker(self) -> "EngineWorker | None":
-        """The engine's thread, for its counters; None before ``start``."""
-        return self._worker
+    def team(self) -> "EngineTeam | None":
+        """The engines, for their counters; None before ``start``."""
+        return self._team
 
-    def _build(self) -> "Engine":
-        """Load in the engine's thread."""
-        from planner_node.engine.assembly import assemble  # noqa: PLC0415  imports torch
+    def _build(self) -> "list[Engine]":
+        """Load in the first engine's thread."""
+        from planner_node.engine.assembly import assemble_all  # noqa: PLC0415  imports torch
         from planner_node.engine.limits import EngineLimits  # noqa: PLC0415
         from planner_node.engine.loading import ModelSpec, load  # noqa: PLC0415  imports torch
 
@@ -112,7 +112,7 @@ class LocalModel:
             prefixes=engine.prefix_cache_entries,
             draft_tokens=engine.draft_tokens,
         )
-        return assemble(loaded, limits, engine.threads)
+        return assemble_all(loaded, limits, engine.threads)
 
 
 def unlearned(model: ModelSettings, engine: EngineSettings, tools: Iterable[str]) -> list[str]:

@@ -1,7 +1,8 @@
 """The engine room: token ids in, token ids out.
 
 Rule 1: it never hears of JSON, MQTT, tasks or robots; a ``Constraint`` says what may come next.
-Rule 2: one thread owns the model, the caches and every constraint; ``worker`` is the crossing.
+Rule 2: one thread owns an engine, its caches and constraints; ``worker`` is the crossing. Weights
+are only read, so that the engines of a ``team`` share them.
 Rule 3: every accepted request ends in exactly one terminal event, whatever dies.
 Rule 4: a row's tokens do not depend on who else is in the batch.
 """

@@ -1,4 +1,4 @@
-"""A loaded model and its limits, put together to an engine that is known to compute the same."""
+"""A loaded model and its limits, put together to engines that are known to compute the same."""
 
 import logging
 import os
@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 TRIAL_TOKENS: Final = 16
 # Rounding of half precision stays far above this, another kind of cache far below.
 LOWEST_SIMILARITY: Final = 0.97
+# Side by side they write one Python program, one at a time: four of them have it at work always.
+MOST_ENGINES: Final = 4
 
 
 def assemble(loaded: LoadedModel, limits: EngineLimits, threads: int = 0) -> Engine:
@@ -34,6 +36,50 @@ def assemble(loaded: LoadedModel, limits: EngineLimits, threads: int = 0) -> Eng
     Raises ``ModelNotLoaded`` when the caches do not fit beside the weights, or when the model
     keeps something else than keys and values and so cannot be batched this way.
     """
+    forward = _checked_forward(loaded, limits)
+    return Engine(forward, limits, threads=None if threads else choice_of_threads(loaded))
+
+
+def assemble_all(loaded: LoadedModel, limits: EngineLimits, threads: int = 0) -> list[Engine]:
+    """Return engines that share the weights, the threads and the limits; raise as ``assemble``.
+
+    A compiled forward does not hold up the interpreter. So there are several engines then, and the
+    loop of one runs beside the forwards of others. Of any other model there is one.
+    """
+    total = threads or os.cpu_count() or 1
+    number = min(total, MOST_ENGINES, limits.rows) if _is_small(loaded) else 1
+    if number == 1:
+        return [assemble(loaded, limits, threads)]
+    share = replace(limits, rows=-(-limits.rows // number), waiting=-(-limits.waiting // number))
+    forwards = _side_by_side(_checked_forward(loaded, share), number)
+    if len(forwards) == 1:
+        return [assemble(loaded, limits, threads)]
+    engines: list[Engine] = []
+
+    def most_threads() -> int:
+        num_busy = sum(not engine.idle for engine in engines)
+        return max(1, total // max(1, num_busy))
+
+    for forward in forwards:
+        choice = ThreadChoice((threads or 1, threads or 2), torch.set_num_threads, most_threads)
+        engines.append(Engine(forward, share, threads=choice))
+    log.info("engines of %d rows each: %d", share.rows, number)
+    return engines
+
+
+def _side_by_side(forward: Forward, number: int) -> list[Forward]:
+    """Return so many forwards over the same weights, or this one if it is not compiled."""
+    from planner_node.engine.cpu.forward import CompiledLlama  # noqa: PLC0415  imports numba
+
+    if not isinstance(forward, CompiledLlama):
+        return [forward]
+    rows, context_tokens = forward.slots.rows, forward.slots.context_tokens
+    others = [forward.beside(KvSlots(rows, context_tokens)) for _ in range(number - 1)]
+    return [forward, *others]
+
+
+def _checked_forward(loaded: LoadedModel, limits: EngineLimits) -> Forward:
+    """Return a forward that gives the model's scores; raise ``ModelNotLoaded``."""
     limits = replace(limits, context_tokens=min(limits.context_tokens, loaded.context_tokens))
     try:
         forward = forward_of(loaded, limits)
@@ -56,13 +102,18 @@ def assemble(loaded: LoadedModel, limits: EngineLimits, threads: int = 0) -> Eng
         limits.context_tokens,
         forward.slots.num_bytes >> 20,
     )
-    return Engine(forward, limits, threads=None if threads else choice_of_threads(loaded))
+    return forward
+
+
+def _is_small(loaded: LoadedModel) -> bool:
+    """Tell whether a model's steps are so short, on a CPU, that threads are chosen for each."""
+    on_cpu = loaded.model.get_input_embeddings().weight.device.type == "cpu"
+    return on_cpu and loaded.memory_bytes < ONE_THREAD_BYTES
 
 
 def choice_of_threads(loaded: LoadedModel) -> ThreadChoice | None:
     """Return what chooses the threads of each step; None where one number is always right."""
-    on_cpu = loaded.model.get_input_embeddings().weight.device.type == "cpu"
-    if not on_cpu or loaded.memory_bytes >= ONE_THREAD_BYTES or (os.cpu_count() or 1) == 1:
+    if not _is_small(loaded) or (os.cpu_count() or 1) == 1:
         return None
     return ThreadChoice((1, 2), torch.set_num_threads)
 

@@ -6,9 +6,10 @@ from one product, gate and up from another (see ``linears``).
 """
 
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import numpy as np
 import torch
@@ -40,7 +41,7 @@ Attend = Callable[[int, Tensor], Tensor]
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """The weights of one layer, and its cache as [rows x (context + 1), 2 x key heads, size]."""
+    """The weights of one layer."""
 
     attention_norm: RmsNorm
     qkv: Linear
@@ -48,7 +49,6 @@ class Layer:
     mlp_norm: RmsNorm
     gate_up: Linear
     down: Linear
-    kv_cells: Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,6 @@ class LlamaForward:
     ) -> None:
         config = model.config
         self._int8 = int8
-        self.slots = slots
         self.vocabulary_tokens: int = model.lm_head.out_features
         self.embedding: Tensor = model.model.embed_tokens.weight.detach()
         self.device = self.embedding.device
@@ -106,18 +105,26 @@ class LlamaForward:
         size: int = model.model.layers[0].self_attn.head_dim
         self.heads = Heads(config.num_attention_heads, config.num_key_value_heads, size)
         self._norm = RmsNorm(model.model.norm.weight, config.rms_norm_eps)
-        tail = (2, self.heads.keys, self.heads.size)
-        count = len(model.model.layers)
-        self.kv = slots.make_layers(count, tail, self.dtype, self.device)
-        self._prefixes = PrefixViews()
-        self._layers = [
-            self._layer(layer, config.rms_norm_eps, kv)
-            for layer, kv in zip(model.model.layers, self.kv, strict=True)
-        ]
+        self._layers = [self._layer(layer, config.rms_norm_eps) for layer in model.model.layers]
         self._head = _head(model)
+        self._take(slots)
         self.rope = self._rope_tables(model.model.rotary_emb)
 
-    def _layer(self, layer: Any, epsilon: float, kv: Tensor) -> Layer:  # noqa: ANN401  untyped
+    def beside(self, slots: KvSlots) -> Self:
+        """Return a forward over the same weights and as much context, with slots of its own."""
+        other = copy(self)
+        other._take(slots)  # noqa: SLF001  of its own kind
+        return other
+
+    def _take(self, slots: KvSlots) -> None:
+        """Make the caches: [rows, context + 1, 2, key heads, size] of each layer."""
+        tail = (2, self.heads.keys, self.heads.size)
+        self.slots = slots
+        self.kv = slots.make_layers(len(self._layers), tail, self.dtype, self.device)
+        self._kv_cells = self.kv.view(len(self._layers), -1, 2 * self.heads.keys, self.heads.size)
+        self._prefixes = PrefixViews()
+
+    def _layer(self, layer: Any, epsilon: float) -> Layer:  # noqa: ANN401  untyped
         attention, mlp = layer.self_attn, layer.mlp
         return Layer(
             attention_norm=RmsNorm(layer.input_layernorm.weight, epsilon),
@@ -126,7 +133,6 @@ class LlamaForward:
             mlp_norm=RmsNorm(layer.post_attention_layernorm.weight, epsilon),
             gate_up=linear_of(mlp.gate_proj, mlp.up_proj, int8=self._int8),
             down=linear_of(mlp.down_proj, int8=self._int8),
-            kv_cells=kv.view(-1, 2 * self.heads.keys, self.heads.size),
         )
 
     def _rope_tables(self, rotary: Any) -> tuple[Tensor, Tensor]:  # noqa: ANN401  untyped
@@ -165,7 +171,7 @@ class LlamaForward:
         x = functional.embedding(token_ids, self.embedding)
         for index, layer in enumerate(self._layers):
             qkv = self._qkv(layer, x, cosine, sine)
-            layer.kv_cells.index_copy_(0, kv_cells, qkv[:, self.heads.queries :])
+            self._kv_cells[index].index_copy_(0, kv_cells, qkv[:, self.heads.queries :])
             if outputs is not None and layer is self._layers[-1]:
                 if not outputs.numel():
                     return x[:0]

@@ -13,6 +13,7 @@ FIRST_PAUSE_STEPS: Final = 32
 LONGEST_PAUSE_STEPS: Final = 1_024
 LOOK_STEPS: Final = 3  # the first after a change is not counted: kernels are prepared anew
 NEWEST_SHARE: Final = 0.25  # of a new step in what is known
+MOST_THREADS: Final = 256
 LEAST_GAIN: Final = 1.1  # of more threads: they take time from everybody else on the machine
 
 
@@ -53,27 +54,38 @@ class _Size:
 class ThreadChoice:
     """Sets the threads before each step and is told afterwards how long it took."""
 
-    def __init__(self, counts: tuple[int, int], apply: Callable[[int], None]) -> None:
-        """Choose between two ``counts``, the smaller one first; ``apply`` sets one of them."""
+    def __init__(
+        self,
+        counts: tuple[int, int],
+        apply: Callable[[int], None],
+        most: Callable[[], int] = lambda: MOST_THREADS,
+    ) -> None:
+        """Choose between two ``counts``, the smaller one first; ``apply`` sets one of them.
+
+        ``most`` tells how many there are at the time, others may be at work.
+        """
         self._counts = counts
         self._apply = apply
+        self._most = most
         self._sizes: dict[int, _Size] = {}
         self._count = 0
         self._num_tokens = 1
-        self._is_fresh = True
+        self._is_telling = False
 
     def begin(self, num_tokens: int) -> None:
         """Set the threads for a step of so many tokens."""
         self._num_tokens = num_tokens
-        count = self._size().next(self._counts)
-        self._is_fresh = count != self._count
-        if self._is_fresh:
+        (fewer, more), most = self._counts, self._most()
+        is_free = most >= more > fewer
+        count = self._size().next(self._counts) if is_free else min(more, most)
+        self._is_telling = is_free and count == self._count
+        if count != self._count:
             self._apply(count)
             self._count = count
 
     def end(self, seconds: float) -> None:
         """Learn from the step that was begun last."""
-        if not self._is_fresh:
+        if self._is_telling:
             self._size().note(self._count, seconds / self._num_tokens)
 
     def _size(self) -> _Size:

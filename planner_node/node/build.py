@@ -257,8 +257,8 @@ class Node:
             yield from door_measures(self._door)
         if isinstance(self._model, RemoteModel):
             yield from endpoint_measures(self._model)
-        elif self.completer.ready and self._model.worker is not None:
-            yield from engine_measures(self._model.worker.stats())
+        elif self.completer.ready and self._model.team is not None:
+            yield from engine_measures(self._model.team.stats())
 
 
 async def _outlive(broker: EmbeddedBroker) -> None:

@@ -74,8 +74,8 @@ async def test_stopped_model_has_ended(folder: Path) -> None:
     await model.start()
     await model.stop()
     await model.wait_ended()
-    assert model.worker is not None
-    assert not model.worker.alive
+    assert model.team is not None
+    assert not model.team.alive
 
 
 async def test_missing_folder_says_so(tmp_path: Path) -> None:

@@ -17,13 +17,13 @@ from transformers import (
     Qwen3Config,
 )
 
-from planner_node.engine.assembly import assemble
+from planner_node.engine.assembly import MOST_ENGINES, assemble, assemble_all
 from planner_node.engine.limits import EngineLimits
 from planner_node.engine.llama import is_llama_shaped
-from planner_node.engine.loading import LoadedModel
+from planner_node.engine.loading import ONE_THREAD_BYTES, LoadedModel
 from planner_node.engine.request import Request
 from planner_node.errors import ModelNotLoaded
-from tests.fakes.engine import byte_tokenizer, run_together, tiny_llama
+from tests.fakes.engine import byte_tokenizer, outcomes_of, run_together, tiny_llama
 
 LIMITS = EngineLimits(rows=3, prefill_tokens=24, context_tokens=128)
 SHAPE = {
@@ -130,3 +130,51 @@ def test_own_forward_takes_what_it_computes_rightly(
     model = tiny_llama(**changes)
     assert is_llama_shaped(model) is fits
     assemble(replace(loaded_from(CONFIGS[0]), model=model), LIMITS)  # refuses other scores
+
+
+def compilable(**changes: object) -> LoadedModel:
+    return replace(loaded_from(CONFIGS[0]), model=tiny_llama(head_dim=16, **changes))
+
+
+@pytest.mark.parametrize(
+    ("cores", "threads", "rows", "number"),
+    [(1, 0, 8, 1), (2, 0, 8, 2), (64, 0, 8, MOST_ENGINES), (64, 3, 8, 3), (64, 0, 2, 2)],
+)
+def test_threads_and_rows_bound_the_engines(
+    monkeypatch: pytest.MonkeyPatch, cores: int, threads: int, rows: int, number: int
+) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: cores)
+    engines = assemble_all(compilable(), replace(LIMITS, rows=rows), threads)
+    assert len(engines) == number
+
+
+def test_engines_that_share_weights_write_what_one_writes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 3)
+    loaded = compilable()
+    requests = [Request(str(n), tuple(range(n, n + 9)), max_new_tokens=20) for n in range(3)]
+    alone = run_together(assemble(loaded, LIMITS), requests)
+    engines = assemble_all(loaded, LIMITS)
+    for engine, request in zip(engines, requests, strict=True):
+        engine.add(request)
+    news = [event for _ in range(99) for engine in engines for event in engine.step()]
+    assert {name: outcome.token_ids for name, outcome in outcomes_of(news).items()} == {
+        name: outcome.token_ids for name, outcome in alone.items()
+    }
+
+
+@pytest.mark.parametrize("kind", ["another family", "not compiled", "large"])
+def test_what_holds_up_the_interpreter_has_one_engine_with_all_rows(
+    monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    loaded = {
+        "another family": loaded_from(CONFIGS[0]),
+        "not compiled": replace(compilable(), model=tiny_llama(head_dim=6)),
+        "large": replace(compilable(), memory_bytes=ONE_THREAD_BYTES),
+    }[kind]
+    (engine,) = assemble_all(loaded, LIMITS)
+    requests = [Request(str(n), (5, 6, 7), max_new_tokens=50) for n in range(LIMITS.rows)]
+    for request in requests:
+        engine.add(request)
+    engine.step()
+    assert engine.stats().rows == LIMITS.rows

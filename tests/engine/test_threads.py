@@ -10,10 +10,11 @@ from planner_node.engine.threads import LONGEST_PAUSE_STEPS, ThreadChoice
 class Machine:
     """Takes a given time for a token by number of threads."""
 
-    def __init__(self, *seconds: float) -> None:
+    def __init__(self, *seconds: float, counts: tuple[int, int] = (1, 2)) -> None:
         self.seconds = seconds
         self.applied: list[int] = []
-        self.choice = ThreadChoice((1, 2), self.applied.append)
+        self.most = 8
+        self.choice = ThreadChoice(counts, self.applied.append, lambda: self.most)
 
     def run(self, steps: int, num_tokens: int = 30) -> list[int]:
         """Return the number of threads of each step."""
@@ -60,3 +61,26 @@ def test_the_number_is_set_only_where_it_changes() -> None:
     counts = machine.run(1_000)
     changes = sum(now != before for before, now in pairwise(counts))
     assert len(machine.applied) == changes + 1
+
+
+def test_where_others_work_their_threads_are_left_to_them() -> None:
+    machine = Machine(1.0, 0.5)
+    machine.run(500)
+    machine.most = 1
+    assert machine.run(500) == [1] * 500
+
+
+def test_steps_beside_others_tell_nothing_of_steps_alone() -> None:
+    machine = Machine(1.0, 0.95)
+    machine.run(500)
+    machine.most, machine.seconds = 1, (3.0, 0.95)
+    machine.run(500)
+    machine.most, machine.seconds = 8, (1.0, 0.95)
+    assert machine.run(10) == [1] * 10
+
+
+def test_a_number_that_was_set_is_kept_as_far_as_there_are_so_many() -> None:
+    machine = Machine(1.0, 1.0, 1.0, 1.0, counts=(4, 4))
+    assert machine.run(50) == [4] * 50
+    machine.most = 2
+    assert machine.run(50) == [2] * 50

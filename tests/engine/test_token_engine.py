@@ -1,8 +1,9 @@
-"""What every TokenEngine promises: the real worker and the scripted one keep the same contract."""
+"""What every TokenEngine promises: worker, team and the scripted one keep the same contract."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from dataclasses import replace
 
 import pytest
 
@@ -12,6 +13,7 @@ from planner_node.engine.kv_cache import KvSlots
 from planner_node.engine.limits import EngineLimits
 from planner_node.engine.llama import LlamaForward
 from planner_node.engine.request import Event, Finish, Request, TokenEngine
+from planner_node.engine.team import EngineTeam
 from planner_node.engine.worker import EngineWorker
 from planner_node.errors import QueueFull
 from tests.fakes.engine import ScriptedEngine, outcomes_of, tiny_llama
@@ -29,14 +31,21 @@ def real() -> EngineWorker:
     return EngineWorker(lambda: Engine(LlamaForward(model, KvSlots(2, 2000)), LIMITS))
 
 
-@pytest.fixture(params=["scripted", "real"])
+def team() -> EngineTeam:
+    model, limits = tiny_llama(), replace(LIMITS, rows=1, waiting=1)
+    return EngineTeam(
+        lambda: [Engine(LlamaForward(model, KvSlots(1, 2000)), limits) for _ in range(2)]
+    )
+
+
+@pytest.fixture(params=["scripted", "worker", "team"])
 async def engine(request: pytest.FixtureRequest) -> AsyncIterator[TokenEngine]:
-    """Return both kinds in turn; either has room for four requests."""
+    """Return all kinds in turn; each has room for four requests."""
     if request.param == "scripted":
         yield scripted()
     else:
-        async with real() as worker:
-            yield worker
+        async with real() if request.param == "worker" else team() as running:
+            yield running
 
 
 async def events_of(engine: TokenEngine, request: Request) -> list[Event]:

@@ -2,9 +2,10 @@
 
 import logging
 from collections import Counter
+from copy import copy
 from functools import partial
 from itertools import accumulate, chain
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import numpy as np
 import torch
@@ -30,7 +31,7 @@ from planner_node.engine.cpu.tables import (
 )
 from planner_node.engine.cpu.tiles_kernel import SIDE
 from planner_node.engine.cpu.weights import Keepable, Numbers, fits_tiles, keep_all
-from planner_node.engine.kv_cache import Prefix
+from planner_node.engine.kv_cache import KvSlots, Prefix
 from planner_node.engine.linears import Int8Linear
 from planner_node.engine.llama import LlamaForward
 from planner_node.engine.plain import PlainLinear
@@ -52,8 +53,6 @@ class CompiledLlama:
         in_tiles: bool = False,
     ) -> None:
         """Take over the weights; ``in_tiles`` for tile registers, where these have the sizes."""
-        self._plain = plain
-        self.slots = plain.slots
         self.vocabulary_tokens = plain.vocabulary_tokens
         self.device = plain.device
         heads_fit = plain.heads.size % SIDE == 0
@@ -61,9 +60,20 @@ class CompiledLlama:
         self._kept = keep_all(
             products_of(plain, in_tiles=in_tiles), in_tiles=in_tiles and heads_fit
         )
-        self._model = model_of(plain, self._kept)
         is_tiled = self._kept[0].numbers.dtype == np.int32
         self._most_tokens = MOST_TILED_TOKENS if is_tiled else MOST_TOKENS
+        self._take(plain)
+
+    def beside(self, slots: KvSlots) -> Self:
+        """Return a forward over the same weights, for another thread, with slots of its own."""
+        other = copy(self)
+        other._take(self._plain.beside(slots))  # noqa: SLF001  of its own kind
+        return other
+
+    def _take(self, plain: LlamaForward) -> None:
+        self._plain = plain
+        self.slots = plain.slots
+        self._model = model_of(plain, self._kept)
         self._buffers = buffers_of(self._model, self._most_tokens, plain.slots.context_tokens)
         self._scores = table(TOKENS, self.vocabulary_tokens)
         self._crew = Crew()
