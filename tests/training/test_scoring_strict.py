@@ -209,3 +209,38 @@ def test_opposite_description_fails() -> None:
 def test_description_that_tells_more_of_the_same_passes(told: Row, steps: tuple[Step, ...]) -> None:
     verdict = judged(told, *steps)
     assert verdict.success, verdict.notes
+
+
+CRATES_EN = row(
+    "Move the three crates from the dock to the rack", "x3 crates @ rack", init="crates < dock"
+)
+CRATES_ZH = row("把碼頭的三個箱子搬到貨架", "x3 箱子 @ 貨架", init="箱子 < 碼頭")
+
+
+def trips(lang: str, *loads: tuple[str, ...]) -> list[str]:
+    """Return a way from the dock to the rack and back for each load."""
+    words = {
+        "en": ("Go to the dock", "Pick up {}", "Go to the rack", "Put {} on the rack", " and "),
+        "zh": ("走到碼頭", "拿起{}", "走到貨架", "將{}放在貨架上", "和"),
+    }
+    there, pick, back, put, joint = words[lang]
+    steps: list[str] = []
+    for load in loads:
+        steps += [there, *(pick.format(one) for one in load), back, put.format(joint.join(load))]
+    return steps
+
+
+@pytest.mark.parametrize(
+    ("told", "lang", "each"),
+    [
+        (CRATES_EN, "en", ("the first crate", "the second crate", "the third crate")),
+        (CRATES_ZH, "zh", ("第一個箱子", "第二個箱子", "第三個箱子")),
+    ],
+    ids=["en", "zh"],
+)
+def test_what_two_hands_cannot_take_at_once_is_fetched_on_a_second_trip(
+    told: Row, lang: str, each: tuple[str, ...]
+) -> None:
+    assert judged(told, *trips(lang, each[:2], each[2:])).success
+    assert judged(told, *trips(lang, each[:2])).reasons == (Reason.QUANTITY,)
+    assert not judged(told, *trips(lang, each[:2], each[:2])).success

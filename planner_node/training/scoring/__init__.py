@@ -8,4 +8,4 @@ Rule 4: a change of lexicon or rules raises VERSION, and older results are score
 
 from typing import Final
 
-VERSION: Final = "PQ-1.1"
+VERSION: Final = "PQ-1.2"

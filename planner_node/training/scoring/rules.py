@@ -64,7 +64,7 @@ def _pick(world: World, action: Action, objects: tuple[str, ...]) -> str:
 
 def _pick_one(world: World, thing: str) -> str:
     group = world.entities[thing].count != 1
-    if not world.reaches(thing):
+    if not (world.reaches(thing) or world.has_left(thing)):
         return f"{thing} is not within reach"
     if thing in world.held and not group:
         return f"{thing} is held already"

@@ -2,7 +2,7 @@
 
 Rule 1: ``rules`` is the only way to change it: an action without its precondition changes nothing.
 Rule 2: a thing starts at its ``init`` place, or at a private place that only finding it reveals.
-Rule 3: two hands; a group ("three cups") takes one.
+Rule 3: two hands; a group ("three cups") takes one, and what is left of it lies where it was.
 """
 
 from dataclasses import dataclass, field
@@ -38,6 +38,7 @@ class World:
 
     entities: dict[str, Entity]
     location: dict[str, str]
+    home: dict[str, str] = field(default_factory=dict)  # where each thing was at first
     switched: frozenset[str] = frozenset()  # 打開 and 關 of these mean on and off
     hinged: frozenset[str] = frozenset()  # 關掉 of these means closed
     at: str = ""
@@ -66,6 +67,12 @@ class World:
         if entity_id in self.held or entity_id in self.near or entity_id == USER:
             return True
         return bool(self.at) and self.at in self.chain(entity_id)
+
+    def has_left(self, entity_id: str) -> bool:
+        """Whether the robot stands where some of a counted group still lie."""
+        home, count = self.home.get(entity_id, ""), self.entities[entity_id].count
+        taken = sum(e.verb is Verb.PICK and e.entity_id == entity_id for e in self.events)
+        return taken < count and bool(home) and self.is_at(home)
 
     def happened(self, verb: Verb, entity_id: str = "", target: str = "") -> None:
         """Write an event into the log."""
@@ -99,6 +106,7 @@ def new_world(record: Record) -> World:
     return World(
         entities={e.entity_id: e for e in record.entities},
         location=location | dict(record.init),
+        home=dict(record.init),
         switched=frozenset(switched - hinged),
         hinged=frozenset(hinged - switched),
     )
