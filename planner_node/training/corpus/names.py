@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from planner_node.training.corpus import made_up, numbered
+from planner_node.training.corpus import made_up
 from planner_node.training.corpus.lexicon import of_training, things, words
 from planner_node.training.corpus.plans.world import Name, Rel
 
@@ -91,8 +91,6 @@ class Names:
         if self.chance(self.made_up_share):
             return made_up.place(self.rng, self.lang, kind, unseen=self.unseen)
         text = self.listed(words(self.lang, "places", kind))
-        if kind == "room" and self.chance(0.2):
-            return numbered.room(self.rng, self.lang, text)
         if self.chance(0.08):
             return self._part_of(text, kind)
         text = self._with_attribute(text, 0.12)

@@ -45,7 +45,6 @@ _TOLD: Final = {
     "twins": 60,
     "hints": 96,
     "needs": 96,
-    "daily": 800,
 }
 """Sentences written whole, by topic."""
 
