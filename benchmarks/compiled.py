@@ -10,13 +10,13 @@ Two engines over the same weights do the same plans in turns; each ratio is of o
 import planner_node.engine  # noqa: F401  isort: skip  before torch: sets how its threads wait
 
 import argparse
-from statistics import median
 from typing import Any, Final
 
 import torch
 
 from benchmarks.engine_steps import Bench, Round
 from benchmarks.machine import describe
+from benchmarks.pairs import compared
 from benchmarks.plan_requests import Workload, workload_of
 from benchmarks.results import command_of, keep
 from planner_node.engine.assembly import forward_of
@@ -51,19 +51,7 @@ def compare(workload: Workload, rows: int, options: argparse.Namespace) -> dict[
         first, second = (plain, compiled) if turn % 2 else (compiled, plain)
         rounds = {bench: bench.round(num_plans) for bench in (first, second)}
         pairs.append((rounds[plain], rounds[compiled]))
-    return {"rows": rows} | {figure: _summary(figure, pairs[1:]) for figure in FIGURES}
-
-
-def _summary(figure: str, pairs: list[tuple[Round, Round]]) -> dict[str, float]:
-    values = [(getattr(plain, figure), getattr(compiled, figure)) for plain, compiled in pairs]
-    ratios = [compiled / plain for plain, compiled in values]
-    return {
-        "plain": round(median(plain for plain, _ in values), 3),
-        "compiled": round(median(compiled for _, compiled in values), 3),
-        "ratio": round(median(ratios), 3),
-        "least": round(min(ratios), 3),
-        "most": round(max(ratios), 3),
-    }
+    return {"rows": rows} | compared(FIGURES, ("plain", "compiled"), pairs[1:])
 
 
 def main() -> None:

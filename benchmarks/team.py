@@ -20,6 +20,7 @@ from typing import Any, Final
 
 from benchmarks.engine_steps import CONTEXT_TOKENS, Reader, Timed
 from benchmarks.machine import describe
+from benchmarks.pairs import compared
 from benchmarks.plan_requests import Workload, workload_of
 from benchmarks.results import command_of, keep
 from planner_node.engine.assembly import assemble, assemble_all
@@ -103,19 +104,7 @@ async def compare(workload: Workload, clients: int, options: argparse.Namespace)
             order = both if turn % 2 else both[::-1]
             rounds = {each: await each.round(clients, num_plans) for each in order}
             pairs.append((rounds[both[0]], rounds[both[1]]))
-    return {"clients": clients} | {figure: _summary(figure, pairs[1:]) for figure in FIGURES}
-
-
-def _summary(figure: str, pairs: list[tuple[Round, Round]]) -> dict[str, float]:
-    values = [(getattr(one, figure), getattr(several, figure)) for one, several in pairs]
-    ratios = [several / one for one, several in values]
-    return {
-        "one": round(median(one for one, _ in values), 2),
-        "several": round(median(several for _, several in values), 2),
-        "ratio": round(median(ratios), 3),
-        "least": round(min(ratios), 3),
-        "most": round(max(ratios), 3),
-    }
+    return {"clients": clients} | compared(FIGURES, ("one", "several"), pairs[1:])
 
 
 def main() -> None:

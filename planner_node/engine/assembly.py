@@ -37,6 +37,7 @@ def assemble(loaded: LoadedModel, limits: EngineLimits, threads: int = 0) -> Eng
     keeps something else than keys and values and so cannot be batched this way.
     """
     forward = _checked_forward(loaded, limits)
+    _log_ready(loaded, [forward])
     return Engine(forward, limits, threads=None if threads else choice_of_threads(loaded))
 
 
@@ -63,7 +64,7 @@ def assemble_all(loaded: LoadedModel, limits: EngineLimits, threads: int = 0) ->
     for forward in forwards:
         choice = ThreadChoice((threads or 1, threads or 2), torch.set_num_threads, most_threads)
         engines.append(Engine(forward, share, threads=choice))
-    log.info("engines of %d rows each: %d", share.rows, number)
+    _log_ready(loaded, forwards)
     return engines
 
 
@@ -94,15 +95,21 @@ def _checked_forward(loaded: LoadedModel, limits: EngineLimits) -> Forward:
             cause="UNSUPPORTED",
             model=loaded.id,
         )
-    log.info(
-        "engine ready model=%s forward=%s rows=%d context_tokens=%d cache_mib=%d",
-        loaded.id,
-        type(forward).__name__,
-        limits.rows,
-        limits.context_tokens,
-        forward.slots.num_bytes >> 20,
-    )
     return forward
+
+
+def _log_ready(loaded: LoadedModel, forwards: list[Forward]) -> None:
+    """Tell what is there now; rows and cache are those of all engines."""
+    first = forwards[0]
+    log.info(
+        "engine ready model=%s forward=%s engines=%d rows=%d context_tokens=%d cache_mib=%d",
+        loaded.id,
+        type(first).__name__,
+        len(forwards),
+        sum(forward.slots.rows for forward in forwards),
+        first.slots.context_tokens,
+        sum(forward.slots.num_bytes for forward in forwards) >> 20,
+    )
 
 
 def _is_small(loaded: LoadedModel) -> bool:
@@ -113,9 +120,9 @@ def _is_small(loaded: LoadedModel) -> bool:
 
 def choice_of_threads(loaded: LoadedModel) -> ThreadChoice | None:
     """Return what chooses the threads of each step; None where one number is always right."""
-    if not _is_small(loaded) or (os.cpu_count() or 1) == 1:
+    if not _is_small(loaded):
         return None
-    return ThreadChoice((1, 2), torch.set_num_threads)
+    return ThreadChoice((1, 2), torch.set_num_threads, lambda: os.cpu_count() or 1)
 
 
 def forward_of(loaded: LoadedModel, limits: EngineLimits) -> Forward:

@@ -13,7 +13,6 @@ FIRST_PAUSE_STEPS: Final = 32
 LONGEST_PAUSE_STEPS: Final = 1_024
 LOOK_STEPS: Final = 3  # the first after a change is not counted: kernels are prepared anew
 NEWEST_SHARE: Final = 0.25  # of a new step in what is known
-MOST_THREADS: Final = 256
 LEAST_GAIN: Final = 1.1  # of more threads: they take time from everybody else on the machine
 
 
@@ -58,11 +57,11 @@ class ThreadChoice:
         self,
         counts: tuple[int, int],
         apply: Callable[[int], None],
-        most: Callable[[], int] = lambda: MOST_THREADS,
+        most: Callable[[], int],
     ) -> None:
         """Choose between two ``counts``, the smaller one first; ``apply`` sets one of them.
 
-        ``most`` tells how many there are at the time, others may be at work.
+        ``most`` tells how many there are at the time, for others may be at work.
         """
         self._counts = counts
         self._apply = apply

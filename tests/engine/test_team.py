@@ -5,32 +5,18 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 
 import pytest
-import torch
 
-from planner_node.engine.batch import Chunk
 from planner_node.engine.core import Engine
 from planner_node.engine.kv_cache import KvSlots
 from planner_node.engine.limits import EngineLimits
-from planner_node.engine.llama import LlamaForward
 from planner_node.engine.request import Finish, Request
 from planner_node.engine.team import EngineTeam
 from planner_node.errors import EngineDied, ModelNotLoaded, ModelNotReady
-from tests.fakes.engine import tiny_llama
+from tests.fakes.engine import MortalForward, tiny_llama
 from tests.fakes.waiting import until
 
 PROMPT = (5, 6, 7)
 LIMITS = EngineLimits(rows=2, waiting=2)
-
-
-class MortalForward(LlamaForward):
-    """A forward that dies on demand."""
-
-    dies = False
-
-    def hidden(self, chunks: list[Chunk]) -> torch.Tensor:
-        if self.dies:
-            raise ZeroDivisionError("the test killed it")
-        return super().hidden(chunks)
 
 
 @pytest.fixture

@@ -5,32 +5,18 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 
 import pytest
-import torch
 
-from planner_node.engine.batch import Chunk
 from planner_node.engine.core import Engine
 from planner_node.engine.kv_cache import KvSlots
 from planner_node.engine.limits import EngineLimits
-from planner_node.engine.llama import LlamaForward
 from planner_node.engine.request import Event, Finish, Request
 from planner_node.engine.worker import EngineWorker, _Add
 from planner_node.errors import ContextTooLong, EngineDied, ModelNotLoaded, ModelNotReady
-from tests.fakes.engine import ListedConstraint, tiny_llama
+from tests.fakes.engine import ListedConstraint, MortalForward, tiny_llama
 from tests.fakes.waiting import until
 
 PROMPT = (5, 6, 7)
 LIMITS = EngineLimits(rows=4, waiting=8)
-
-
-class MortalForward(LlamaForward):
-    """A forward that dies on demand."""
-
-    dies = False
-
-    def hidden(self, chunks: list[Chunk]) -> torch.Tensor:
-        if self.dies:
-            raise ZeroDivisionError("the test killed it")
-        return super().hidden(chunks)
 
 
 @pytest.fixture

@@ -11,7 +11,9 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from planner_node.clock import monotonic_s
+from planner_node.engine.batch import Chunk
 from planner_node.engine.core import Engine
+from planner_node.engine.llama import LlamaForward
 from planner_node.engine.request import Event, Finish, Request, Usage
 from planner_node.errors import ConstraintBroken, EngineDied, QueueFull
 
@@ -66,6 +68,17 @@ def write_tiny_llama(folder: Path, seed: int = 0, **changes: object) -> LlamaFor
     model.save_pretrained(folder)
     byte_tokenizer().save_pretrained(folder)
     return model
+
+
+class MortalForward(LlamaForward):
+    """A forward that dies on demand."""
+
+    dies = False
+
+    def hidden(self, chunks: list[Chunk]) -> torch.Tensor:
+        if self.dies:
+            raise ZeroDivisionError("the test killed it")
+        return super().hidden(chunks)
 
 
 def byte_tokenizer() -> PreTrainedTokenizerFast:
